@@ -1,0 +1,31 @@
+"""A DevRev stand-in on loopback, for the quick start, for benchmarks, and for your own tests.
+
+    async with Sandbox(works=20_000, seed=7) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+            ...
+
+It implements all of works.* as the API documents it: filters, order, cursors, limits, refusals, the effects of writes,
+the quota headers. It shares no code with the client, so that a misspelt field cannot agree with itself. pytest has it
+as the fixture `devrev_sandbox`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devrev_async.sandbox.requests import ReceivedRequest
+    from devrev_async.sandbox.server import Sandbox, run_in_thread
+
+__all__ = ["ReceivedRequest", "Sandbox", "run_in_thread"]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use only: pytest imports this package in every run, for the fixture, and a web server is a lot to import.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "ReceivedRequest":
+        from devrev_async.sandbox.requests import ReceivedRequest  # noqa: PLC0415
+
+        return ReceivedRequest
+    from devrev_async.sandbox import server  # noqa: PLC0415
+
+    return getattr(server, name)

@@ -1,0 +1,176 @@
+"""HTTP in, HTTP out: authorisation, faults, quota, bodies. Which work is which is the handlers' business."""
+
+import asyncio
+import hmac
+import itertools
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from aiohttp import web
+
+from devrev_async.sandbox import refusals
+from devrev_async.sandbox.faults import Fault, FaultPlan
+from devrev_async.sandbox.handlers import ENDPOINTS, Answer, Endpoint, Works
+from devrev_async.sandbox.query import body_from
+from devrev_async.sandbox.quota import Quota
+from devrev_async.sandbox.refusals import Refusal
+from devrev_async.sandbox.requests import Journal, ReceivedRequest
+from devrev_async.sandbox.shapes import check
+from devrev_async.sandbox.store import Row, Store
+
+_log = logging.getLogger(__name__)
+_SLICE = 64  # works between two turns of the event loop: some 300 kB
+_JSON = "application/json"
+
+
+class App:
+    """Answers the requests of one sandbox."""
+
+    def __init__(
+        self, store: Store, works: Works, *, token: str, quota: Quota | None, latency: float, gzip: bool
+    ) -> None:
+        self.faults = FaultPlan()
+        self.journal = Journal()
+        self._store = store
+        self._works = works
+        self._token = token.encode()
+        self._quota = quota
+        self._latency = latency
+        self._gzip = gzip
+        self._numbers = itertools.count(1)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        endpoint = request.path.removeprefix("/")
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return self._response(request, 413, msgspec.json.encode(refusals.documented_body(413)))
+        self.journal.add(ReceivedRequest(request.method, request.path, endpoint, request.query, request.headers, body))
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        fault = self.faults.take(endpoint)
+        if fault is None:
+            return await self._proper(request, endpoint, body)
+        return await self._faulty(request, endpoint, body, fault)
+
+    async def _proper(self, request: web.BaseRequest, endpoint: str, body: bytes) -> web.StreamResponse:
+        try:
+            answer = await self._answer(request, endpoint, body)
+        except Refusal as refusal:
+            return self._response(request, refusal.status, refusal.body, refusal.headers)
+        return await self._send(request, answer)
+
+    async def _faulty(self, request: web.BaseRequest, endpoint: str, body: bytes, fault: Fault) -> web.StreamResponse:
+        if fault.applied:
+            try:
+                await self._answer(request, endpoint, body)
+            except Refusal as refusal:  # nothing was applied, so there is no outcome to hide
+                return self._response(request, refusal.status, refusal.body, refusal.headers)
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.drop:
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response()  # never leaves
+        if fault.status is None:
+            return await self._proper(request, endpoint, body)
+        if self._quota is not None:
+            self._quota.spend()
+        return self._response(request, fault.status, fault.body, fault.headers)
+
+    async def _answer(self, request: web.BaseRequest, endpoint: str, body: bytes) -> Answer:
+        known = ENDPOINTS.get(endpoint)
+        if known is None:
+            raise Refusal(404, {"message": "route not found"})
+        if request.method not in known.methods:
+            raise Refusal(405, {"message": "method not allowed"}, {"Allow": ", ".join(known.methods)})
+        self._authorise(request)
+        over = self._quota.spend() if self._quota is not None else None
+        if over is not None:
+            wait = max(1, -int(-over // 1))
+            raise Refusal(429, refusals.documented_body(429, wait), {"Retry-After": str(wait)})
+        try:
+            return await known.handler(self._works, _decode(request, known, body))
+        except Refusal:
+            raise
+        except Exception:  # noqa: BLE001 - logged, and answered as the API answers its own failures
+            _log.exception("the sandbox failed on %s", endpoint)
+            raise Refusal(500, refusals.documented_body(500)) from None
+
+    def _authorise(self, request: web.BaseRequest) -> None:
+        # The API documents "Bearer <token>" and takes the bare token too, which is what the TypeScript SDK sends.
+        sent = request.headers.get("Authorization", "")
+        if sent[:7].lower() == "bearer ":
+            sent = sent[7:].strip()
+        if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), self._token):
+            raise Refusal(401, refusals.documented_body(401))
+
+    async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        encoding = "gzip" if self._gzip and "gzip" in request.headers.get("Accept-Encoding", "").lower() else None
+        if len(answer.rows) <= _SLICE:
+            body = answer.head + b",".join(self._encoded(answer.rows)) + answer.tail
+            headers: dict[str, str] = {}
+            if encoding:
+                headers["Content-Encoding"] = encoding
+                body = zlib.compress(body, 1, wbits=31)
+            return self._response(request, answer.status, body, headers)
+        return await self._stream(request, answer, encoding)
+
+    async def _stream(self, request: web.BaseRequest, answer: Answer, encoding: str | None) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=self._headers())
+        response.content_type = _JSON
+        squeeze = zlib.compressobj(1, wbits=31) if encoding else None
+        if encoding:
+            response.headers["Content-Encoding"] = encoding
+        await response.prepare(request)
+        lead = answer.head
+        for start in range(0, len(answer.rows), _SLICE):
+            works = b",".join(self._encoded(answer.rows[start : start + _SLICE]))
+            if works:
+                await response.write(squeeze.compress(lead + works) if squeeze else lead + works)
+                lead = b","
+            await asyncio.sleep(0)
+        tail = answer.tail if lead == b"," else lead + answer.tail
+        await response.write(squeeze.compress(tail) + squeeze.flush() if squeeze else tail)
+        await response.write_eof()
+        return response
+
+    def _encoded(self, rows: Sequence[Row]) -> list[bytes]:
+        return [encoded for row in rows if (encoded := self._store.encode(row)) is not None]
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"X-Request-Id": f"sandbox-{next(self._numbers):08d}"}
+        return headers | (self._quota.headers() if self._quota is not None else {})
+
+    def _response(
+        self, request: web.BaseRequest, status: int, body: bytes, extra: Mapping[str, str] | None = None
+    ) -> web.Response:
+        headers: dict[str, str] = {"Content-Type": _JSON}
+        for name, value in (*self._headers().items(), *(extra or {}).items()):
+            headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
+            headers[name] = value
+        return web.Response(status=status, body=None if request.method == "HEAD" else body, headers=headers)
+
+
+def _decode(request: web.BaseRequest, endpoint: Endpoint, body: bytes) -> dict[str, Any]:
+    """The request as the checked body that handlers take."""
+    if request.method == "GET":
+        assert endpoint.shape is not None  # every endpoint that GET reaches has one
+        decoded: dict[str, Any] = body_from(request.query.items(), endpoint.shape)
+    else:
+        if request.content_type != _JSON or not body:
+            sent = request.headers.get("Content-Type", "")
+            raise refusals.bad_request("invalid_content_type", "A JSON body is expected", value=sent)
+        try:
+            value: object = msgspec.json.decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise refusals.bad_request("parse_error", "The body is not JSON") from None
+        if not isinstance(value, dict):
+            raise refusals.wrong_json_type("", "object", value)
+        decoded = cast("dict[str, Any]", value)
+    if endpoint.shape is not None:
+        check(endpoint.shape, decoded)
+    return decoded

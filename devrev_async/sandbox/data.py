@@ -1,0 +1,254 @@
+"""The generated works: deterministic for (count, seed), shaped like the API's reference pages, made up throughout."""
+
+import functools
+import gc
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from devrev_async.sandbox import ids, times, words
+from devrev_async.sandbox.directory import Directory, enum_value
+from devrev_async.sandbox.sla import SlaDesk
+
+Work = dict[str, Any]
+
+_START = times.parse("2022-01-03T08:00:00Z")
+_END = times.parse("2025-12-19T18:00:00Z")
+_TYPES = ("issue",) * 9 + ("ticket",) * 8 + ("task",) * 2 + ("opportunity",)
+_TENANT_FRAGMENT = "don:core:dvrv-us-1:devo/0SandBox:tenant_fragment/7"
+_STOCK_FRAGMENT = "don:core:dvrv-us-1:stock_sf/{}"
+_CUSTOM_TEXTS = ("", "eu-1", "us-2", "Zürich", 'say "yes"', "a\tb")
+_CHANNELS = (["email"], ["plug"], ["slack", "email"], ["twilio_sms"], ["twilio"])
+_SEVERITIES = ("low", "medium", "high", "blocker")
+_CURRENCIES = ("EUR", "USD", "INR")
+
+
+def generate(count: int, seed: int) -> Sequence[Work]:
+    """`count` works, oldest first. They are shared: whoever changes one replaces it."""
+    return _kept(count, seed) if count <= 5_000 else _generate(count, seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(count: int, seed: int) -> Sequence[Work]:
+    # A suite of tests asks for the same few hundred works again and again.
+    return _generate(count, seed)
+
+
+def unseen(number: int, work_type: str) -> Mapping[str, Any]:
+    """What filters can ask about generated work `number` and no answer shows (see `Store.add`)."""
+    return _UNSEEN[work_type][number % 12]
+
+
+def _generate(count: int, seed: int) -> list[Work]:
+    collecting = gc.isenabled()
+    # Nothing made here is garbage; the collector would walk hundreds of thousands of new dicts over and over.
+    gc.disable()
+    try:
+        writer = _Writer(seed)
+        return [writer.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _creation_times(count: int, rng: random.Random) -> list[int]:
+    moments = sorted(rng.randrange(_START, _END, times.MILLISECOND) for _ in range(count))
+    for n in range(1, count):
+        if rng.random() < 0.02:
+            moments[n] = moments[n - 1]  # ties, as imports leave them
+        elif rng.random() < 0.05:
+            moments[n] = max(moments[n] // 1_000_000 * 1_000_000, moments[n - 1])  # a whole second
+    return moments
+
+
+class _Writer:
+    """Writes one work after the other; holds what they share."""
+
+    def __init__(self, seed: int) -> None:
+        self._directory = directory = Directory(seed)
+        self._rng = rng = random.Random(f"works {seed}")
+        self._numbers = {work_type: itertools.count(1) for work_type in words.STAGES}
+        self._artifacts = itertools.count(1)
+        staff = directory.users[:48]
+        # Equal sub-objects are one object: that is half of the memory and most of the speed.
+        self._owners = [rng.sample(staff, rng.choice((1, 1, 2, 2, 3))) for _ in range(256)]
+        self._reporters = [[person] for person in (*directory.customers, *staff[:16])]
+        self._tags = [self._tag_list(rng.choice((0, 0, 1, 2, 3))) for _ in range(256)]
+        self._developed_with = [rng.sample(directory.parts, n % 3) for n in range(32)]
+        self._bodies = [self._body(rng.randrange(0, 9)) for _ in range(512)]
+        self._priorities = [enum_value("priority_v2", n) for n in (1, 2, 3, 4)]
+        self._sentiments = [enum_value("sentiment", n) | {"value": n * 0.2} for n in (1, 2, 3, 4, 5)]
+        self._forecasts = [enum_value("forecast_category_v2", n) | {"value": None} for n in range(1, 7)]
+        self._visibilities = [enum_value("visibility", n) for n in (1, 2)]
+        self._channels = [[directory.channels[n], directory.channels[(n + 2) % 5]] for n in range(5)]
+        self._sync_units = [_sync_unit(n) for n in range(4)]
+        self._fragments = {
+            work_type: ([_TENANT_FRAGMENT], _STOCK_FRAGMENT.format(n + 1)) for n, work_type in enumerate(words.STAGES)
+        }
+        self._sla = SlaDesk(directory, rng)
+
+    def work(self, created: int) -> Work:
+        pick = self._pick
+        work_type = pick(_TYPES)
+        number = next(self._numbers[work_type])
+        ref = ids.both(ids.BY_TYPE[work_type].prefix, number)
+        part, stage = pick(self._directory.parts), pick(self._directory.stages[work_type])
+        modified = created + int(self._rng.random() ** 4 * 60 * times.DAY) // times.MILLISECOND * times.MILLISECOND
+        fragments, stock = self._fragments[work_type]
+        work: Work = {
+            "type": work_type,
+            "created_by": pick(self._directory.users),
+            "created_date": times.render(created),
+            **ref,
+            "modified_by": pick(self._directory.users),
+            "modified_date": times.render(modified),
+        }
+        if stage["state"]["is_final"]:
+            work["actual_close_date"] = work["modified_date"]
+        work["applies_to_part"] = part
+        if number % 12 == 0:
+            work["artifacts"] = [self._artifact(), self._artifact()]
+        if number % 25:
+            work["body"] = pick(self._bodies)
+        if number % 3 == 0:
+            work |= {"custom_fields": self._custom_fields(number), "custom_schema_fragments": fragments}
+        if number % 8 == 0:
+            work["external_ref"] = f"legacy-{work_type}-{number}"
+        work["owned_by"] = pick(self._owners)
+        work["reported_by"] = pick(self._reporters)
+        work |= {"stage": stage, "state_display_name": stage["state"]["name"].replace("_", " ").title()}
+        work["stock_schema_fragment"] = stock
+        if number % 3 == 0:
+            work["subtype"] = words.SUBTYPES[work_type][number // 3 % len(words.SUBTYPES[work_type])]
+        if number % 5 == 0:
+            work["sync_metadata"] = self._sync(number, created, modified)
+        work["tags"] = pick(self._tags)
+        if number % 2 == 0:
+            work["target_close_date"] = times.render((created // times.DAY + 30) * times.DAY)
+        work["title"] = pick(words.TITLES).format(part=part["name"]) + (f" (no. {number})" if number % 4 else "")
+        match work_type:
+            case "issue":
+                self._issue(work, number, created)
+            case "ticket":
+                self._ticket(work, number, created, modified)
+            case "opportunity":
+                self._opportunity(work, number)
+            case _:  # tasks have the shared fields only
+                pass
+        return work
+
+    def _pick(self, choices: Sequence[Any]) -> Any:
+        return choices[int(self._rng.random() * len(choices))]  # several times faster than random.choice
+
+    def _issue(self, work: Work, number: int, created: int) -> None:
+        if number % 2:
+            work["actual_start_date"] = times.render(created + times.DAY)
+        work["developed_with"] = self._pick(self._developed_with)
+        if number % 3 == 0:
+            work["estimated_effort"] = number % 16 * 0.5
+        priority = self._pick(self._priorities)
+        work |= {"priority": priority["label"].lower(), "priority_v2": priority}
+        if number % 3 == 0:
+            self._sla.attach(work, number, created)
+        if number % 4:
+            work["sprint"] = self._pick(self._directory.sprints)
+        if number % 2 == 0:
+            work["target_start_date"] = times.render((created // times.DAY + 7) * times.DAY)
+
+    def _ticket(self, work: Work, number: int, created: int, modified: int) -> None:
+        company = int(self._rng.random() * len(words.COMPANIES))
+        channel = number % 5
+        if number % 7:
+            work["account"] = self._directory.accounts[company]
+        work |= {"channels": _CHANNELS[channel], "channels_v2": self._channels[channel]}
+        if number % 3:
+            work["group"] = self._pick(self._directory.groups)
+        work |= {"is_frozen": number % 50 == 0, "is_spam": number % 40 == 0, "needs_response": number % 4 == 0}
+        if number % 7:
+            work["rev_org"] = self._directory.rev_orgs[company]
+        if number % 4 == 1:
+            work["sentiment"] = self._pick(self._sentiments)
+            work["sentiment_modified_date"] = times.render(modified)
+            work["sentiment_summary"] = 'The customer wrote "again?" and wants a call.'
+        work["severity"] = self._pick(_SEVERITIES)
+        if number % 2 == 0:
+            self._sla.attach(work, number, created)
+        work["source_channel"] = _CHANNELS[channel][0]
+        work["source_channel_v2"] = self._directory.channels[channel]
+        work["visibility"] = self._visibilities[number % 2]
+
+    def _opportunity(self, work: Work, number: int) -> None:
+        currency = _CURRENCIES[number % 3]
+        work["account"] = self._pick(self._directory.accounts)
+        work["annual_contract_value"] = {"amount": f"{number * 120}.00", "currency": currency}
+        work["contacts"] = self._pick(self._reporters)
+        work["forecast_category_v2"] = self._pick(self._forecasts)
+        work["value"] = {"amount": f"{number * 100}.50", "currency": currency}
+
+    def _tag_list(self, count: int) -> list[dict[str, Any]]:
+        tags = self._rng.sample(self._directory.tags, count)
+        return [{"tag": tag, "value": "yes"} if n == 1 else {"tag": tag} for n, tag in enumerate(tags)]
+
+    def _body(self, sentences: int) -> str:
+        return "\n\n".join(self._rng.choices(words.SENTENCES, k=sentences))
+
+    def _artifact(self) -> dict[str, Any]:
+        n = next(self._artifacts)
+        file = {"type": "text/csv", "name": f'report "{n}".csv', "size": 2_048 + n}
+        return {**ids.both("ARTIFACT", n), "file": file}
+
+    def _custom_fields(self, number: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "tnt__region": self._pick(_CUSTOM_TEXTS),
+            "tnt__effort": number % 9 + 0.25,
+            "tnt__confirmed": number % 2 == 0,
+        }
+        if number % 2 == 0:
+            fields |= {"tnt__platforms": ["web", "ios"], "tnt__build": number, "ctype__reviewed": None}
+        return fields
+
+    def _sync(self, number: int, created: int, modified: int) -> dict[str, Any]:
+        unit = self._sync_units[number // 5 % 4]
+        sync: dict[str, Any] = {
+            "external_record_id": f"R-{number}",
+            "external_record_type": "bug",
+            "external_reference": f"https://tracker.example.com/browse/R-{number}",
+            "last_sync_in": {
+                "status": ("succeeded", "modified", "failed", "staged")[number // 20 % 4],
+                "sync_date": times.render(created + 3_600_000_000),
+                "sync_unit": unit,
+            },
+        }
+        if number % 10 == 0:
+            status = ("succeeded", "modified", "failed")[number // 10 % 3]
+            sync["last_sync_out"] = {"status": status, "sync_date": times.render(modified), "sync_unit": unit}
+        sync["origin_system"] = unit["external_system_type"]
+        return sync
+
+
+def _sync_unit(n: int) -> dict[str, Any]:
+    system = ("jira", "zendesk", "github", "linear")[n]
+    return {
+        **ids.both("SYNC", n + 1),
+        "external_sync_unit_name": f"Project {n + 1}",
+        "external_system_id": f"sys-{n + 1}",
+        "external_system_name": f"{system}.example.com",
+        "external_system_type": system,
+        "is_archived": n == 3,
+        "name": f"{system} sync",
+        "sync_run": {"mode": "sync_to_devrev", "progress": {"state": "completed"}},
+        "sync_type": "periodic" if n % 2 else "manual",
+    }
+
+
+def _unseen(work_type: str, n: int) -> Mapping[str, Any]:
+    facts: dict[str, Any] = {"vista": [f"VISTA-{n % 4 + 1}"], "is_staged": n == 11}
+    if work_type == "issue" and n % 2:
+        facts |= {"accounts": [f"ACC-{n % 6 + 1}"], "rev_orgs": [f"REV-{n % 6 + 1}"], "group": f"GROUP-{n % 3 + 1}"}
+    if work_type == "ticket" and n % 3 == 0:
+        facts["brand"] = f"BRAND-{n // 3 + 1}"
+    return facts
+
+
+_UNSEEN = {work_type: [_unseen(work_type, n) for n in range(12)] for work_type in words.STAGES}

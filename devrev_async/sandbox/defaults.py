@@ -1,0 +1,49 @@
+"""Fills in what a user's own work leaves out."""
+
+from typing import Any
+
+from devrev_async.sandbox import ids, times
+from devrev_async.sandbox.directory import Directory
+from devrev_async.sandbox.store import Store, Work
+
+
+def complete(given: Work, directory: Directory, store: Store) -> Work:
+    """`given` with the fields added that the API never leaves out; what is there stays, nulls and oddities included."""
+    work_type = given.get("type", _type_of(given))
+    kind = ids.BY_TYPE.get(work_type if isinstance(work_type, str) else "issue", ids.BY_TYPE["issue"])
+    now = times.render(times.now())
+    created = given.get("created_date", now)
+    stages = directory.stages.get(kind.type, directory.stages["issue"])
+    filled: dict[str, Any] = {
+        "type": work_type,
+        "created_by": directory.me,
+        "created_date": created,
+        **_refs(given, kind, store),
+        "modified_by": directory.me,
+        "modified_date": created,
+        "applies_to_part": directory.parts[0],
+        "owned_by": [directory.me],
+        "stage": stages[0],
+    }
+    if "title" not in given:
+        filled["title"] = f"{kind.type.title()} {given.get('display_id') or filled['display_id']}"
+    return filled | given
+
+
+def _type_of(given: Work) -> str:
+    for key in ("id", "display_id"):
+        recognised = ids.recognise(given[key]) if isinstance(given.get(key), str) else None
+        if recognised and recognised[0].family == "work":
+            return recognised[0].type
+    return "issue"
+
+
+def _refs(given: Work, kind: ids.Kind, store: Store) -> dict[str, str]:
+    """Both ids, each made from the other where only one is given."""
+    for key in ("display_id", "id"):
+        recognised = ids.recognise(given[key]) if isinstance(given.get(key), str) else None
+        if recognised:
+            return ids.both(recognised[0].prefix, recognised[1])
+    if "id" in given:
+        return {}
+    return ids.both(kind.prefix, store.next_number(kind.type))

@@ -1,0 +1,205 @@
+"""Who and what works refer to: users, parts, tags, accounts and the rest of the made-up organisation.
+
+Summaries are shared between works and never changed, which is what keeps hundreds of thousands of works in memory.
+"""
+
+import random
+from typing import Any
+
+from devrev_async.sandbox import ids, refusals, words
+
+Summary = dict[str, Any]
+
+_PRIORITIES = ("P0", "P1", "P2", "P3")
+_SENTIMENTS = ("Delighted", "Happy", "Neutral", "Unhappy", "Frustrated")
+_FORECASTS = ("Omitted", "Pipeline", "Upside", "Strong Upside", "Commit", "Won")
+_VISIBILITIES = ("Internal", "External")
+STOCK_ENUMS: dict[str, tuple[str, ...]] = {
+    "priority_v2": _PRIORITIES,
+    "sentiment": _SENTIMENTS,
+    "forecast_category_v2": _FORECASTS,
+    "visibility": _VISIBILITIES,
+}
+_CLOSED_ENUMS = {"visibility"}  # users of the API can extend the other three
+
+
+class Directory:
+    """The organisation of one seed. What a request names and nobody knows is made up, and remembered."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(f"directory {seed}")
+        self._known: dict[tuple[str, str], Summary] = {}
+        self.users: list[Summary] = []
+        self.customers: list[Summary] = []
+        self.rev_orgs = [
+            self._add("rev_org", {"type": "rev_org", **ids.both("REV", n + 1), "display_name": name})
+            for n, name in enumerate(words.COMPANIES)
+        ]
+        self.accounts = [
+            self._add("account", {**ids.both("ACC", n + 1), "display_name": name})
+            for n, name in enumerate(words.COMPANIES)
+        ]
+        self._hire()
+        self.me = self.users[0]
+        self.parts = [self._add("part", self._part(n, name)) for n, name in enumerate(words.PART_NAMES)]
+        self.tags = [
+            self._add("tag", {**ids.both("TAG", n + 1), "name": name, "style_new": {"color": words.COLORS[n % 6]}})
+            for n, name in enumerate(words.TAG_NAMES)
+        ]
+        self.groups = [
+            self._add("group", {**ids.both("GROUP", n + 1), "member_type": "dev_user", "name": name})
+            for n, name in enumerate(words.GROUPS)
+        ]
+        self.sprints = [self._add("sprint", _sprint(n)) for n in range(48)]
+        self.channels = [self._add("channel", ids.both("CHAN", n + 1)) for n in range(5)]
+        self.stages = {
+            work_type: [self._stage(work_type, n) for n in range(len(stages))]
+            for work_type, stages in words.STAGES.items()
+        }
+
+    def find(self, family: str, ref: str, field: str) -> Summary:
+        """The summary that the answer shows for `ref`, a display id or DON of `family`.
+
+        Raises:
+            Refusal: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
+        """
+        known = self._known.get((family, ref))
+        if known is not None:
+            return known
+        recognised = ids.recognise(ref)
+        if recognised is not None and recognised[0].family != family:
+            allowed = sorted(kind.type or kind.family for kind in ids.KINDS if kind.family == family)
+            raise refusals.wrong_id_type(field, ref, allowed)
+        return self._add(family, self._make_up(family, ref, recognised))
+
+    def stage(self, work_type: str, *, name: str | None = None, ref: str | None = None) -> Summary:
+        """The stage of that name, or with that id; a name that the stock diagram lacks is a custom stage."""
+        stages = self.stages.get(work_type, self.stages["issue"])
+        for stage in stages:
+            if (ref or name) in (stage["stage"]["id"], stage["stage"].get("display_id")) or (
+                ref is None and stage["name"] == name
+            ):
+                return stage
+        if ref is not None:
+            summary = self.find("stage", ref, "stage.stage")
+        else:
+            summary = {"id": ids.don("CSTAGE", name), "name": name}
+        state = {"id": ids.don("CSTATE", 2), "is_final": False, "name": "in_progress"}
+        return {"name": summary["name"], "ordinal": 3000, "stage": summary, "state": state}
+
+    def _add(self, family: str, summary: Summary) -> Summary:
+        for key in ("id", "display_id"):
+            if key in summary:
+                self._known[family, summary[key]] = summary
+        return summary
+
+    def _hire(self) -> None:
+        for n in range(48):
+            self.users.append(self._add("user", self._person("DEVU", "dev_user", n)))
+        for n in range(24):
+            person = self._person("REVU", "rev_user", n + 48)
+            person |= {"external_ref": f"crm-{7000 + n}", "rev_org": self.rev_orgs[n % len(self.rev_orgs)]}
+            self.customers.append(self._add("user", person))
+        bot = {"type": "service_account", **ids.both("SVCACC", 1), "display_name": "Sync bot", "full_name": "Sync bot"}
+        self.users.append(self._add("user", bot | {"email": "sync-bot@example.com", "state": "active"}))
+        # Real payloads of sys_user have neither e-mail nor state.
+        self.users.append(self._add("user", {"type": "sys_user", **ids.both("SYSU", 1), "display_name": "devrev-bot"}))
+
+    def _person(self, prefix: str, user_type: str, n: int) -> Summary:
+        first = words.FIRST_NAMES[n % len(words.FIRST_NAMES)]
+        last = words.LAST_NAMES[(n * 7 + n // len(words.FIRST_NAMES)) % len(words.LAST_NAMES)]
+        user: Summary = {"type": user_type, **ids.both(prefix, n + 1), "display_name": f"{first.lower()}-{n + 1}"}
+        if n % 3 == 0:
+            file = {"type": "image/png", "name": f"{first.lower()}.png", "size": 8_000 + 37 * n}
+            user["display_picture"] = {**ids.both("ARTIFACT", 900_000 + n), "file": file}
+        user["email"] = f"{user['display_name']}@example.{'com' if prefix == 'DEVU' else 'org'}"
+        user["full_name"] = f"{first} {last}"
+        user["state"] = "deactivated" if n % 17 == 16 else "active"
+        return user
+
+    def _part(self, n: int, name: str) -> Summary:
+        prefix = ("PROD", "CAPL", "CAPL", "FEAT", "FEAT", "FEAT", "ENH", "ENH", "LINK", "RUN")[n % 10]
+        owners = self._rng.sample(self.users[:48], 1 + n % 2)
+        part: Summary = {
+            "type": ids.BY_PREFIX[prefix].type,
+            **ids.both(prefix, n + 1),
+            "name": name,
+            "owned_by": owners,
+        }
+        if n % 6 == 0:
+            part["sync_metadata"] = {
+                "external_reference": f"https://tracker.example.com/c/{n}",
+                "origin_system": "jira",
+            }
+        return part
+
+    def _stage(self, work_type: str, n: int) -> Summary:
+        name, state = words.STAGES[work_type][n]
+        number = list(words.STAGES).index(work_type) * 100 + n + 1
+        stage = self._add("stage", {"id": ids.don("CSTAGE", number), "name": name})
+        final = state == "closed"
+        shown = {"id": ids.don("CSTATE", words.STATES.index(state) + 1), "is_final": final, "name": state}
+        # Real payloads have the stage's id and never its display id.
+        return {"name": name, "notes": "", "ordinal": 500 + 250 * n, "stage": stage, "state": shown}
+
+    def _make_up(self, family: str, ref: str, recognised: tuple[ids.Kind, str] | None) -> Summary:
+        kind, number = recognised or (next(k for k in ids.KINDS if k.family == family), "")
+        if recognised and ref.startswith("don:"):
+            base: Summary = {"display_id": f"{kind.prefix}-{number}", "id": ref}
+        elif recognised:
+            base = dict(ids.both(kind.prefix, number))
+        else:
+            base = {"id": ref}
+        if kind.type and family != "work":
+            base = {"type": kind.type, **base}
+        return base | self._made_up_details(family, base.get("display_id", ref))
+
+    def _made_up_details(self, family: str, shown: str) -> Summary:
+        match family:
+            case "user":
+                slug = shown.lower()
+                email = f"{slug}@example.net" if slug.isascii() and slug.replace("-", "").isalnum() else None
+                names = {"display_name": slug, "full_name": f"Made Up ({shown})", "state": "active"}
+                return names | ({"email": email} if email else {})
+            case "part":
+                return {"name": f"Part {shown}", "owned_by": [self.me]}
+            case "account" | "rev_org":
+                return {"display_name": f"Company {shown}"}
+            case "group":
+                return {"member_type": "dev_user", "name": f"Group {shown}"}
+            case "tag" | "stage":
+                return {"name": shown.lower()}
+            case "sprint":
+                return {"type": "curated", "name": f"Sprint {shown}", "state": "planned"}
+            case "artifact":
+                return {"file": {"type": "text/plain", "name": f"{shown}.txt", "size": 1_024}}
+            case _:
+                return {}
+
+
+def enum_value(field: str, number: int) -> Summary:
+    """The readable form of the enum id `number` written to `field`.
+
+    Raises:
+        Refusal: 400 value_not_permitted outside of an enum that cannot be extended.
+    """
+    labels = STOCK_ENUMS[field]
+    if 1 <= number <= len(labels):
+        return {"id": number, "label": labels[number - 1], "ordinal": number}
+    if field in _CLOSED_ENUMS or number < 1:
+        raise refusals.not_permitted(field, "unknown enum id", [str(n + 1) for n in range(len(labels))])
+    return {"id": number, "label": f"Custom {number}", "ordinal": number}
+
+
+def _sprint(n: int) -> Summary:
+    # One sprint a month from January 2022, so that sprints and works are of the same years.
+    year, month = 2022 + n // 12, n % 12 + 1
+    state = "completed" if n < 45 else ("active" if n == 45 else "planned")
+    return {
+        "type": "curated" if n % 4 else "dynamic",
+        "id": ids.don("SPRINT", n + 1),
+        "end_date": f"{year}-{month:02}-28T17:00:00Z",
+        "name": f"Sprint {year}.{month}",
+        "start_date": f"{year}-{month:02}-01T09:00:00Z",
+        "state": state,
+    }

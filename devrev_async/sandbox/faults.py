@@ -1,0 +1,73 @@
+"""Faults that tests order in advance."""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from devrev_async.sandbox import refusals
+
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to one request instead of, or after, its proper handling."""
+
+    status: int | None  # None: the proper answer
+    body: bytes
+    headers: Mapping[str, str]
+    delay: float
+    applied: bool
+    drop: bool
+
+
+class FaultPlan:
+    """The faults to come, first in first out for each endpoint; those for any endpoint come after its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queues: defaultdict[str, deque[Fault]] = defaultdict(deque)
+
+    def order(self, endpoint: str, fault: Fault, times: int) -> None:
+        with self._lock:
+            self._queues[endpoint].extend([fault] * times)
+
+    def take(self, endpoint: str) -> Fault | None:
+        """The fault for a request to `endpoint` that arrived now."""
+        with self._lock:
+            for name in (endpoint, ANY):
+                if self._queues.get(name):
+                    return self._queues[name].popleft()
+        return None
+
+
+def build(
+    *,
+    status: int | None,
+    headers: Mapping[str, str] | None,
+    body: object,
+    retry_after: float | None,
+    delay: float,
+    applied: bool,
+    drop: bool,
+) -> Fault:
+    """A fault from the arguments of `Sandbox.fail_next`."""
+    sent = {"Content-Type": "application/json"}
+    if retry_after is not None:
+        sent["Retry-After"] = f"{retry_after:g}"
+    for name, value in (headers or {}).items():
+        sent = {key: kept for key, kept in sent.items() if key.lower() != name.lower()}
+        sent[name] = value
+    if body is None and status is not None:
+        body = refusals.documented_body(status, retry_after)
+    match body:
+        case bytes():
+            raw = body
+        case str():
+            raw = body.encode()
+        case _:
+            raw = msgspec.json.encode(body)
+    return Fault(status, raw, sent, delay, applied, drop)

@@ -1,0 +1,84 @@
+"""Ids in their two forms: display ids (``ISS-12``) and DONs (``don:core:dvrv-us-1:devo/0SandBox:issue/12``)."""
+
+import re
+from typing import NamedTuple
+
+_ORG = "dvrv-us-1:devo/0SandBox"
+
+
+class Kind(NamedTuple):
+    """One kind of object: what it belongs to, and how its two ids are made."""
+
+    family: str  # what a field of the API asks for: a "user", a "part", ...
+    type: str  # the discriminator of its summary, where it has one
+    prefix: str  # of the display id
+    service: str  # of the DON
+    segment: str  # of the DON, before the number
+
+
+KINDS = (
+    Kind("work", "issue", "ISS", "core", "issue"),
+    Kind("work", "ticket", "TKT", "core", "ticket"),
+    Kind("work", "task", "TASK", "core", "task"),
+    Kind("work", "opportunity", "OPP", "core", "opportunity"),
+    Kind("work", "incident", "INC", "core", "incident"),
+    Kind("user", "dev_user", "DEVU", "identity", "devu"),
+    Kind("user", "rev_user", "REVU", "identity", "revu"),
+    Kind("user", "service_account", "SVCACC", "identity", "svcacc"),
+    Kind("user", "sys_user", "SYSU", "identity", "sysu"),
+    Kind("part", "product", "PROD", "core", "product"),
+    Kind("part", "capability", "CAPL", "core", "capability"),
+    Kind("part", "feature", "FEAT", "core", "feature"),
+    Kind("part", "enhancement", "ENH", "core", "enhancement"),
+    Kind("part", "linkable", "LINK", "core", "linkable"),
+    Kind("part", "runnable", "RUN", "core", "runnable"),
+    Kind("account", "", "ACC", "identity", "account"),
+    Kind("rev_org", "rev_org", "REV", "identity", "revo"),
+    Kind("group", "", "GROUP", "identity", "group"),
+    Kind("tag", "", "TAG", "core", "tag"),
+    Kind("artifact", "", "ARTIFACT", "core", "artifact"),
+    Kind("channel", "", "CHAN", "core", "external_communication_channel"),
+    Kind("vista", "", "VISTA", "core", "vista"),
+    Kind("brand", "", "BRAND", "core", "brand"),
+    Kind("sprint", "", "SPRINT", "core", "vista_group_item"),
+    Kind("stage", "", "CSTAGE", "core", "custom_stage"),
+    Kind("state", "", "CSTATE", "core", "custom_state"),
+    Kind("metric", "", "METRIC", "core", "metric_definition"),
+    Kind("schedule", "", "SCHED", "core", "org_schedule"),
+    Kind("sla", "", "SLA", "core", "sla"),
+    Kind("sla_tracker", "", "SLAT", "core", "sla_tracker"),
+    Kind("sync_unit", "", "SYNC", "integration", "sync_unit"),
+)
+BY_PREFIX = {kind.prefix: kind for kind in KINDS}
+BY_SEGMENT = {kind.segment: kind for kind in KINDS}
+BY_TYPE = {kind.type: kind for kind in KINDS if kind.type}
+
+_DISPLAY = re.compile(r"([A-Z]+)-([A-Za-z0-9]+)", re.ASCII)
+_DON = re.compile(r"don:.*[:]([a-z_]+)/([^/:]+)", re.ASCII | re.DOTALL)
+
+
+def don(prefix: str, number: object) -> str:
+    """The DON of the object whose display id is ``prefix-number``."""
+    kind = BY_PREFIX[prefix]
+    return f"don:{kind.service}:{_ORG}:{kind.segment}/{number}"
+
+
+def both(prefix: str, number: object) -> dict[str, str]:
+    """The two ids as every summary begins with them."""
+    return {"display_id": f"{prefix}-{number}", "id": don(prefix, number)}
+
+
+def recognise(ref: str) -> tuple[Kind, str] | None:
+    """Kind and number of a display id or DON, None where neither form or kind is known."""
+    if match := _DISPLAY.fullmatch(ref):
+        kind = BY_PREFIX.get(match[1])
+    elif match := _DON.fullmatch(ref):
+        kind = BY_SEGMENT.get(match[1])
+    else:
+        return None
+    return (kind, match[2]) if kind else None
+
+
+def well_formed(ref: str) -> bool:
+    """Whether `ref` could be an id at all: not empty, and neither white space nor control characters in it."""
+    return bool(ref) and ref.isprintable() and " " not in ref

@@ -1,0 +1,49 @@
+"""The rate limit: so many requests a window, told in the headers of every answer."""
+
+import math
+import time
+from collections.abc import Callable
+
+
+class Quota:
+    """Fixed windows, one after the other, from the whole second of the first request on.
+
+    So X-Ratelimit-Reset, which the API writes in whole seconds, is exact where `window` is whole too.
+    """
+
+    def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.time) -> None:
+        if limit < 1 or not window > 0:
+            raise ValueError("a quota needs limit >= 1 and window > 0 seconds")
+        self._limit = limit
+        self._window = window
+        self._clock = clock
+        self._start: float | None = None
+        self._used = 0
+
+    def spend(self) -> float | None:
+        """Counts one request; the seconds until the window ends if it is one too many, else None."""
+        now = self._turn()
+        if self._used < self._limit:
+            self._used += 1
+            return None
+        return max(self._end() - now, 0.0)
+
+    def headers(self) -> dict[str, str]:
+        self._turn()
+        return {
+            "X-Ratelimit-Limit": str(self._limit),
+            "X-Ratelimit-Remaining": str(self._limit - self._used),
+            "X-Ratelimit-Reset": str(math.ceil(self._end())),
+        }
+
+    def _turn(self) -> float:
+        now = self._clock()
+        if self._start is None:
+            self._start = math.floor(now)
+        if now >= self._end():
+            self._start += (now - self._start) // self._window * self._window
+            self._used = 0
+        return now
+
+    def _end(self) -> float:
+        return (self._start or 0.0) + self._window

@@ -1,0 +1,235 @@
+"""What a checked create or update does to a work: pure functions from the old dict and the request to the new dict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from devrev_async.sandbox import ids, refusals, times
+from devrev_async.sandbox.directory import Directory, Summary, enum_value
+from devrev_async.sandbox.store import Store, Work, moment
+
+# Written by requests, shown by no answer of the API; kept with the row so that nothing is silently lost.
+_UNSEEN = frozenset(
+    {
+        "amount",
+        "customer_budget",
+        "embedded",
+        "forecast_category",
+        "is_archived",
+        "probability",
+        "stage_validation_options",
+        "staged_info",
+        "start_date",
+    }
+)
+_PREFIXES = {"tnt__": "tenant_fragment", "ctype__": "subtype"}
+
+
+class Clerk:
+    """Applies requests to works; knows the organisation and who the caller is. Each `set_` method does one field."""
+
+    def __init__(self, directory: Directory, store: Store) -> None:
+        self._directory = directory
+        self._store = store
+
+    def create(self, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
+        """The new work, complete, and its unseen facts."""
+        work_type = str(body["type"])
+        moment_text = times.render(times.now())
+        ref = ids.both(ids.BY_TYPE[work_type].prefix, self._store.next_number(work_type))
+        me = self._directory.me
+        work: Work = {"type": work_type, "created_by": me, "created_date": moment_text, **ref}
+        work |= {"modified_by": me, "modified_date": moment_text}
+        if work_type == "issue":
+            work["priority"] = "p2"
+        work["stage"] = self._directory.stages[work_type][0]
+        if work_type == "ticket":
+            work["severity"] = "low"
+        bare = {"owned_by", "reported_by", "developed_with", "channels", "contacts", "artifacts", "tags"}
+        request = {key: {"set": value} if key in bare else value for key, value in body.items()}
+        if "id" in request.get("stage", {}):
+            request["stage"] = {"stage": request["stage"]["id"]}
+        unseen = self._apply(work, request)
+        return work, unseen
+
+    def update(self, old: Work, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
+        """The changed work and the unseen facts that the request adds; `old` stays as it was."""
+        work = dict(old)
+        unseen = self._apply(work, body)
+        # Strictly later than before, whatever the wall clock says: `changes` of clients rely on that.
+        work["modified_by"] = self._directory.me
+        last = max(moment(old.get("modified_date")), moment(old.get("created_date")))
+        work["modified_date"] = times.render(max(times.now(), last + times.MILLISECOND))
+        return work, unseen
+
+    def _apply(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
+        if body.get("custom_fields"):
+            _check_custom_schemas(body)
+        unseen: dict[str, Any] = {}
+        for key, value in body.items():
+            if key in _UNSEEN or (key == "priority" and work.get("type") in ("task", "opportunity")):
+                unseen[key] = value
+            elif value is None:
+                work.pop(key, None)
+            elif key in _LISTS:
+                self._set_list(work, key, value)
+            elif key in _FAMILIES:
+                work[key] = self._directory.find(_FAMILIES[key], value, key)
+            elif key in _SETTERS:
+                _SETTERS[key](self, work, value)
+        return unseen
+
+    def _set_list(self, work: Work, key: str, value: Mapping[str, Sequence[str]] | Sequence[str]) -> None:
+        # Bare on the wire in channels_v2, {"set": [...]} in all others.
+        field, wanted = (f"{key}.set", value.get("set")) if isinstance(value, Mapping) else (key, value)
+        if wanted is not None:
+            work[key] = [self._directory.find(_LISTS[key], ref, field) for ref in wanted]
+
+    def set_artifacts(self, work: Work, change: Mapping[str, Sequence[str]]) -> None:
+        current: list[Summary] = list(work.get("artifacts") or ())
+        if "set" in change:
+            attached = {item["id"]: item for item in current}
+            wanted = [self._directory.find("artifact", ref, "artifacts.set") for ref in change["set"]]
+            current = []
+            for item in wanted:
+                current.append(attached[item["id"]] if item["id"] in attached else self._orphan(work, item))
+        for ref in change.get("add", ()):
+            current.append(self._orphan(work, self._directory.find("artifact", ref, "artifacts.add")))
+        for ref in change.get("remove", ()):
+            current = [item for item in current if ref not in (item["id"], item.get("display_id"))]
+        work["artifacts"] = current
+
+    def _orphan(self, work: Work, artifact: Summary) -> Summary:
+        parent = self._store.artifact_parent(artifact["id"])
+        if parent is not None:
+            same = parent == work["id"]
+            kind = "artifact_already_attached_to_a_parent"
+            raise refusals.bad_request(kind, "The artifact has a parent", existing_parent=parent, is_same=same)
+        return artifact
+
+    def set_tags(self, work: Work, change: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+        tags: dict[str, Summary] = {item["tag"]["id"]: item for item in work.get("tags") or ()}
+        if "set" in change:
+            tags = {}
+        for item in (*change.get("set", ()), *change.get("add", ())):
+            tag = self._directory.find("tag", item["id"], "tags")
+            tags[tag["id"]] = {"tag": tag, "value": item["value"]} if "value" in item else {"tag": tag}
+        for item in change.get("remove", ()):
+            tags.pop(self._directory.find("tag", item["id"], "tags.remove")["id"], None)
+        work["tags"] = list(tags.values())
+
+    def set_stage(self, work: Work, change: Mapping[str, str]) -> None:
+        if not change:
+            return
+        work_type = str(work.get("type"))
+        ref = change.get("stage")
+        stage = self._directory.stage(work_type, name=None if ref else change["name"], ref=ref)
+        work["stage"] = stage
+        work["state_display_name"] = stage["state"]["name"].replace("_", " ").title()
+        if stage["state"]["is_final"]:
+            work.setdefault("actual_close_date", times.render(times.now()))
+        else:
+            work.pop("actual_close_date", None)
+
+    def set_custom_fields(self, work: Work, change: Mapping[str, Any]) -> None:
+        fields: dict[str, Any] = {**(work.get("custom_fields") or {}), **change}
+        work["custom_fields"] = {key: value for key, value in fields.items() if key not in change or value is not None}
+
+    def set_schema_spec(self, work: Work, spec: Mapping[str, Any]) -> None:
+        if "subtype" in spec:
+            work["subtype"] = spec["subtype"]
+        if spec.get("drop", {}).get("subtype"):
+            work.pop("subtype", None)
+            fields: dict[str, Any] = work.get("custom_fields") or {}
+            work["custom_fields"] = {key: value for key, value in fields.items() if not key.startswith("ctype__")}
+
+    def set_priority(self, work: Work, priority: str) -> None:
+        work |= {"priority": priority, "priority_v2": enum_value("priority_v2", int(priority[1]) + 1)}
+
+    def set_priority_v2(self, work: Work, number: int) -> None:
+        work["priority_v2"] = enum_value("priority_v2", number)
+        if number <= 4:
+            work["priority"] = f"p{number - 1}"
+
+
+def _plain(key: str) -> Callable[[Clerk, Work, Any], None]:
+    def put(_: Clerk, work: Work, value: Any) -> None:
+        work[key] = value
+
+    return put
+
+
+def _date(key: str) -> Callable[[Clerk, Work, Any], None]:
+    def put(_: Clerk, work: Work, value: str) -> None:
+        work[key] = times.render(times.parse(value))
+
+    return put
+
+
+def _enum(key: str) -> Callable[[Clerk, Work, Any], None]:
+    def put(_: Clerk, work: Work, value: int) -> None:
+        work[key] = enum_value(key, int(value))
+
+    return put
+
+
+def _check_custom_schemas(body: Mapping[str, Any]) -> None:
+    """Refuses custom fields whose schema the request does not name."""
+    if body.get("custom_schema_fragments"):
+        return
+    spec = body.get("custom_schema_spec", {})
+    for key in body["custom_fields"]:
+        prefix = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), None)
+        if not (spec.get(_PREFIXES[prefix]) if prefix else spec.get("apps")):
+            raise refusals.bad_request(
+                "customization_validation_error",
+                f"Field not in the schemas that the request names: {key}",
+                subtype="field_not_in_schema",
+                field_name=key,
+                reason="name its schema in custom_schema_spec or custom_schema_fragments",
+            )
+
+
+_LISTS = {
+    "owned_by": "user",
+    "reported_by": "user",
+    "contacts": "user",
+    "developed_with": "part",
+    "channels_v2": "channel",
+}
+_FAMILIES = {
+    "applies_to_part": "part",
+    "account": "account",
+    "rev_org": "rev_org",
+    "group": "group",
+    "sprint": "sprint",
+    "source_channel_v2": "channel",
+}
+_SETTERS: dict[str, Callable[[Clerk, Work, Any], None]] = {
+    "artifacts": Clerk.set_artifacts,
+    "tags": Clerk.set_tags,
+    "stage": Clerk.set_stage,
+    "custom_fields": Clerk.set_custom_fields,
+    "custom_schema_spec": Clerk.set_schema_spec,
+    "priority": Clerk.set_priority,
+    "priority_v2": Clerk.set_priority_v2,
+    "channels": lambda _, work, value: work.update(channels=value["set"]) if "set" in value else None,
+    **{
+        key: _plain(key)
+        for key in (
+            "annual_contract_value",
+            "body",
+            "custom_schema_fragments",
+            "external_ref",
+            "is_frozen",
+            "is_spam",
+            "needs_response",
+            "sentiment_summary",
+            "severity",
+            "source_channel",
+            "title",
+            "value",
+        )
+    },
+    **{key: _date(key) for key in ("target_close_date", "target_start_date", "sentiment_modified_date")},
+    **{key: _enum(key) for key in ("sentiment", "visibility", "forecast_category_v2")},
+}
