@@ -1,0 +1,123 @@
+"""The works API as strict JSON Schema: what requests and answers may look like, nothing more allowed.
+
+`works.json` is made by `build.py` from the official specs of 2025-10 and 2026-01: the fields of both, unknown ones
+refused, every union disjoint.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+OPENAPI_PATH = Path(__file__).with_name("works.json")
+SUCCESS = {"works.create": 201}
+
+_formats = jsonschema.FormatChecker(formats=())
+
+
+def validate_request(endpoint: str, body: object) -> None:
+    """Raises `jsonschema.ValidationError` unless `body` is a valid POST body of `endpoint`, such as "works.export"."""
+    operation = document()["paths"][f"/{endpoint}"]["post"]
+    _validator(_pointer(operation["requestBody"]["content"])).validate(body)
+
+
+def validate_response(endpoint: str, body: object, status: int | None = None) -> None:
+    """Raises `jsonschema.ValidationError` unless `body` is a valid answer of `endpoint`.
+
+    `status` is that of success where it is not given; an error's body is checked with its own.
+    """
+    operation = document()["paths"][f"/{endpoint}"]["post"]
+    answer = operation["responses"][str(status or SUCCESS.get(endpoint, 200))]
+    if "$ref" in answer:
+        answer = document()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    _validator(_pointer(answer["content"])).validate(body)
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """A self-contained JSON Schema of one component, "work" or "works-update-request", for hypothesis-jsonschema."""
+    return {"$ref": f"#/components/schemas/{name}", "components": _components()}
+
+
+def request_schema(endpoint: str) -> dict[str, Any]:
+    """A self-contained JSON Schema of the POST body of `endpoint`."""
+    content = document()["paths"][f"/{endpoint}"]["post"]["requestBody"]["content"]
+    return schema_of(_pointer(content).rpartition("/")[2])
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.0 document."""
+    loaded: dict[str, Any] = json.loads(OPENAPI_PATH.read_text())
+    return loaded
+
+
+def _one_of(validator: Any, branches: list[dict[str, str]], instance: Any, schema: Any) -> Iterator[Any]:
+    """The branch that the discriminator names, and only that: ten times faster than trying all, and it says what is wrong."""
+    likely = [branch for branch in branches if _may_fit(branch["$ref"].rpartition("/")[2], instance)]
+    if len(likely) == 1:
+        yield from validator.descend(instance, likely[0])
+    else:
+        yield jsonschema.ValidationError(f"{instance!r:.300} fits {len(likely)} of {branches}")
+
+
+def _may_fit(name: str, instance: Any) -> bool:
+    properties = document()["components"]["schemas"][name]["properties"]
+    fixed = {key: schema["enum"] for key, schema in properties.items() if len(schema.get("enum", ())) == 1}
+    if not fixed:  # the branch without a discriminator
+        return isinstance(instance, dict) and "type" not in instance
+    return isinstance(instance, dict) and all(instance.get(key) in values for key, values in fixed.items())
+
+
+_Validator: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"oneOf": _one_of})
+
+
+@functools.cache
+def _validator(pointer: str) -> Any:
+    return _Validator(schema_of(pointer.rpartition("/")[2]), format_checker=_formats)
+
+
+@functools.cache
+def _components() -> dict[str, Any]:
+    components: dict[str, Any] = _nullable_unfolded(document()["components"])
+    return components
+
+
+def _pointer(content: dict[str, Any]) -> str:
+    pointer: str = content["application/json"]["schema"]["$ref"]
+    return pointer
+
+
+def _nullable_unfolded(node: Any) -> Any:
+    """OpenAPI 3.0 says ``nullable``; JSON Schema says it with a type."""
+    if isinstance(node, list):
+        return [_nullable_unfolded(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    unfolded = {key: _nullable_unfolded(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [unfolded, {"type": "null"}]} if node.get("nullable") is True else unfolded
+
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+@_formats.checks("date-time")
+def _is_date_time(value: object) -> bool:
+    return not isinstance(value, str) or _DATE_TIME.fullmatch(value) is not None
+
+
+def _fits(value: object, bits: int) -> bool:
+    return not isinstance(value, int) or -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
+
+
+@_formats.checks("int32")
+def _is_int32(value: object) -> bool:
+    return _fits(value, 32)
+
+
+@_formats.checks("int64")
+def _is_int64(value: object) -> bool:
+    return _fits(value, 64)
