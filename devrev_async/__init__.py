@@ -1,1 +1,103 @@
-"""Async-first client for the DevRev works API."""
+"""Async-first client for the DevRev works API: issues, tickets, tasks, opportunities."""
+
+import logging
+
+from ._decode import WorksCount
+from ._pages import WorksPage
+from ._version import __version__
+from .client import DevRevClient
+from .errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    BadRequestError,
+    ClientClosedError,
+    ConfigurationError,
+    ConflictError,
+    DevRevError,
+    ForbiddenError,
+    IncompleteExportError,
+    InternalServerError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateLimitWaitError,
+    ResponseDecodeError,
+    ResponseTooLargeError,
+    ServerError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+    TransportError,
+    UnauthorizedError,
+)
+from .models import (
+    DateRange,
+    Issue,
+    IssueFilter,
+    LastDays,
+    ListUpdate,
+    NextDays,
+    Opportunity,
+    OpportunityFilter,
+    StageFilter,
+    StageUpdate,
+    Task,
+    Ticket,
+    TicketFilter,
+    UnknownWork,
+    Work,
+    WorkBase,
+    WorkUpdate,
+)
+from .models.updates import UNSET
+from .options import ClientEvent, RateLimit, Timeout
+
+__all__ = [
+    "UNSET",
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "BadRequestError",
+    "ClientClosedError",
+    "ClientEvent",
+    "ConfigurationError",
+    "ConflictError",
+    "DateRange",
+    "DevRevClient",
+    "DevRevError",
+    "ForbiddenError",
+    "IncompleteExportError",
+    "InternalServerError",
+    "Issue",
+    "IssueFilter",
+    "LastDays",
+    "ListUpdate",
+    "NextDays",
+    "NotFoundError",
+    "Opportunity",
+    "OpportunityFilter",
+    "OutcomeUnknownError",
+    "RateLimit",
+    "RateLimitWaitError",
+    "ResponseDecodeError",
+    "ResponseTooLargeError",
+    "ServerError",
+    "ServiceUnavailableError",
+    "StageFilter",
+    "StageUpdate",
+    "Task",
+    "Ticket",
+    "TicketFilter",
+    "Timeout",
+    "TooManyRequestsError",
+    "TransportError",
+    "UnauthorizedError",
+    "UnknownWork",
+    "Work",
+    "WorkBase",
+    "WorkUpdate",
+    "WorksCount",
+    "WorksPage",
+    "__version__",
+]
+
+logging.getLogger("devrev_async").addHandler(logging.NullHandler())

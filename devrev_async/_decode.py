@@ -1,0 +1,209 @@
+"""From an answer's status, headers and body to a value or one of our errors. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from . import errors
+from ._headers import parse_retry_after, parse_seconds
+from .models import DECODE_ERRORS, Issue, Opportunity, Task, Ticket, Work, decode_one
+
+__all__ = ["KEPT_OF_ERRORS", "Answer", "WorksCount", "api_error", "decode_count", "decode_nothing", "decode_typed",
+           "decode_work", "printable"]  # fmt: skip
+
+KEPT_OF_ERRORS: Final = 64 << 10
+"""Bytes of an error's body that are kept."""
+
+T = TypeVar("T")
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+_CLASSES: Final[dict[int, type[errors.APIError]]] = {
+    400: errors.BadRequestError,
+    401: errors.UnauthorizedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    429: errors.TooManyRequestsError,
+    500: errors.InternalServerError,
+    503: errors.ServiceUnavailableError,
+}
+
+_HINTS: Final[dict[str | int, str]] = {
+    "token_expired": "the token has expired: create a new one in DevRev's settings",
+    "token_revoked": "the token was revoked: create a new one in DevRev's settings",
+    "dev_org_deactivated": "the Dev organisation of this token is deactivated",
+    401: "check the token: it must be a DevRev PAT, application access token or session token",
+    403: "the token lacks the right for this; deleting needs '<type>:all', reading '<type>:read'",
+    409: "an object with this external_ref exists already; list(external_ref=[...]) finds it",
+    413: "the request is too large: send less at once",
+    429: "lower max_concurrency, or raise max_rate_limit_wait",
+}
+
+_TEXT_FIELDS: Final = (
+    "field_name", "value", "reason", "pattern", "expected", "actual", "subtype", "existing_parent",
+)  # fmt: skip
+_LIST_FIELDS: Final = ("allowed_values", "allowed_types")
+
+
+class Answer(NamedTuple):
+    """One answer: `body` is decompressed and, of an error, cut to `KEPT_OF_ERRORS`; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str | None = None
+
+
+class WorksCount(Struct, frozen=True):
+    """What `works.count` answers: `has_more` says that there are more works than `count`, which may be capped."""
+
+    count: int
+    has_more: bool = False
+
+
+def printable(text: str) -> str:
+    """The text with control characters, bidirectional marks and the like as escapes, so that it can be logged."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str], str] = str) -> errors.APIError:
+    """The error that an answer other than 2xx is.
+
+    Args:
+        answer: the answer.
+        endpoint: the API method, as in ``"works.get"``.
+        now: epoch seconds on the server's clock, for a Retry-After that is a date.
+        hide: takes what must not be shown out of a string.
+    """
+
+    def text(value: object) -> str | None:
+        return printable(hide(value)) if isinstance(value, str) else None
+
+    status, fields = answer.status, _json_object(answer.body)
+    type_, message, detail = text(fields.get("type")), text(fields.get("message")), text(fields.get("detail"))
+    location = text(answer.headers.get("location")) if 300 <= status < 400 else None
+    kind = _CLASSES.get(status) or (errors.ServerError if status >= 500 else errors.APIError)
+    hint = _HINTS.get(type_ or "") or _HINTS.get(status)
+    field_name = text(fields.get("field_name"))
+    if status == 400 and type_ == "invalid_field" and field_name:
+        hint = f"{field_name} is no field of this request; of an update, a field of one work type needs type="
+    error = kind(
+        _sentence(endpoint, status, type_, message, detail, field_name, location, hint),
+        status=status,
+        type=type_,
+        message=message,
+        detail=detail,
+        body=answer.body,
+        request_id=answer.request_id,
+        hint=hint,
+        location=location,
+    )
+    error.endpoint = endpoint
+    if isinstance(error, errors.BadRequestError):
+        _fill_bad_request(error, fields, text)
+    elif isinstance(error, errors.TooManyRequestsError | errors.ServiceUnavailableError):
+        error.retry_after = retry_after_of(answer, now=now)
+    elif isinstance(error, errors.InternalServerError):
+        error.reference_id = text(fields.get("reference_id"))
+    return error
+
+
+def retry_after_of(answer: Answer, *, now: float) -> float | None:
+    """Seconds that the answer asks to wait: its header's word, else its body's, else None."""
+    seconds = parse_retry_after(answer.headers.get("retry-after"), now=now)
+    if seconds is None and answer.status in (429, 503):
+        seconds = parse_seconds(_json_object(answer.body).get("retry_after"))
+    return seconds
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except DECODE_ERRORS:
+        return {}
+
+
+def _sentence(
+    endpoint: str,
+    status: int,
+    type_: str | None,
+    message: str | None,
+    detail: str | None,
+    field_name: str | None,
+    location: str | None,
+    hint: str | None,
+) -> str:
+    parts = [f"{endpoint}: {status}" + (f" {type_}" if type_ else "")]
+    said = ": ".join(part[:500] for part in (message, detail) if part)
+    parts += [said] if said else []
+    parts += [f"field {field_name}"] if field_name else []
+    parts += [f"redirect to {location} is not followed"] if location else []
+    return " - ".join(parts) + (f" ({hint})" if hint else "")
+
+
+def _fill_bad_request(
+    error: errors.BadRequestError, fields: Mapping[str, Any], text: Callable[[object], str | None]
+) -> None:
+    for name in _TEXT_FIELDS:
+        setattr(error, name, text(fields.get(name)))
+    for name in _LIST_FIELDS:
+        values = fields.get(name)
+        if isinstance(values, list):
+            setattr(error, name, [shown for value in values if (shown := text(value)) is not None])  # pyright: ignore
+    same = fields.get("is_same")
+    error.is_same = same if isinstance(same, bool) else None
+    dependencies = fields.get("dependencies")
+    if isinstance(dependencies, list):
+        error.dependencies = [
+            {str(key): text(value) if isinstance(value, str) else value for key, value in entry.items()}  # pyright: ignore
+            for entry in dependencies  # pyright: ignore
+            if isinstance(entry, dict)
+        ]
+
+
+class _UsualWork(Struct):
+    work: Issue | Ticket | Task | Opportunity
+
+
+class _AnyWork(Struct):
+    work: Raw = Raw(b"null")
+
+
+_usual_work: Final = msgspec.json.Decoder(_UsualWork).decode
+_any_work: Final = msgspec.json.Decoder(_AnyWork).decode
+_count: Final = msgspec.json.Decoder(WorksCount).decode
+
+
+def decode_work(body: bytes) -> tuple[Work, str | None]:
+    """The work of a get, create or update, and the reason where it is an `UnknownWork`.
+
+    Raises:
+        ValueError and others of `DECODE_ERRORS`: no JSON, or not of the documented shape.
+    """
+    try:
+        return _usual_work(body).work, None
+    except DECODE_ERRORS:
+        raw = bytes(_any_work(body).work)
+    if raw == b"null":
+        raise ValueError("the answer has no work")
+    return decode_one(raw)
+
+
+def decode_count(body: bytes) -> WorksCount:
+    """The answer of `works.count`."""
+    return _count(body)
+
+
+def decode_nothing(body: bytes) -> None:  # noqa: ARG001 - one signature for all decoders
+    """The answer of `works.delete`, ``{}`` or empty: its status has said all."""
+
+
+def decode_typed(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
+    """Decodes into the type that a caller of `request` asks for; an empty body counts as null."""
+    return lambda body: decoder.decode(body or b"null")

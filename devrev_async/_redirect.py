@@ -1,0 +1,31 @@
+"""Where a 301 of `works.get` points: the work's id has changed, and Location holds the new one. Pure."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from yarl import URL
+
+__all__ = ["moved_to"]
+
+_BARE_ID = re.compile(r"\A(?:don:[!-~]+|[A-Za-z][A-Za-z0-9_]*-[0-9]+)\Z")
+
+
+def moved_to(url: URL, location: str) -> URL | None:
+    """The URL to ask instead of `url`, or None if `location` leads to another origin or nowhere.
+
+    A Location is a bare id (a DON or a display id), a path, or a URL of the same origin.
+    """
+    if _BARE_ID.match(location):
+        target = url.with_query(None).with_fragment(None)
+        return URL(f"{target}?id={quote(location, safe='')}", encoded=True)
+    if not location or re.search(r"[\s\\\x00-\x1f\x7f]", location):
+        return None
+    try:
+        target = url.join(URL(location, encoded=True))
+    except ValueError:
+        return None
+    if target.origin() != url.origin() or target.user is not None:
+        return None
+    return None if target == url else target

@@ -1,0 +1,312 @@
+"""The client: options in, one session and one limiter, closed once."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import platform
+import ssl as ssl_module
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from . import _transport, works
+from ._decode import decode_typed
+from ._token import TokenProvider, find_token
+from ._version import __version__
+from .errors import ConfigurationError
+from .options import ClientEvent, RateLimit, Timeout, as_timeout
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["DevRevClient"]
+
+T = TypeVar("T")
+
+DEFAULT_BASE_URL: Final = "https://api.devrev.ai"
+MIB: Final = 1 << 20
+"""Bytes."""
+
+_TAKEN_HEADERS: Final = frozenset(
+    {"authorization", "host", "content-type", "content-length", "accept-encoding", "transfer-encoding", "connection"}
+)
+
+
+class DevRevClient:
+    """An asynchronous client of the DevRev API; `works` has the calls.
+
+    Use it as an asynchronous context manager, or `close` it. It may be built anywhere, at import time too: the
+    session is opened on first use, in the loop that runs then.
+
+    Args:
+        token: the token, or a callable (plain or async) that returns one; it is asked once, and once more after a
+            401. None: ``$DEVREV_TOKEN``, else ``$DEVREV_API_TOKEN``, else ``$DEVREV_API_KEY``.
+        base_url: None: ``$DEVREV_BASE_URL``, else ``https://api.devrev.ai``. Plain http for loopback only.
+        beta: send ``X-Devrev-Scope: beta``, which `sort_by` of exports and `custom_fields` filters belong to.
+        timeout: seconds in all, or a `Timeout`.
+        max_retries: attempts after the first; 0 for none.
+        max_concurrency: requests in flight, over all tasks.
+        max_connections: connections in the pool.
+        max_rate_limit_wait: seconds; a longer wait that the server asks for is a `RateLimitWaitError` at once.
+        quota_reserve: share of the server's quota, 0 to 1, that is left to others with the same token.
+        max_response_bytes: bound of the decompressed body of one answer.
+        session: your own session, which is used and never closed.
+        proxy: URL of an HTTP proxy.
+        ssl: a context for TLS, for instance with a private authority. Verification cannot be switched off.
+        trace_configs: handed to aiohttp, for instrumentation.
+        headers: sent with every request.
+        on_event: given a `ClientEvent` per retry, pause and wait. What it raises is logged, and the call goes on.
+
+    Raises:
+        ConfigurationError: no token, a token or header with a line break, a base URL that is not https, ...
+    """
+
+    def __init__(
+        self,
+        token: str | TokenProvider | None = None,
+        *,
+        base_url: str | None = None,
+        beta: bool = True,
+        timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
+        max_retries: int = 4,
+        max_concurrency: int = 32,
+        max_connections: int = 64,
+        max_rate_limit_wait: float = 330.0,
+        quota_reserve: float = 0.0,
+        max_response_bytes: int = 512 * MIB,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        headers: Mapping[str, str] | None = None,
+        on_event: Callable[[ClientEvent], object] | None = None,
+    ) -> None:
+        source, problem = find_token(token)
+        del token  # tracebacks show local variables
+        if source is None:
+            raise ConfigurationError(problem)
+        _check_numbers(max_retries, max_concurrency, max_connections, max_rate_limit_wait, quota_reserve)
+        _check_bytes(max_response_bytes)
+        if ssl is not None and not isinstance(ssl, ssl_module.SSLContext):
+            raise ConfigurationError("ssl takes an ssl.SSLContext; certificates are always verified")
+        if session is not None and trace_configs:
+            raise ConfigurationError("give trace_configs to your own session")
+        self._base_url = _check_base_url(base_url)
+        self._beta = beta
+        self._own_headers = dict(headers or {})
+        pool = _transport.Pool(
+            token=source,
+            max_concurrency=max_concurrency,
+            max_connections=max_connections,
+            quota_reserve=quota_reserve,
+            session=session,
+            proxy=proxy,
+            ssl=ssl,
+            trace_configs=tuple(trace_configs),
+        )
+        settings = _transport.Settings(
+            headers=_all_headers(self._own_headers, beta=beta),
+            timeout=as_timeout(timeout, Timeout()),
+            max_retries=max_retries,
+            max_rate_limit_wait=max_rate_limit_wait,
+            max_response_bytes=max_response_bytes,
+            on_event=on_event,
+        )
+        self._use(_transport.Transport(pool, settings))
+
+    def _use(self, transport: _transport.Transport) -> None:
+        self._transport = transport
+        self.works = works.Works(transport, self._base_url)
+        """The works: issues, tickets, tasks, opportunities."""
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        max_rate_limit_wait: float | None = None,
+        max_response_bytes: int | None = None,
+        beta: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        on_event: Callable[[ClientEvent], object] | None = None,
+    ) -> DevRevClient:
+        """A copy with other options, those not given unchanged; `headers` are added to those of this client.
+
+        It shares the session and the limiter, and closing either closes both.
+        """
+        old = self._transport.settings
+        retries = old.max_retries if max_retries is None else max_retries
+        longest = old.max_rate_limit_wait if max_rate_limit_wait is None else max_rate_limit_wait
+        _check_numbers(retries, 1, 1, longest, 0.0)
+        copy = object.__new__(type(self))
+        copy._base_url = self._base_url
+        copy._beta = self._beta if beta is None else beta
+        copy._own_headers = {**self._own_headers, **(headers or {})}
+        settings = _transport.Settings(
+            headers=_all_headers(copy._own_headers, beta=copy._beta),
+            timeout=as_timeout(timeout, old.timeout),
+            max_retries=retries,
+            max_rate_limit_wait=longest,
+            max_response_bytes=_check_bytes(
+                old.max_response_bytes if max_response_bytes is None else max_response_bytes
+            ),
+            on_event=old.on_event if on_event is None else on_event,
+        )
+        copy._use(_transport.Transport(self._transport.pool, settings))
+        return copy
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The quota as the server last reported it, or None if it never did."""
+        return self._transport.pool.rate_limit
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a trailing slash."""
+        return self._base_url
+
+    @overload
+    async def request(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        response_type: type[T],
+        idempotent: bool = False,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> T: ...
+
+    @overload
+    async def request(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        response_type: None = None,
+        idempotent: bool = False,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> Any: ...
+
+    async def request(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        response_type: Any = None,
+        idempotent: bool = False,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> Any:
+        """`POST` to any endpoint of the API, as in ``"accounts.list"``, with all that `works` has.
+
+        Args:
+            endpoint: the API method.
+            body: what is sent as JSON; None sends ``{}``, as the API wants.
+            response_type: the type that msgspec decodes the answer into; None gives plain dicts and lists.
+            idempotent: repeating the request changes nothing, so it may be retried like a read.
+            timeout: of this call.
+            max_retries: of this call.
+
+        Raises:
+            DevRevError: and its subclasses, as everywhere.
+        """
+        if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
+            raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
+        request = _transport.Request(
+            endpoint=endpoint,
+            url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
+            body=works.encode_any(body),
+            read=idempotent,
+            timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
+            max_retries=max_retries,
+        )
+        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if response_type is None else response_type)
+        return await self._transport.fetch(request, decode_typed(decoder))
+
+    async def close(self) -> None:
+        """Close, once for all copies; calls in flight end with a `ClientClosedError`. Closing again does nothing."""
+        await self._transport.pool.close()
+
+    async def __aenter__(self) -> DevRevClient:
+        self._transport.pool.session()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._base_url}{' closed' if self._transport.pool.closed else ''}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a client holds a token and connections, and is not to be pickled")
+
+
+def _check_base_url(given: str | None) -> str:
+    url = (given if given is not None else os.environ.get("DEVREV_BASE_URL") or DEFAULT_BASE_URL).strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("base_url is no URL") from None
+    if not host or parts.scheme not in ("https", "http"):
+        raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
+    if parts.username is not None or parts.query or parts.fragment or any(c.isspace() or ord(c) < 33 for c in url):
+        raise ConfigurationError("base_url takes no user, query, fragment or white space")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_numbers(
+    max_retries: int, max_concurrency: int, max_connections: int, max_rate_limit_wait: float, quota_reserve: float
+) -> None:
+    counts = (("max_retries", max_retries, 0), ("max_concurrency", max_concurrency, 1))
+    for name, count, least in (*counts, ("max_connections", max_connections, 1)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+            raise ConfigurationError(f"{name} takes an int of at least {least}, not {count!r}")
+    if not max_rate_limit_wait >= 0:
+        raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {max_rate_limit_wait!r}")
+    if not 0 <= quota_reserve <= 1:
+        raise ConfigurationError(f"quota_reserve takes a share from 0 to 1, not {quota_reserve!r}")
+
+
+def _check_bytes(max_response_bytes: int) -> int:
+    if isinstance(max_response_bytes, bool) or not isinstance(max_response_bytes, int) or max_response_bytes < 1:
+        raise ConfigurationError(f"max_response_bytes takes an int of at least 1, not {max_response_bytes!r}")
+    return max_response_bytes
+
+
+def _all_headers(own: Mapping[str, str], *, beta: bool) -> dict[str, str]:
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
+    }
+    if beta:
+        headers["X-Devrev-Scope"] = "beta"
+    for name, value in own.items():
+        if name.lower() in _TAKEN_HEADERS:
+            raise ConfigurationError(f"headers: {name} is set by the client")
+        if any(ord(c) < 32 or ord(c) == 127 for c in name + value) or not name:
+            raise ConfigurationError(f"headers: {name!r} holds a line break or another control character")
+        headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
+        headers[name] = value
+    return headers

@@ -1,0 +1,231 @@
+"""The one tree of errors: every failure of a call is one of these, and nothing of the libraries below escapes.
+
+Two roots matter: `TransportError` (no answer) and `APIError` (the server said no). All of them pickle, and none of
+them holds the token.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "BadRequestError",
+    "ClientClosedError",
+    "ConfigurationError",
+    "ConflictError",
+    "DevRevError",
+    "ForbiddenError",
+    "IncompleteExportError",
+    "InternalServerError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "RateLimitWaitError",
+    "ResponseDecodeError",
+    "ResponseTooLargeError",
+    "ServerError",
+    "ServiceUnavailableError",
+    "TooManyRequestsError",
+    "TransportError",
+    "UnauthorizedError",
+]
+
+
+class DevRevError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        endpoint: the API method, as in ``"works.get"``; None where no call was involved.
+        attempts: requests that were sent for the call, the failed one included; 0 if none was.
+        outcome_unknown: True where a write may have been applied although the call failed.
+    """
+
+    endpoint: str | None = None
+    attempts: int = 0
+    outcome_unknown: bool = False
+
+
+class ConfigurationError(DevRevError, ValueError):
+    """The client cannot be built or used as configured: no token, a base URL that is not https, ..."""
+
+
+class ClientClosedError(DevRevError, RuntimeError):
+    """The client was closed before or during the call."""
+
+
+class TransportError(DevRevError):
+    """No (whole) answer arrived."""
+
+
+class APIConnectionError(TransportError):
+    """The connection could not be made, or broke before the answer was complete."""
+
+
+class APITimeoutError(TransportError, TimeoutError):
+    """A bound of `Timeout` was reached; the message says which."""
+
+
+class OutcomeUnknownError(TransportError):
+    """A write was sent and its answer lost: it may or may not have been applied, so it is not sent again."""
+
+    outcome_unknown = True
+
+
+class APIError(DevRevError):
+    """The server answered, and the answer is not a success.
+
+    Attributes:
+        status: the HTTP status.
+        type: the API's own word for the error, as in ``"not_found"``; None where the body has none.
+        message: the server's message, control characters escaped; None where the body has none.
+        detail: the server's further explanation, or None.
+        body: at most the first 64 KiB of the answer, decompressed.
+        request_id: the server's name for the request, if it gave one.
+        hint: what to do about it, in our words, or None.
+        location: the target of a redirect (3xx), which is never followed for the caller.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int = 0,
+        type: str | None = None,
+        message: str | None = None,
+        detail: str | None = None,
+        body: bytes = b"",
+        request_id: str | None = None,
+        hint: str | None = None,
+        location: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.type = type
+        self.message = message
+        self.detail = detail
+        self.body = body
+        self.request_id = request_id
+        self.hint = hint
+        self.location = location
+
+
+class BadRequestError(APIError):
+    """400: the server refuses the request as sent. The fields of its `type` are attributes, None where absent.
+
+    The names are those of the API's error bodies; the ones that go with `type="missing_dependency"` are in
+    `dependencies`, a list of dicts.
+    """
+
+    field_name: str | None = None
+    allowed_values: list[str] | None = None
+    value: str | None = None
+    reason: str | None = None
+    pattern: str | None = None
+    expected: str | None = None
+    actual: str | None = None
+    subtype: str | None = None
+    allowed_types: list[str] | None = None
+    existing_parent: str | None = None
+    is_same: bool | None = None
+    dependencies: list[dict[str, Any]] | None = None
+
+
+class UnauthorizedError(APIError):
+    """401: no token, or one that is wrong, expired or revoked (`type` says which)."""
+
+
+class ForbiddenError(APIError):
+    """403: the token is known and lacks the right."""
+
+
+class NotFoundError(APIError):
+    """404: no such object for this token, or no such endpoint."""
+
+
+class ConflictError(APIError):
+    """409: a create with an `external_ref` that exists already for this work type."""
+
+
+class TooManyRequestsError(APIError):
+    """429 that outlived its retries.
+
+    Attributes:
+        retry_after: seconds (at least 0) after which the server is ready to be asked again, or None.
+    """
+
+    retry_after: float | None = None
+
+
+class RateLimitWaitError(TooManyRequestsError):
+    """The wait that the server asks for exceeds `max_rate_limit_wait`; raised instead of sleeping that long.
+
+    Also raised without asking the server while such a wait is under way; `attempts` is 0 then.
+    """
+
+
+class ServerError(APIError):
+    """5xx, and 408: the server failed. `outcome_unknown` says whether a write may have been applied all the same."""
+
+
+class InternalServerError(ServerError):
+    """500.
+
+    Attributes:
+        reference_id: what DevRev's support asks for, or None.
+    """
+
+    reference_id: str | None = None
+
+
+class ServiceUnavailableError(ServerError):
+    """503.
+
+    Attributes:
+        retry_after: seconds (at least 0) of its Retry-After, or None.
+    """
+
+    retry_after: float | None = None
+
+
+class ResponseDecodeError(DevRevError):
+    """The server answered with success and a body that is not what the endpoint documents, or no JSON at all.
+
+    Attributes:
+        status: the HTTP status.
+        body: at most the first 64 KiB of the body, decompressed.
+        request_id: the server's name for the request, if it gave one.
+    """
+
+    def __init__(self, text: str, *, status: int = 0, body: bytes = b"", request_id: str | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.body = body
+        self.request_id = request_id
+
+
+class ResponseTooLargeError(DevRevError):
+    """The decompressed body exceeds `max_response_bytes`.
+
+    Attributes:
+        limit: the bound in bytes.
+        status: the HTTP status.
+    """
+
+    def __init__(self, text: str, *, limit: int = 0, status: int = 0) -> None:
+        super().__init__(text)
+        self.limit = limit
+        self.status = status
+
+
+class IncompleteExportError(DevRevError):
+    """A complete export could not be proved complete; what was yielded is right, but may not be all.
+
+    Attributes:
+        report: the `ExportReport` up to here, with `complete=False`.
+    """
+
+    def __init__(self, text: str, *, report: Any = None) -> None:
+        super().__init__(text)
+        self.report = report

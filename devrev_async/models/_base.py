@@ -1,0 +1,47 @@
+"""What all answers have in common: the base Struct, timestamps, open enums, and the way back to the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeGuard, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+Timestamp = Annotated[datetime, Meta(tz=True)]
+"""An aware datetime. The API writes RFC 3339 with up to nine digits; those past microseconds are rounded away."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """An object as the API answers it: immutable, every field optional, attribute names are the wire's names.
+
+    Equal objects of one client may be one shared object. A field that is absent or null on the wire is None.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire form as plain dicts, lists and strings: RFC 3339 timestamps, absent and null fields absent."""
+        return cast("dict[str, Any]", _with_lists(msgspec.to_builtins(self)))
+
+    def to_json(self) -> bytes:
+        """The wire form as compact JSON."""
+        return _encode(self)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON value is an object; says so to both type checkers."""
+    return isinstance(value, dict)
+
+
+def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def _with_lists(value: object) -> Any:
+    if is_object(value):
+        return {key: _with_lists(item) for key, item in value.items()}
+    if _is_array(value):
+        return [_with_lists(item) for item in value]
+    return value

@@ -1,0 +1,67 @@
+"""One work by itself: as its type if it fits, else as an `UnknownWork` with what fits and the reason why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, structs
+
+from .works import Issue, Opportunity, Task, Ticket, UnknownWork, Work
+
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+"""What decoding may raise: msgspec's own errors, and those that pass through it."""
+
+_decode_work: Final = msgspec.json.Decoder(Issue | Ticket | Task | Opportunity).decode
+_decode_keys: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_SHARED_FIELDS: Final = {
+    field.name: msgspec.json.Decoder(field.type).decode
+    for field in structs.fields(UnknownWork)
+    if field.name != "raw"
+}
+
+
+def decode_one(work: bytes) -> tuple[Work, str | None]:
+    """The work of these bytes, and None or the reason why it is an `UnknownWork`.
+
+    Raises:
+        ValueError: the bytes are no JSON (RFC 8259), or JSON nested too deeply.
+    """
+    try:
+        return _decode_work(work), None
+    except DECODE_ERRORS as error:
+        reason = str(error)
+    check_json_text(work)
+    return UnknownWork(**_fields_that_fit(work), raw=work), reason
+
+
+def check_json_text(text: bytes) -> None:
+    """Raise ValueError unless the bytes are JSON. Python's own parser is the judge: it takes lone surrogates."""
+    try:
+        json.loads(text.decode(), parse_constant=_refuse_constant, parse_int=_as_written, parse_float=_as_written)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _as_written(number: str) -> str:
+    return number  # only the syntax is asked for; converting could fail on the size
+
+
+def _fields_that_fit(work: bytes) -> dict[str, Any]:
+    try:
+        keys = _decode_keys(work)
+    except DECODE_ERRORS:
+        return {}
+    fitting: dict[str, Any] = {}
+    for name, decode in _SHARED_FIELDS.items():
+        if name in keys:
+            try:
+                fitting[name] = decode(bytes(keys[name]))
+            except DECODE_ERRORS:
+                continue
+    return fitting

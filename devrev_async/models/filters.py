@@ -1,0 +1,231 @@
+"""What a user may ask for: date filters, the filters of each work type, and the keyword arguments of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ._base import Timestamp  # noqa: TC001 - as above
+from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType  # noqa: TC001
+
+__all__ = [
+    "DateFilter",
+    "DateRange",
+    "Filters",
+    "IssueFilter",
+    "LastDays",
+    "NextDays",
+    "OpportunityFilter",
+    "SlaFilter",
+    "StageFilter",
+    "StagedInfoFilter",
+    "SyncInFilter",
+    "SyncMetadataFilter",
+    "SyncOutFilter",
+    "TicketFilter",
+]
+
+MAX_DAYS = 2**32 - 1
+"""The largest number of days of a preset (`date-time-preset-last-n-days` of the spec)."""
+
+_Days = Annotated[int, Meta(ge=0, le=MAX_DAYS)]
+
+
+class DateRange(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="range"):
+    """From `after` to `before`, both inclusive, either may be left out. Aware datetimes only.
+
+    Raises:
+        TypeError: a bound that is no datetime.
+        ValueError: a naive datetime, or `after` later than `before`.
+    """
+
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("after", "before"):
+            check_aware(f"DateRange.{name}", getattr(self, name))
+        if self.after is not None and self.before is not None and self.after > self.before:
+            raise ValueError(f"DateRange.after ({self.after}) is later than DateRange.before ({self.before})")
+
+
+class LastDays(Struct, frozen=True, tag_field="type", tag="preset"):
+    """The last `days` days up to now, as the server counts them; 0 to 4294967295."""
+
+    days: int
+    preset_type: Literal["last_n_days"] = "last_n_days"
+
+    def __post_init__(self) -> None:
+        _check_days("LastDays", self.days)
+
+
+class NextDays(Struct, frozen=True, tag_field="type", tag="preset"):
+    """The next `days` days from now, as the server counts them; 0 to 4294967295."""
+
+    days: int
+    preset_type: Literal["next_n_days"] = "next_n_days"
+
+    def __post_init__(self) -> None:
+        _check_days("NextDays", self.days)
+
+
+def check_aware(name: str, value: object) -> None:
+    """Refuse what is neither None nor an aware datetime; a naive one would mean another instant on each machine."""
+    if value is None:
+        return
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name} takes an aware datetime, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise ValueError(f"{name} is a naive datetime; give it a time zone, as in datetime.now(timezone.utc)")
+
+
+def _check_days(name: str, days: object) -> None:
+    if isinstance(days, bool) or not isinstance(days, int):
+        raise TypeError(f"{name} takes a whole number of days, not {type(days).__name__}")
+    if not 0 <= days <= MAX_DAYS:
+        raise ValueError(f"{name} takes 0 to {MAX_DAYS} days, not {days}")
+
+
+if TYPE_CHECKING:
+    DateFilter: TypeAlias = DateRange | LastDays | NextDays
+else:
+
+    class _Preset(Struct, tag_field="type", tag="preset", forbid_unknown_fields=True):
+        # one Struct for both presets, since msgspec tells the members of a union apart by one tag only
+        days: _Days
+        preset_type: Literal["last_n_days", "next_n_days"]
+
+    DateFilter = DateRange | _Preset
+
+
+class _Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of the filter objects: what is not given is not sent."""
+
+
+class SlaFilter(_Filter, frozen=True, kw_only=True):
+    """Of works with an SLA: where its clocks stand."""
+
+    stage: Sequence[SlaStage] | UnsetType = UNSET
+    target_time: DateFilter | UnsetType = UNSET
+
+
+class IssueFilter(_Filter, frozen=True, kw_only=True):
+    """Of issues; `priority_v2` takes the ids of the enum's values."""
+
+    accounts: Sequence[str] | UnsetType = UNSET
+    actual_start_date: DateFilter | UnsetType = UNSET
+    group: Sequence[str] | UnsetType = UNSET
+    priority: Sequence[Priority] | UnsetType = UNSET
+    priority_v2: Sequence[int] | UnsetType = UNSET
+    rev_orgs: Sequence[str] | UnsetType = UNSET
+    sla_summary: SlaFilter | UnsetType = UNSET
+    sprint: Sequence[str] | UnsetType = UNSET
+    subtype: Sequence[str] | UnsetType = UNSET
+    target_start_date: DateFilter | UnsetType = UNSET
+
+
+class TicketFilter(_Filter, frozen=True, kw_only=True):
+    """Of tickets; `visibility` takes the ids of the enum's values (1 internal, 2 external).
+
+    `surveys` is an empty object in every spec; it is there for what may come.
+    """
+
+    account: Sequence[str] | UnsetType = UNSET
+    brand: Sequence[str] | UnsetType = UNSET
+    channels: Sequence[TicketChannel] | UnsetType = UNSET
+    channels_v2: Sequence[str] | UnsetType = UNSET
+    group: Sequence[str] | UnsetType = UNSET
+    is_frozen: bool | UnsetType = UNSET
+    is_spam: bool | UnsetType = UNSET
+    needs_response: bool | UnsetType = UNSET
+    rev_org: Sequence[str] | UnsetType = UNSET
+    severity: Sequence[Severity] | UnsetType = UNSET
+    sla_summary: SlaFilter | UnsetType = UNSET
+    source_channel: Sequence[str] | UnsetType = UNSET
+    source_channel_v2: Sequence[str] | UnsetType = UNSET
+    subtype: Sequence[str] | UnsetType = UNSET
+    surveys: Mapping[str, Any] | UnsetType = UNSET
+    visibility: Sequence[int] | UnsetType = UNSET
+
+
+class OpportunityFilter(_Filter, frozen=True, kw_only=True):
+    """Of opportunities; `forecast_category_v2` takes the ids of the enum's values."""
+
+    account: Sequence[str] | UnsetType = UNSET
+    contacts: Sequence[str] | UnsetType = UNSET
+    forecast_category_v2: Sequence[int] | UnsetType = UNSET
+    subtype: Sequence[str] | UnsetType = UNSET
+
+
+class StageFilter(_Filter, frozen=True, kw_only=True):
+    """Works in any of the stages, by name or (`stages`) by id."""
+
+    name: Sequence[str] | UnsetType = UNSET
+    stages: Sequence[str] | UnsetType = UNSET
+
+
+class StagedInfoFilter(_Filter, frozen=True, kw_only=True):
+    """Works that a synchronisation has staged, or those that none has."""
+
+    is_staged: bool | UnsetType = UNSET
+
+
+class SyncInFilter(_Filter, frozen=True, kw_only=True):
+    """Of the last synchronisation into DevRev."""
+
+    status: Sequence[SyncInStatus] | UnsetType = UNSET
+    sync_date: DateFilter | UnsetType = UNSET
+    sync_history: Sequence[str] | UnsetType = UNSET
+    sync_unit: Sequence[str] | UnsetType = UNSET
+
+
+class SyncOutFilter(_Filter, frozen=True, kw_only=True):
+    """Of the last synchronisation out of DevRev."""
+
+    status: Sequence[SyncOutStatus] | UnsetType = UNSET
+    sync_date: DateFilter | UnsetType = UNSET
+    sync_history: Sequence[str] | UnsetType = UNSET
+    sync_unit: Sequence[str] | UnsetType = UNSET
+
+
+class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
+    """Works that are synchronised with systems outside of DevRev."""
+
+    external_reference: Sequence[str] | UnsetType = UNSET
+    last_sync_in: SyncInFilter | UnsetType = UNSET
+    last_sync_out: SyncOutFilter | UnsetType = UNSET
+    origin_system: Sequence[str] | UnsetType = UNSET
+
+
+
+class Filters(TypedDict, total=False):
+    """The keyword arguments that every query takes, with the wire's names; a work must match all of them.
+
+    A sequence matches works that have any of its values. Parts do not include the parts below them. `custom_fields`
+    maps keys (``"tnt__team"``) to the values wanted. `stage` is a list of names or a `StageFilter`.
+    """
+
+    type: Sequence[WorkType] | UnsetType
+    actual_close_date: DateFilter | UnsetType
+    applies_to_part: Sequence[str] | UnsetType
+    created_by: Sequence[str] | UnsetType
+    created_date: DateFilter | UnsetType
+    custom_fields: Mapping[str, Any] | UnsetType
+    external_ref: Sequence[str] | UnsetType
+    issue: IssueFilter | UnsetType
+    modified_by: Sequence[str] | UnsetType
+    modified_date: DateFilter | UnsetType
+    opportunity: OpportunityFilter | UnsetType
+    owned_by: Sequence[str] | UnsetType
+    reported_by: Sequence[str] | UnsetType
+    stage: Sequence[str] | StageFilter | UnsetType
+    staged_info: StagedInfoFilter | UnsetType
+    state: Sequence[str] | UnsetType
+    sync_metadata: SyncMetadataFilter | UnsetType
+    tags: Sequence[str] | UnsetType
+    target_close_date: DateFilter | UnsetType
+    ticket: TicketFilter | UnsetType
+    vista: str | UnsetType

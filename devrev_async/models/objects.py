@@ -1,0 +1,160 @@
+"""What a work refers to: users, organisations, parts, artifacts, tags, stages, groups, sprints, money."""
+
+from typing import Any
+
+from ._base import Model, Timestamp
+from .enums import GroupMemberType, OrgType, PartType, UserState, UserType, VistaState, VistaType
+from .sync import SyncMetadataSummary
+
+
+class Atom(Model, frozen=True, kw_only=True):
+    """What every object of DevRev has: its id (a DON) and its display id, as in ``"DEVU-1"``.
+
+    `id_v1` is the id of an older scheme; real answers carry it although no spec names it.
+    """
+
+    id: str | None = None
+    display_id: str | None = None
+    id_v1: str | None = None
+
+
+class ArtifactFile(Model, frozen=True, kw_only=True):
+    """The file of an artifact: MIME type, name, size in bytes."""
+
+    type: str | None = None
+    name: str | None = None
+    size: int | None = None
+
+
+class Artifact(Atom, frozen=True, kw_only=True):
+    """An uploaded file."""
+
+    file: ArtifactFile | None = None
+
+
+class OrgSummary(Atom, frozen=True, kw_only=True):
+    """An account, a Rev organisation or the Dev organisation itself, told apart by `type`."""
+
+    type: OrgType | None = None
+    display_name: str | None = None
+    dev_slug: str | None = None
+
+
+class UserSummary(Atom, frozen=True, kw_only=True):
+    """A user: of the Dev organisation, a customer, a service account or the system, told apart by `type`.
+
+    `external_ref` and `rev_org` belong to customers (``"rev_user"``).
+    """
+
+    type: UserType | None = None
+    display_name: str | None = None
+    display_handle: str | None = None
+    display_picture: Artifact | None = None
+    email: str | None = None
+    external_ref: str | None = None
+    full_name: str | None = None
+    rev_org: OrgSummary | None = None
+    state: UserState | None = None
+    thumbnail: str | None = None
+
+
+class EnumValue(Model, frozen=True, kw_only=True):
+    """A value of an enum that the organisation may extend: `id` is what requests take, `label` what people read."""
+
+    id: int | None = None
+    label: str | None = None
+    ordinal: int | None = None
+    value: Any = None
+    color: str | None = None
+
+
+class StageDetail(Atom, frozen=True, kw_only=True):
+    """The customisable stage behind a stage's name."""
+
+    name: str | None = None
+    display_name: str | None = None
+    sync_metadata: SyncMetadataSummary | None = None
+
+
+class StateDetail(Atom, frozen=True, kw_only=True):
+    """The state that a stage belongs to; `is_final` tells whether work ends there."""
+
+    is_final: bool | None = None
+    name: str | None = None
+    display_name: str | None = None
+    sync_metadata: SyncMetadataSummary | None = None
+
+
+class Stage(Model, frozen=True, kw_only=True):
+    """Where a work stands in its stage diagram."""
+
+    name: str | None = None
+    display_name: str | None = None
+    notes: str | None = None
+    ordinal: int | None = None
+    stage: StageDetail | None = None
+    state: StateDetail | None = None
+
+
+class PartSummary(Atom, frozen=True, kw_only=True):
+    """A part of the product hierarchy; `type` says of which kind."""
+
+    type: PartType | None = None
+    name: str | None = None
+    owned_by: tuple[UserSummary, ...] | None = None
+    stage: Stage | None = None
+    sync_metadata: SyncMetadataSummary | None = None
+
+
+class TagStyle(Model, frozen=True, kw_only=True):
+    """How a tag is shown."""
+
+    color: str | None = None
+
+
+class TagSummary(Atom, frozen=True, kw_only=True):
+    """A tag; real answers also hold `description` and `color`."""
+
+    name: str | None = None
+    color: str | None = None
+    description: str | None = None
+    style_new: TagStyle | None = None
+    sync_metadata: SyncMetadataSummary | None = None
+
+
+class TagWithValue(Model, frozen=True, kw_only=True):
+    """A tag on a work and the value it has there. Some real answers repeat the tag under `id`."""
+
+    tag: TagSummary | None = None
+    value: str | None = None
+    id: TagSummary | None = None
+
+
+class GroupSummary(Atom, frozen=True, kw_only=True):
+    """A group of users."""
+
+    member_type: GroupMemberType | None = None
+    name: str | None = None
+    parents: tuple[Any, ...] | None = None
+    sync_metadata: SyncMetadataSummary | None = None
+
+
+class Channel(Atom, frozen=True, kw_only=True):
+    """An external communication channel."""
+
+
+class Sprint(Atom, frozen=True, kw_only=True):
+    """The sprint of an issue (an item of a vista's group)."""
+
+    type: VistaType | None = None
+    end_date: Timestamp | None = None
+    name: str | None = None
+    start_date: Timestamp | None = None
+    state: VistaState | None = None
+
+
+class Money(Model, frozen=True, kw_only=True):
+    """An amount (a decimal string, as the API has it) in a currency (ISO 4217)."""
+
+    amount: str | None = None
+    currency: str | None = None

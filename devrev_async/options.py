@@ -1,0 +1,80 @@
+"""What a user may set, checked in one place, and what the client tells in return."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["ClientEvent", "RateLimit", "Timeout"]
+
+
+class Timeout(Struct, frozen=True):
+    """Bounds of one call, in seconds; None means no bound.
+
+    Attributes:
+        total: the whole call, its retries and waits included; of calls that iterate, each page.
+        connect: making one connection, TLS included.
+        read: the silence before the first and between any two chunks of an answer.
+    """
+
+    total: float | None = None
+    connect: float | None = 10.0
+    read: float | None = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("total", "connect", "read"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"Timeout.{name} takes seconds or None, not {type(value).__name__}")
+            if not value > 0:
+                raise ValueError(f"Timeout.{name} must be above 0 seconds, not {value!r}")
+
+
+class RateLimit(Struct, frozen=True):
+    """The quota as the server last reported it (headers X-Ratelimit-Limit, -Remaining, -Reset).
+
+    Attributes:
+        limit: requests per window, or None if not reported.
+        remaining: what was left of them, or None if not reported.
+        reset_at: when the window ends, as an aware datetime in UTC, or None if not reported or not readable.
+    """
+
+    limit: int | None
+    remaining: int | None
+    reset_at: datetime | None
+
+
+class ClientEvent(Struct, frozen=True):
+    """What `on_event` is given: one record per retry, pause and wait.
+
+    Attributes:
+        kind: ``"retry"``: a request will be sent again after `delay`; ``"pause"``: an answer stopped every task of
+            the client for `delay`; ``"wait"``: one call waits `delay` for such a pause or for the quota.
+        endpoint: the API method, as in ``"works.get"``.
+        delay: seconds.
+        attempt: the number of the attempt that led to it, from 1; 0 before the first.
+        status: the HTTP status that led to it, or None.
+        reason: a short phrase for a log.
+    """
+
+    kind: Literal["retry", "pause", "wait"]
+    endpoint: str
+    delay: float
+    attempt: int = 0
+    status: int | None = None
+    reason: str = ""
+
+
+def as_timeout(value: Timeout | float | None, default: Timeout) -> Timeout:
+    """A user's `timeout=` as a `Timeout`: a plain number is the total, None keeps the default."""
+    if value is None:
+        return default
+    if isinstance(value, Timeout):
+        return value
+    return Timeout(total=value, connect=default.connect, read=default.read)

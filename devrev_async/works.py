@@ -1,0 +1,255 @@
+"""The calls of `works.*`: one short method each."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, Unpack
+from urllib.parse import quote
+
+import msgspec
+from yarl import URL
+
+from ._decode import WorksCount, decode_count, decode_nothing, decode_work
+from ._pages import Pages, WorksPage, WorksPager, WorksStream
+from ._transport import Request, Transport
+from .models import CreateFields, Filters, UpdateFields, Work
+from .models.enums import WorkType
+from .models.requests import MAX_FIRST, check_id, check_json, create_body, encode_body, query_body, update_body
+from .options import Timeout, as_timeout
+
+__all__ = ["Works"]
+
+_ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
+
+
+def check_endpoint(endpoint: str) -> str:
+    """An API method as it goes into a URL; ValueError for anything else."""
+    if not _ENDPOINT.match(endpoint):
+        raise ValueError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
+    return endpoint
+
+
+def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
+    """Any body as JSON; TypeError or ValueError for what JSON cannot say."""
+    plain = msgspec.to_builtins(body if body is not None else {}, builtin_types=(datetime,))
+    check_json(plain, "body")
+    return msgspec.json.encode(plain)
+
+
+class Works:
+    """The calls of `works.*`.
+
+    Every method takes `timeout` (seconds in all, or a `Timeout`) and `max_retries` for that call, and those that send
+    a JSON body take `extra_body` for keys that are not modelled. Arguments are checked before anything is sent:
+    ValueError and TypeError. Every failure of a call is a `DevRevError`.
+    """
+
+    def __init__(self, transport: Transport, base_url: str) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._get_url = f"{base_url}/works.get?id="
+        self._pages = Pages(transport)
+
+    async def get(self, id: str, *, timeout: Timeout | float | None = None, max_retries: int | None = None) -> Work:
+        """One work, by display id (``"TKT-1042"``) or DON.
+
+        Raises:
+            NotFoundError: there is no such work for this token.
+        """
+        url = URL(self._get_url + quote(check_id(id), safe=""), encoded=True)
+        request = self._request("works.get", url, None, True, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work, follow=True), "works.get")
+
+    async def update(
+        self,
+        id: str,
+        *,
+        type: WorkType | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **fields: Unpack[UpdateFields],
+    ) -> Work:
+        """Change a work: only the fields given are sent, and None clears the field.
+
+        Args:
+            id: display id or DON.
+            type: the work's type. None derives it from the id where a type-specific field needs it.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            fields: see `UpdateFields`.
+
+        Returns:
+            The work after the change.
+
+        Raises:
+            OutcomeUnknownError: sent, and the answer was lost.
+            NotFoundError: there is no such work for this token.
+        """
+        body = encode_body(update_body(id, type, fields), extra_body)
+        request = self._post("works.update", body, False, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work), "works.update")
+
+    async def create(
+        self,
+        *,
+        type: WorkType,
+        title: str,
+        applies_to_part: str,
+        owned_by: Sequence[str],
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **fields: Unpack[CreateFields],
+    ) -> Work:
+        """Create a work. It is never sent twice, unless the server has said that it did not take the first.
+
+        Args:
+            type: of the work.
+            title: 1 to 256 characters.
+            applies_to_part: the id of the part it is about.
+            owned_by: ids of users, at least one.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            fields: see `CreateFields`; an opportunity needs `account`. A unique `external_ref` lets you find out
+                with `list(external_ref=[...])` whether a create with a lost answer was applied.
+
+        Raises:
+            OutcomeUnknownError: sent, and the answer was lost.
+            ConflictError: the `external_ref` is taken by another work of this type.
+        """
+        required = {"type": type, "title": title, "applies_to_part": applies_to_part, "owned_by": owned_by}
+        body = encode_body(create_body(required, fields), extra_body)
+        request = self._post("works.create", body, False, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work), "works.create")
+
+    async def delete(
+        self,
+        id: str,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> None:
+        """Delete a work, by display id or DON; this needs the scope ``<type>:all``."""
+        body = encode_body({"id": check_id(id)}, extra_body)
+        await self._transport.fetch(self._post("works.delete", body, False, timeout, max_retries), decode_nothing)
+
+    async def count(
+        self,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksCount:
+        """How many works match; `has_more` says that there are more than that."""
+        body = encode_body(query_body(filters, {}, method="count"), extra_body)
+        return await self._transport.fetch(self._post("works.count", body, True, timeout, max_retries), decode_count)
+
+    async def export(
+        self,
+        *,
+        first: int = MAX_FIRST,
+        sort_by: Sequence[str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> list[Work]:
+        """The first works that match, in one request; there is no next page (`export_all` has them all).
+
+        Args:
+            first: how many at most, 1 to 5000.
+            sort_by: as in ``["created_date:asc"]``. The API documents no order without it.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            filters: see `Filters`.
+        """
+        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export")
+        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        return (await self._pages.fetch(request)).works
+
+    def export_stream(
+        self,
+        *,
+        first: int = MAX_FIRST,
+        sort_by: Sequence[str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksStream:
+        """The same as `export`, each work as soon as its bytes have arrived.
+
+        Iterate over it; leave the loop early inside ``async with`` to end the request at once. It is not retried
+        once a work was yielded: then a failure raises.
+        """
+        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export_stream")
+        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        return WorksStream(self._pages, request)
+
+    def list(
+        self,
+        *,
+        sort_by: Sequence[str] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        mode: Literal["after", "before"] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksPager:
+        """All works that match, page by page, in the server's order.
+
+        Args:
+            sort_by: as in ``["created_date:asc"]``.
+            limit: works a page; the API documents no maximum (50 if not given) and may give fewer.
+            cursor: where to start, from an earlier `WorksPage`.
+            mode: ``"after"`` the cursor (the default) or ``"before"`` it, from the end if there is no cursor.
+            extra_body: further keys of the body, as they are.
+            timeout: of each page.
+            max_retries: of each page.
+            filters: see `Filters`.
+        """
+        if mode not in (None, "after", "before"):
+            raise ValueError(f"mode takes 'after' or 'before', not {mode!r}")
+        if cursor is not None and (not isinstance(cursor, str) or not cursor):
+            raise ValueError("cursor takes the cursor of an earlier page, and no empty one")
+        options = {"sort_by": sort_by, "limit": limit, "cursor": cursor, "mode": mode}
+        body = query_body(filters, options, method="list")
+        request = self._post("works.list", encode_body(body, extra_body), True, timeout, max_retries)
+        return WorksPager(self._pages, request, {**body, **(extra_body or {})})
+
+    def _single(self, decoded: tuple[Work, str | None], endpoint: str) -> Work:
+        work, reason = decoded
+        if reason is not None:
+            self._pages.warn(endpoint, [(0, reason)], 1)
+        return work
+
+    def _post(
+        self, endpoint: str, body: bytes, read: bool, timeout: Timeout | float | None, max_retries: int | None
+    ) -> Request:
+        url = URL(f"{self._base_url}/{endpoint}", encoded=True)
+        return self._request(endpoint, url, body, read, timeout, max_retries)
+
+    def _request(
+        self,
+        endpoint: str,
+        url: URL,
+        body: bytes | None,
+        read: bool,
+        timeout: Timeout | float | None,
+        max_retries: int | None,
+    ) -> Request:
+        if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
+            raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
+        bounds = None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
+        return Request(endpoint, url, body, read, bounds, max_retries)
