@@ -2,6 +2,8 @@
 
 import logging
 
+from msgspec import UNSET
+
 from ._decode import WorksCount
 from ._pages import WorksPage
 from ._version import __version__
@@ -48,7 +50,6 @@ from .models import (
     WorkBase,
     WorkUpdate,
 )
-from .models.updates import UNSET
 from .options import ClientEvent, RateLimit, Timeout
 
 __all__ = [

@@ -133,6 +133,11 @@ class Quota:
             if not self._awaited:
                 self.remaining = None  # the window is over, and no answer has told of the next one
 
+    def withdrawn(self) -> None:
+        """A request did not go out after all."""
+        self.in_flight -= 1
+        self._awaited = 0
+
 
 class Limiter:
     """The gate that every request of a client passes.
@@ -174,6 +179,14 @@ class Limiter:
     def answered(self) -> None:
         """The request that had its turn was answered, or its answer is lost."""
         self.quota.answered()
+        self._wake()
+
+    def withdrawn(self) -> None:
+        """The request that had its turn was not sent."""
+        self.quota.withdrawn()
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiting:
             self._changed.set()
             self._changed = asyncio.Event()
@@ -205,8 +218,16 @@ class Limiter:
         received = time.monotonic()
         if date is not None:
             self.clock.observe(date, sent, received)
-        at = reset - self.clock.offset(time.time() - received)
+        at = self._on_our_clock(reset, received)
         self.quota.observe(limit=limit, remaining=remaining, reset=at, key=reset, sent=sent, received=received)
+
+    def seconds_until(self, reset: float) -> float:
+        """How long it is until an instant of the server's clock (epoch); negative if it has passed."""
+        now = time.monotonic()
+        return self._on_our_clock(reset, now) + MARGIN - now
+
+    def _on_our_clock(self, epoch: float, now: float) -> float:
+        return epoch - self.clock.offset(time.time() - now)
 
     async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None]) -> float:
         told = False

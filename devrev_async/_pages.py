@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from . import errors
 from ._decode import printable
 from ._stream import Malformed, PageStream, Truncated, works_page
-from ._transport import Call, Failure, Incoming, Request, Transport
+from ._transport import Failure, Incoming, Request, Transport
 from .models import SharedDecoder, Work
 from .models.requests import encode_body
 
@@ -47,10 +48,10 @@ class Pages:
     async def fetch(self, request: Request) -> WorksPage:
         """The page that a request answers, whole; retries included."""
 
-        async def consume(call: Call, incoming: Incoming) -> WorksPage | Failure:
+        async def consume(incoming: Incoming) -> WorksPage | Failure:
             page = works_page(self.decoder)
             works: list[Work] = []
-            failure = await drain(page, call, incoming, works)
+            failure = await drain(page, incoming, works)
             if failure is not None:
                 return failure
             self.warn(request.endpoint, page.misfits, len(works))
@@ -72,7 +73,7 @@ class Pages:
             )
 
 
-async def drain(page: PageStream[T], call: Call, incoming: Incoming, into: list[T]) -> Failure | None:
+async def drain(page: PageStream[T], incoming: Incoming, into: list[T]) -> Failure | None:
     """Read a body through a page stream into a list; the loop has its turn between any two batches."""
     while True:
         piece = await incoming.next()
@@ -80,7 +81,7 @@ async def drain(page: PageStream[T], call: Call, incoming: Incoming, into: list[
             return piece
         feed(page, piece)
         while True:
-            batch = take(page, call, incoming)
+            batch = take(page, incoming)
             if isinstance(batch, Failure):
                 return batch
             if batch is None:
@@ -99,12 +100,12 @@ def feed(page: PageStream[T], piece: bytes | None) -> None:
         page.feed(piece)
 
 
-def take(page: PageStream[T], call: Call, incoming: Incoming) -> list[T] | None | Failure:
+def take(page: PageStream[T], incoming: Incoming) -> list[T] | None | Failure:
     """The next batch, None if more bytes are needed, or what is wrong with the body."""
     try:
         return page.take()
     except Malformed as error:
-        return call.undecodable(str(error), incoming, b"", cut=isinstance(error, Truncated))
+        return incoming.unreadable(str(error), cut=isinstance(error, Truncated))
 
 
 class _Closable:
@@ -159,7 +160,7 @@ class WorksStream(_Closable):
                         failure = piece
                         break
                     feed(page, piece)
-                    while (batch := take(page, call, incoming)) is not None:
+                    while (batch := take(page, incoming)) is not None:
                         if isinstance(batch, Failure):
                             failure = batch
                             break
@@ -174,8 +175,8 @@ class WorksStream(_Closable):
                 self._pages.warn(self._request.endpoint, page.misfits, page.count)
                 return
             if page.count:
-                raise call.final(failure)
-            await transport.guarded(call, lambda: call.again(failure))
+                raise call.failures.final(failure, call.attempts)
+            await transport.guarded(call, partial(call.again, failure))
 
 
 class WorksPager(_Closable):

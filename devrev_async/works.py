@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +12,7 @@ import msgspec
 from yarl import URL
 
 from ._decode import WorksCount, decode_count, decode_nothing, decode_work
-from ._pages import Pages, WorksPage, WorksPager, WorksStream
+from ._pages import Pages, WorksPager, WorksStream
 from ._transport import Request, Transport
 from .models import CreateFields, Filters, UpdateFields, Work
 from .models.enums import WorkType

@@ -1,0 +1,102 @@
+"""An answer whose body is still to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ._body import Body
+from ._failures import Failure, Failures
+from ._limiter import Limiter
+
+__all__ = ["Incoming"]
+
+
+class Incoming:
+    """A successful answer. It holds a slot of the limiter and a connection until it is closed.
+
+    Attributes:
+        status: the HTTP status.
+        request_id: the server's name for the request, if it gave one.
+        size: bytes of the decompressed body that were read so far.
+    """
+
+    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_response", "_slot", "request_id", "size", "status")
+
+    def __init__(
+        self, response: Any, body: Body, limiter: Limiter, failures: Failures, request_id: str | None
+    ) -> None:
+        self.status: int = response.status
+        self.request_id = request_id
+        self.size = 0
+        self._response = response
+        self._body = body
+        self._limiter = limiter
+        self._failures = failures
+        self._pieces: Iterator[bytes] | None = None
+        self._slot = True
+
+    async def next(self) -> bytes | None | Failure:
+        """The next piece of the decompressed body, None at its end, or how reading failed."""
+        try:
+            while True:
+                if self._pieces is not None:
+                    for piece in self._pieces:
+                        self.size += len(piece)
+                        return piece
+                    self._pieces = None
+                data = await self._response.content.readany()
+                if not data:
+                    self._body.finish()
+                    return None
+                self._pieces = self._body.feed(data)
+        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
+            problem = error.with_traceback(None)
+        except BaseException as error:
+            error.__context__ = error.__cause__ = None
+            raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
+        return self._failures.of_reading(problem, self.status, self.request_id)
+
+    async def read(self) -> bytes | Failure:
+        """The whole body, or how reading failed."""
+        first = await self.next()
+        if first is None or isinstance(first, Failure):
+            return b"" if first is None else first
+        second = await self.next()
+        if second is None:
+            return first
+        whole = bytearray(first)
+        while second is not None:
+            if isinstance(second, Failure):
+                return second
+            whole += second
+            second = await self.next()
+        return bytes(whole)
+
+    def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> Failure:
+        """What it means that the body is not what was expected; `cut` if it only ends too early."""
+        return self._failures.of_decoding(problem, self.status, self.request_id, body=body, cut=cut)
+
+    def pause(self) -> None:
+        """Give the slot back while a consumer is busy, so that it may call the client itself."""
+        if self._slot:
+            self._slot = False
+            self._limiter.release()
+
+    async def resume(self) -> None:
+        """Take a slot again."""
+        if not self._slot:
+            await self._limiter.retake()
+            self._slot = True
+
+    def close(self) -> None:
+        """Give everything back. A body that was not read to its end takes its connection with it."""
+        self.pause()
+        self.drop()
+
+    def drop(self) -> None:
+        """Give the connection back, and leave the slot to whoever took it."""
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()

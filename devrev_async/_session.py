@@ -1,0 +1,200 @@
+"""The pooled aiohttp session that a client and its copies share, and what is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
+
+import aiohttp
+from yarl import URL
+
+from . import errors
+from ._limiter import Limiter
+from .options import ClientEvent, RateLimit, Timeout
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ._token import TokenSource
+
+__all__ = ["Attempt", "HeldBackError", "Pool", "Request", "Settings"]
+
+
+class Settings(NamedTuple):
+    """What of a client's options concerns each call; a copy of the client may have others."""
+
+    headers: Mapping[str, str]
+    timeout: Timeout
+    max_retries: int
+    max_rate_limit_wait: float
+    max_response_bytes: int
+    on_event: Callable[[ClientEvent], object] | None
+
+
+class Request(NamedTuple):
+    """One call of the API. `read` says that repeating it changes nothing."""
+
+    endpoint: str
+    url: URL
+    body: bytes | None = None
+    read: bool = False
+    timeout: Timeout | None = None
+    max_retries: int | None = None
+
+
+class HeldBackError(Exception):
+    """A pause began while the connection was made; nothing was sent."""
+
+
+class Attempt:
+    """What the connector tells of the connection that an attempt uses."""
+
+    __slots__ = ("connected", "limiter", "reused")
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+        self.connected = False
+        self.reused = False
+
+    @classmethod
+    def begin(cls, limiter: Limiter) -> Attempt:
+        """An attempt that this task is about to make; the connector will find it."""
+        attempt = cls(limiter)
+        _attempt.set(attempt)
+        return attempt
+
+
+_attempt: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("devrev_async_attempt", default=None)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells an attempt whether it has a connection, and whether that one has served before (and may be stale)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own gap
+        self._served: WeakSet[object] = WeakSet()
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        connection = await super().connect(req, traces, timeout)
+        attempt = _attempt.get()
+        if attempt is not None:
+            if attempt.limiter.paused:
+                connection.release()
+                raise HeldBackError
+            protocol = connection.protocol
+            attempt.connected = True
+            attempt.reused = protocol in self._served
+            self._served.add(protocol)
+        return connection
+
+
+class Pool:
+    """What a client and its copies share: the session, the limiter, the calls in flight. Closed once, for all."""
+
+    def __init__(
+        self,
+        *,
+        token: TokenSource,
+        max_concurrency: int,
+        max_connections: int,
+        quota_reserve: float,
+        session: aiohttp.ClientSession | None,
+        proxy: str | None,
+        ssl: ssl.SSLContext | None,
+        trace_configs: tuple[aiohttp.TraceConfig, ...],
+    ) -> None:
+        self.token = token
+        self.closed = False
+        self.rate_limit: RateLimit | None = None
+        self.limiter: Limiter
+        self.calls: set[asyncio.Task[Any]] = set()
+        self._session = session
+        self._owned = session is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._limits = (max_concurrency, max_connections, quota_reserve)
+        self._options: dict[str, Any] = {"allow_redirects": False, "auto_decompress": False}
+        if proxy is not None:
+            self._options["proxy"] = proxy
+        if ssl is not None:
+            self._options["ssl"] = ssl
+        self._trace_configs = trace_configs
+        self._renewing: asyncio.Lock
+
+    @property
+    def owned(self) -> bool:
+        """Whether the session is ours, so that its connector tells of its connections."""
+        return self._owned
+
+    def session(self) -> aiohttp.ClientSession:
+        """The session, opened on first use in the loop that runs; a loop that was closed leaves the place to the next."""
+        if self.closed:
+            raise errors.ClientClosedError("the client is closed")
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._enter(loop)
+        session = self._session
+        assert session is not None
+        if session.closed:
+            raise errors.ClientClosedError("the session that the client was given is closed")
+        return session
+
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            raise errors.ConfigurationError("the client is in use in another event loop; give each loop its own client")
+        concurrency, connections, reserve = self._limits
+        self._loop = loop
+        self.calls = set()
+        self.limiter = Limiter(concurrency, reserve=reserve)
+        self._renewing = asyncio.Lock()
+        if self._owned:
+            self._session = aiohttp.ClientSession(
+                connector=_Connector(limit=connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                trace_configs=list(self._trace_configs) or None,
+            )
+
+    def note_rate_limit(self, limit: int | None, remaining: int | None, reset: float | None) -> None:
+        """Keep what an answer said of the quota, for `DevRevClient.rate_limit`."""
+        try:
+            reset_at = None if reset is None else datetime.fromtimestamp(reset, UTC)
+        except (ValueError, OverflowError, OSError):
+            reset_at = None
+        self.rate_limit = RateLimit(limit, remaining, reset_at)
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> Any:
+        """Send, and return the response with its body unread. Locals of this frame hold no token."""
+        return await self.session().request(
+            "GET" if request.body is None else "POST",
+            request.url,
+            data=request.body,
+            headers=self.token.headers(headers, json=request.body is not None),
+            timeout=timeout,
+            **self._options,
+        )
+
+    async def renew_token(self, version: int) -> None:
+        """Ask the token's callable, unless another task has done so since `version`.
+
+        Raises:
+            ConfigurationError: it raised, or gave what no token can be.
+        """
+        async with self._renewing:
+            if self.token.version == version:
+                await self.token.renew()
+
+    async def close(self) -> None:
+        """End every call in flight with a `ClientClosedError`, then the session, unless it is the user's."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._loop is None or self._loop is not asyncio.get_running_loop():
+            return
+        for task in self.calls:
+            task.cancel("the client was closed")
+        if self._owned and self._session is not None:
+            await self._session.close()
