@@ -7,6 +7,7 @@ from msgspec import UNSET
 from ._decode import WorksCount
 from ._pages import WorksPage
 from ._version import __version__
+from .bulk import BulkResult, Failure
 from .client import DevRevClient
 from .errors import (
     APIConnectionError,
@@ -58,6 +59,7 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "BadRequestError",
+    "BulkResult",
     "ClientClosedError",
     "ClientEvent",
     "ConfigurationError",
@@ -65,6 +67,7 @@ __all__ = [
     "DateRange",
     "DevRevClient",
     "DevRevError",
+    "Failure",
     "ForbiddenError",
     "IncompleteExportError",
     "InternalServerError",

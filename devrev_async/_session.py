@@ -108,6 +108,7 @@ class Pool:
         trace_configs: tuple[aiohttp.TraceConfig, ...],
     ) -> None:
         self.token = token
+        self.max_concurrency = max_concurrency
         self.closed = False
         self.rate_limit: RateLimit | None = None
         self.limiter: Limiter

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, Unpack
+from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
 
 import msgspec
@@ -14,9 +15,19 @@ from yarl import URL
 from ._decode import WorksCount, decode_count, decode_nothing, decode_work
 from ._pages import Pages, WorksPager, WorksStream
 from ._transport import Request, Transport
-from .models import CreateFields, Filters, UpdateFields, Work
+from .bulk import BulkResult, Job, iterate, run_all
+from .models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from .models.enums import WorkType
-from .models.requests import MAX_FIRST, check_id, check_json, create_body, encode_body, query_body, update_body
+from .models.requests import (
+    MAX_FIRST,
+    check_id,
+    check_json,
+    create_body,
+    encode_body,
+    fields_of,
+    query_body,
+    update_body,
+)
 from .options import Timeout, as_timeout
 
 __all__ = ["Works"]
@@ -160,7 +171,7 @@ class Works:
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
         **filters: Unpack[Filters],
-    ) -> list[Work]:
+    ) -> builtins.list[Work]:
         """The first works that match, in one request; there is no next page (`export_all` has them all).
 
         Args:
@@ -226,6 +237,101 @@ class Works:
         body = query_body(filters, options, method="list")
         request = self._post("works.list", encode_body(body, extra_body), True, timeout, max_retries)
         return WorksPager(self._pages, request, {**body, **(extra_body or {})})
+
+    async def get_many(
+        self,
+        ids: Iterable[str] | AsyncIterable[str],
+        *,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult:
+        """Many works by id, side by side under the limiter; one failure neither stops nor hides the others.
+
+        Args:
+            ids: display ids or DONs. A sequence is checked as a whole before the first request; any other iterable,
+                asynchronous ones too, is read as the work goes on, and a bad id in it is a failure of its own.
+                Equal ids are asked once.
+            on_error: ``"raise"`` ends the call with the first failure.
+            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled.
+            timeout: of each request.
+            max_retries: of each request.
+        """
+
+        def prepare(id: str) -> tuple[str, str]:
+            return check_id(id), id
+
+        async def call(id: str) -> Work:
+            return await self.get(id, timeout=timeout, max_retries=max_retries)
+
+        job = Job(prepare, call, write=False)
+        return await run_all(job, ids, workers=self._transport.pool.max_concurrency, on_error=on_error, result=result)
+
+    @overload
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: Literal[False] = False,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult: ...
+
+    @overload
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: Literal[True],
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> builtins.list[dict[str, Any]]: ...
+
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: bool = False,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult | builtins.list[dict[str, Any]]:
+        """Many updates, side by side under the limiter; one failure neither stops nor hides the others.
+
+        Updates of one id run one after the other, in the order given. None is sent twice: a write whose answer is
+        lost is in `BulkResult.unknown`.
+
+        Args:
+            updates: as `WorkUpdate`; sequences and iterators are read as by `get_many`.
+            dry_run: send nothing, and return the bodies that would be sent.
+            on_error: ``"raise"`` ends the call with the first failure.
+            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled;
+                writes that were under way then are `unknown`.
+            timeout: of each request.
+            max_retries: of each request.
+        """
+
+        def prepare(update: WorkUpdate) -> tuple[str, bytes]:
+            if not isinstance(update, WorkUpdate):
+                raise TypeError(f"a WorkUpdate is expected, not {type(update).__name__}")
+            body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
+            return update.id, encode_body(body, None)
+
+        async def call(body: bytes) -> Work:
+            request = self._post("works.update", body, False, timeout, max_retries)
+            return self._single(await self._transport.fetch(request, decode_work), "works.update")
+
+        if dry_run:
+            return [msgspec.json.decode(prepare(update)[1]) async for update in iterate(updates)]
+        job = Job(prepare, call, write=True)
+        workers = self._transport.pool.max_concurrency
+        return await run_all(job, updates, workers=workers, on_error=on_error, result=result)
 
     def _single(self, decoded: tuple[Work, str | None], endpoint: str) -> Work:
         work, reason = decoded
