@@ -1,0 +1,76 @@
+"""What a full page shows of the server's order, and whether that is enough to rely on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from .ranges import SECOND, UNDATED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .ranges import Gap, Key
+
+ENOUGH: Final = 15
+"""Distinct timestamps in order that no chance explains: 15! is above 2 to the 40th."""
+
+_APART: Final = 8
+_HALF: Final = 0.5
+_NEARLY_ALL: Final = 0.9
+
+
+def dated(keys: Sequence[Key]) -> list[int]:
+    """The timestamps that a page shows, in its order."""
+    return [key[0] for key in keys if key[0] != UNDATED * SECOND]
+
+
+def in_order(keys: Sequence[Key], *, descending: bool) -> bool:
+    """Whether the timestamps stand in the order asked for; works without one do not matter."""
+    times = dated(keys)
+    return all(one >= other if descending else one <= other for one, other in pairwise(times))
+
+
+def strong(keys: Sequence[Key]) -> bool:
+    """Whether a page in order has enough distinct timestamps for its order to be the server's doing."""
+    return len(set(dated(keys))) >= ENOUGH
+
+
+def undated_first(keys: Sequence[Key]) -> bool:
+    """Whether all works without a timestamp, if any, stand before one that has one."""
+    flags = [key[0] == UNDATED * SECOND for key in keys]
+    return not any(flags[flags.index(False) :]) if False in flags else False
+
+
+def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bool:
+    """Whether two full pages, asked for from the two ends of one range, prove that the server sorts, then caps.
+
+    One that ignores `sort_by` answers one of them out of order; one that caps first answers both from the same works,
+    or from works that stand between each other's. What was created since `now` (microseconds) proves nothing.
+    """
+    if not (in_order(low, descending=False) and in_order(high, descending=True) and strong(low) and strong(high)):
+        return False
+    lows = {key for key in low if key[0] != UNDATED * SECOND and key[0] < now}
+    highs = {key for key in high if key[0] != UNDATED * SECOND and key[0] < now}
+    apart = max(_APART, len(low) // 10)
+    if len(lows - highs) < apart or len(highs - lows) < apart:
+        return False
+    last, first = max(dated(low)), min(dated(high))
+    return not any(key[0] > first for key in lows - highs) and not any(key[0] < last for key in highs - lows)
+
+
+def split_points(gap: Gap, keys: Sequence[Key]) -> list[int]:
+    """Where to cut a gap whose page proved nothing: at the median second, on both its sides if it holds half the works.
+
+    If it holds nearly all, the second behind it stays with it: a request for that one would bring them all once more.
+    Nothing inside the gap if it is that short, or if the page shows no timestamps at all.
+    """
+    inside = sorted(min(max(time // SECOND, gap.low), gap.high - 1) for time in dated(keys))
+    if not inside:
+        return []
+    second = inside[len(inside) // 2]
+    share = Counter(inside)[second] / len(inside)
+    if share >= _HALF:
+        return [second, second + (2 if share >= _NEARLY_ALL else 1)]
+    return [second if second > gap.low else second + 1]

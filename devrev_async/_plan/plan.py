@@ -1,0 +1,417 @@
+"""The plan of a complete export: which request next, what its answer proves, what is left."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+
+from .evidence import dated, in_order, sorts_before_cap, split_points, strong, undated_first
+from .exchange import Page, Request
+from .listing import Listing, Unprovable, spread
+from .ranges import (
+    EARLIEST,
+    LATEST,
+    SECOND,
+    UNDATED,
+    Batch,
+    Domain,
+    Gap,
+    Key,
+    chosen,
+    cut,
+    micros,
+    outside,
+    second_of,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+T = TypeVar("T")
+
+_SPLIT_AT: Final = 4.0
+"""Pages that must be left in a gap, beyond those under way, before it is worth cutting for an idle slot."""
+
+_BOTH_ENDS_AT: Final = 2.0
+_NO_LIST: Final = "ranges of created_date are not enough, and the server has no works.list"
+_FIRST_DAY: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+class _Trust(Enum):
+    UNKNOWN = 0
+    SORTED = 1
+    """The server sorts as asked before it caps: a full page proves all that it passes."""
+    NONE = 2
+
+
+class Plan(Generic[T]):
+    """Take requests, send them, feed the answers in any order; what comes out is proved and comes out once.
+
+    It stands on one assumption: the server's cap on a page of `works.export` stays the same throughout a run. So a
+    page shorter than the longest seen is complete, whatever its order. A longer one proves something only if the
+    server was shown to sort before it caps (`sorts_before_cap`); else its stretch is cut and asked for again. What
+    cannot be cut is settled by `works.list`.
+
+    Args:
+        domain: the user's own range of `created_date`.
+        now: when the run began.
+        gaps: what is left to do, from a `Ledger`; None: everything.
+        undated: whether works that show no timestamp were seen, from a `Ledger`.
+        first, limit: works to ask for in one `works.export`, in one `works.list`.
+        parallel: requests under way at most.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        now: datetime,
+        gaps: Sequence[Gap] | None = None,
+        undated: bool = False,
+        first: int = 5000,
+        limit: int = 100,
+        parallel: int = 4,
+    ) -> None:
+        self.fetched = 0
+        self.proved = 0
+        self.ranges = 0
+        self.undated = undated
+        self._domain = domain
+        self._now = micros(now)
+        self._gaps = domain.gaps() if gaps is None else list(gaps)
+        self._fresh = gaps is None or list(gaps) == domain.gaps()
+        self._first = first
+        self._limit = limit
+        self._parallel = parallel
+        self._hold = 2 * first
+        self._flying: dict[int, Request] = {}
+        self._number = 0
+        self._cap = 0
+        self._trust = _Trust.UNKNOWN
+        self._halved = False
+        self._pair: tuple[Request, Page[T]] | None = None
+        self._listing: Listing[T] | None = None
+        self._ranged = True
+        self._lists = True
+        self._whole_page = 0
+        self._counts: list[int | None] = []
+        self._span = (LATEST, EARLIEST)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is proved and nothing is under way."""
+        return not self._gaps and not self._flying
+
+    def take(self) -> Request | None:
+        """The next request to send now; None if an answer must come first, or all is done.
+
+        Raises:
+            Unprovable: nothing is under way, and nothing that could be asked would prove the rest.
+        """
+        if not self._gaps or len(self._flying) >= self._parallel:
+            return None
+        request = self._next_export() or self._next_list() or self._last_word()
+        if request is not None:
+            self._flying[request.number] = request
+        elif self._gaps and not self._flying:
+            raise Unprovable("nothing is left to ask")
+        return request
+
+    def feed(self, request: Request, page: Page[T]) -> list[Batch[T]]:
+        """What an answer proves, to be handed over in this order.
+
+        Raises:
+            Unprovable: as `take`.
+        """
+        del self._flying[request.number]
+        self.fetched += len(page.keys)
+        if any(key[0] == UNDATED * SECOND for key in page.keys):
+            self.undated = True
+        batches = self._feed_list(page) if request.kind == "list" else self._feed_export(request, page)
+        self.proved += sum(len(batch.items) for batch in batches)
+        self.ranges += len(batches)
+        return batches
+
+    def feed_refusal(self, request: Request) -> None:
+        """The server has no `works.list`: what is left must be settled by ranges.
+
+        Raises:
+            Unprovable: it cannot be.
+        """
+        del self._flying[request.number]
+        self._lists = False
+        self._listing = None
+        for gap in self._gaps:
+            if gap.listing and (gap.low == UNDATED or not self._ranged):
+                raise Unprovable(_NO_LIST)
+            gap.listing = False
+
+    def feed_count(self, request: Request, count: int | None) -> None:
+        """The answer to a request for a count; None if the server has no such endpoint or does not say it exactly."""
+        del self._flying[request.number]
+        self._counts.append(count)
+
+    # --- what to ask ---
+
+    def _request(self, kind: Literal["export", "list"], low: int, high: int, *, descending: bool = False) -> Request:
+        self._number += 1
+        after, before = self._domain.bounds(low, high)
+        return Request(kind, self._number, low, high, after, before, descending)
+
+    def _next_export(self) -> Request | None:
+        if self._pair is not None:
+            asked, _ = self._pair
+            if not self._under_way(asked.low, asked.high):
+                return self._request("export", asked.low, asked.high, descending=True)
+        gaps = [gap for gap in self._gaps if gap.low != UNDATED and not gap.listing]
+        if self._trust is _Trust.SORTED:
+            return self._next_end(gaps)
+        for gap in gaps:
+            if not self._under_way(gap.low, gap.high):
+                return self._request("export", gap.low, gap.high)
+        return None
+
+    def _next_end(self, gaps: list[Gap]) -> Request | None:
+        """A free end of a gap, or an end made by cutting the largest gap in two."""
+        waiting: list[tuple[float, Gap, bool]] = []
+        largest: tuple[float, Gap] | None = None
+        for gap in gaps:
+            asked = [r for r in self._flying.values() if r.kind == "export" and r.low < gap.high and r.high > gap.low]
+            upward = any(r.low == gap.low and not r.descending for r in asked)
+            downward = any(r.high == gap.high and r.descending for r in asked)
+            pages = self._pages(gap) - len(asked)
+            if not asked:
+                waiting.append((pages + LATEST, gap, False))
+            elif upward and downward:
+                if pages >= _SPLIT_AT and (largest is None or pages > largest[0]):
+                    largest = pages, gap
+            elif pages >= _BOTH_ENDS_AT - 1:
+                waiting.append((pages, gap, upward))
+        if waiting:
+            _, gap, descending = max(waiting, key=lambda entry: entry[0])
+            return self._request("export", gap.low, gap.high, descending=descending)
+        if largest is None:
+            return None
+        gap = largest[1]
+        start, end = self._stretch(gap)
+        pieces = cut(gap, [(start + end) // 2])
+        self._replace(gap, pieces)
+        return self._request("export", pieces[-1].low, pieces[-1].high) if len(pieces) > 1 else None
+
+    def _next_list(self) -> Request | None:
+        listing = self._listing
+        if listing is not None and not any(gap.low < listing.high and gap.high > listing.low for gap in self._gaps):
+            listing = self._listing = None
+        if any(request.kind == "list" for request in self._flying.values()):
+            return None
+        if listing is None:
+            gap = next((gap for gap in self._gaps if gap.listing), None)
+            if gap is None:
+                return None
+            listing = self._listing = self._listing_of(gap)
+        self._number += 1
+        after, before = self._domain.bounds(*self._asked(listing))
+        return Request("list", self._number, listing.low, listing.high, after, before, cursor=listing.cursor)
+
+    def _listing_of(self, gap: Gap) -> Listing[T]:
+        whole = gap.low == UNDATED or not self._ranged or self._domain.whole(gap.low, gap.high)
+        low, high = gap.low, gap.high
+        if not self._ranged or (whole and gap.low != UNDATED):
+            low, high = UNDATED, LATEST
+        return Listing(low, high, whole=whole, hold=self._hold, now=self._now)
+
+    def _asked(self, listing: Listing[T]) -> tuple[int, int]:
+        return (UNDATED, LATEST) if listing.whole else (listing.low, listing.high)
+
+    def _last_word(self) -> Request | None:
+        """What is left is what shows no timestamp, which no range finds.
+
+        If none was seen, and a page without a range was no smaller than all that the ranges found, or the counts with
+        and without a range agree, there is none.
+        """
+        if self._flying or any(gap.low != UNDATED for gap in self._gaps):
+            return None
+        if not self.undated and not self._hidden():
+            if (
+                not self._domain.limited
+                and len(self._counts) < 2
+                and not (self._fresh and self._whole_page >= self.proved)
+            ):
+                self._number += 1
+                after = _FIRST_DAY if self._counts else None
+                return Request("count", self._number, UNDATED, LATEST, after)
+            self._gaps = []
+            return None
+        if not self._lists:
+            raise Unprovable(_NO_LIST)
+        self._replace(self._gaps[0], [Gap(UNDATED, UNDATED + 1, self._gaps[0].past, listing=True)])
+        return self._next_list()
+
+    def _hidden(self) -> bool:
+        if len(self._counts) < 2:
+            return False
+        everything, dated_ones = self._counts
+        return everything is not None and dated_ones is not None and everything > dated_ones
+
+    def _under_way(self, low: int, high: int) -> bool:
+        return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
+
+    def _stretch(self, gap: Gap) -> tuple[int, int]:
+        """The part of a gap where works can be expected."""
+        latest = max(self._span[1], self._now // SECOND) + 1
+        start = self._span[0] if gap.low <= self._domain.low else gap.low
+        return start, max(start, min(gap.high, latest))
+
+    def _pages(self, gap: Gap) -> float:
+        """How many pages a gap may need, from the density beside it."""
+        start, end = self._stretch(gap)
+        rates = [rate for rate in (gap.below, gap.above) if rate is not None]
+        return (end - start) * sum(rates) / len(rates) / self._cap if rates and self._cap else 0.0
+
+    # --- what an answer proves ---
+
+    def _feed_export(self, request: Request, page: Page[T]) -> list[Batch[T]]:
+        size = len(page.keys)
+        self._cap = max(self._cap, size)
+        whole = self._domain.whole(request.low, request.high)
+        if whole:
+            self._whole_page = max(self._whole_page, size)
+        if outside(page.keys, request.after, request.before):
+            self._ranged = False
+            self._trust = _Trust.NONE
+            self._pair = None
+            if not self._lists:
+                raise Unprovable(_NO_LIST)
+            for gap in self._gaps:
+                gap.listing = True
+            return []
+        times = dated(page.keys)
+        if times:
+            self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
+        if request.descending and self._pair is not None and request.low == self._pair[0].low:
+            return self._compare(*self._pair, page)
+        if size < self._cap or size == 0:
+            return self._prove(UNDATED if whole else request.low, request.high, page)
+        if size <= self._limit and self._lists:
+            self._list_instead(request.low, request.high)
+            return []
+        if self._trust is _Trust.SORTED:
+            return self._follow(request, page)
+        if self._trust is _Trust.UNKNOWN and self._calibrates(request, page):
+            return []
+        self._cut(request, page.keys)
+        return []
+
+    def _calibrates(self, request: Request, page: Page[T]) -> bool:
+        """Whether to ask for the same stretch from its other end, to learn if the server's order can be relied on."""
+        if len(page.keys) < self._first and not self._halved:
+            self._halved = True
+            return False
+        if self._pair is not None:
+            return False
+        if not (in_order(page.keys, descending=False) and strong(page.keys)):
+            self._trust = _Trust.NONE
+            return False
+        self._pair = request, page
+        return True
+
+    def _compare(self, request: Request, low: Page[T], high: Page[T]) -> list[Batch[T]]:
+        self._pair = None
+        whole = self._domain.whole(request.low, request.high)
+        for page in (low, high):
+            if len(page.keys) < self._cap:
+                return self._prove(UNDATED if whole else request.low, request.high, page)
+        if not sorts_before_cap(low.keys, high.keys, now=self._now):
+            self._trust = _Trust.NONE
+            self._cut(request, low.keys + high.keys)
+            return []
+        self._trust = _Trust.SORTED
+        batches: list[Batch[T]] = []
+        if whole and undated_first(low.keys) and undated_first(high.keys):
+            both = Page(low.keys + high.keys, low.items + high.items)
+            batches = self._prove(UNDATED, UNDATED + 1, both)
+        batches += self._prove(request.low, max(dated(low.keys)) // SECOND, low)
+        return batches + self._prove(min(dated(high.keys)) // SECOND + 1, request.high, high)
+
+    def _follow(self, request: Request, page: Page[T]) -> list[Batch[T]]:
+        """A full page of a server that sorts: all seconds that it passes are proved."""
+        if not in_order(page.keys, descending=request.descending):
+            self._trust = _Trust.NONE
+        elif strong(page.keys):
+            times = dated(page.keys)
+            low, high = request.low, request.high
+            if request.descending:
+                low = max(low, times[-1] // SECOND + 1)
+            else:
+                high = min(high, times[-1] // SECOND)
+            if low < high:
+                return self._prove(low, high, page)
+        self._cut(request, page.keys)
+        return []
+
+    def _prove(self, low: int, high: int, page: Page[T]) -> list[Batch[T]]:
+        return self._emit(low, high, page.ordered(), None)
+
+    def _emit(self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None) -> list[Batch[T]]:
+        """Hand over what is open between two seconds, and close it there."""
+        if low >= high:
+            return []
+        batches: list[Batch[T]] = []
+        for gap in self._gaps:
+            start, end = max(gap.low, low), min(gap.high, high)
+            if start >= end or (upto is not None and second_of(upto) < start):
+                continue
+            pairs = [pair for pair in chosen(gap, start, end, ordered) if self._domain.admits(pair[0])]
+            partly = upto if upto is not None and second_of(upto) < end else None
+            batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly))
+        start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
+        rate = len(ordered) / (end - start) if end > start else None
+        self._gaps = without(self._gaps, low, high, upto, rate)
+        return batches
+
+    def _cut(self, request: Request, keys: Sequence[Key]) -> None:
+        gaps = self._open(request.low, request.high)
+        seconds = {second_of(key) for key in keys}
+        for gap in [gap for gap in gaps if any(gap.low <= second < gap.high for second in seconds)] or gaps:
+            pieces = cut(gap, split_points(gap, keys))
+            if len(pieces) > 1:
+                self._replace(gap, pieces)
+                continue
+            if not self._lists:
+                raise Unprovable(_NO_LIST)
+            gap.listing = True
+
+    def _list_instead(self, low: int, high: int) -> None:
+        for gap in self._open(low, high):
+            gap.listing = True
+
+    def _open(self, low: int, high: int) -> list[Gap]:
+        return [gap for gap in self._gaps if gap.low != UNDATED and gap.low < high and gap.high > low]
+
+    def _replace(self, gap: Gap, pieces: Iterable[Gap]) -> None:
+        place = next(index for index, other in enumerate(self._gaps) if other is gap)
+        self._gaps[place : place + 1] = pieces
+
+    def _feed_list(self, page: Page[T]) -> list[Batch[T]]:
+        listing = self._listing
+        if listing is None:
+            return []
+        complete = listing.feed(
+            list(zip(page.keys, page.items, strict=True)),
+            page.cursor,
+            lambda key: any(gap.wants(key) for gap in self._gaps),
+        )
+        gaps = [gap for gap in self._open(listing.low, listing.high) if gap.high - gap.low > 1]
+        if gaps and self._ranged and listing.crowded and spread(listing.held):
+            self._listing = None
+            for gap in gaps:
+                self._replace(gap, cut(gap, split_points(gap, [key for key, _ in listing.held])))
+            return []
+        if not complete:
+            return []
+        works, upto = listing.chunk()
+        if upto is None:
+            self._listing = None
+        return self._emit(listing.low, listing.high, works, upto)

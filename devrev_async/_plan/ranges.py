@@ -1,0 +1,205 @@
+"""Where a work stands in the export: keys, whole seconds, and the stretches of time that are still open.
+
+Everything is cut at whole seconds, since a server may trim its timestamps to them, in its answers or where it compares.
+The works of one second are told apart by key: the timestamp as shown, then the identity.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+T = TypeVar("T")
+
+Key: TypeAlias = tuple[int, str]
+"""Microseconds since 1970 as the server shows them, then the work's identity; the order in which works are owned."""
+
+SECOND: Final = 1_000_000
+EARLIEST: Final = -62_135_596_800
+LATEST: Final = 253_402_300_800
+UNDATED: Final = EARLIEST - 2
+"""The second in which works without a timestamp stand: below all others, and next to none."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EDGE: Final = timedelta(milliseconds=1)
+_TOLERANCE: Final = timedelta(seconds=2)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def key_of(created: datetime | None, identity: str) -> Key:
+    """The key of a work; `created` is aware, or None for a work that shows no timestamp."""
+    return (UNDATED * SECOND if created is None else micros(created), identity)
+
+
+def second_of(key: Key) -> int:
+    """The whole second in which a key stands."""
+    return key[0] // SECOND
+
+
+@dataclass(slots=True)
+class Gap:
+    """An open stretch: the seconds from `low` up to, not including, `high`.
+
+    Attributes:
+        past: keys up to and including this one are done already; it stands in the second `low`.
+        below, above: works a second just outside either end, as far as known.
+        listing: only `works.list` can settle it.
+    """
+
+    low: int
+    high: int
+    past: Key | None = None
+    below: float | None = None
+    above: float | None = None
+    listing: bool = False
+
+    def wants(self, key: Key) -> bool:
+        return self.low <= key[0] // SECOND < self.high and (self.past is None or key > self.past)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[T]):
+    """Works that are proved, in the order of their keys, and the stretch that is done once the last is handed over.
+
+    `upto` is None, or a key short of the end of the stretch: only what stands up to it is done then.
+    """
+
+    low: int
+    high: int
+    keys: list[Key]
+    items: list[T]
+    upto: Key | None = None
+
+
+class Domain:
+    """What the user's own range of `created_date` leaves: everything, unless it was given.
+
+    At its edges a request says the user's bounds, a millisecond wider in case the server excludes them; what then
+    shows a timestamp outside of them is not admitted.
+    """
+
+    def __init__(self, after: datetime | None = None, before: datetime | None = None) -> None:
+        self.after = after
+        self.before = before
+        self._least = None if after is None else micros(after)
+        self._most = None if before is None else micros(before)
+        self.low = EARLIEST if self._least is None else max(EARLIEST, self._least // SECOND - 1)
+        self.high = LATEST if self._most is None else min(LATEST, self._most // SECOND + 2)
+
+    @property
+    def limited(self) -> bool:
+        return self.after is not None or self.before is not None
+
+    def gaps(self) -> list[Gap]:
+        """All that there is to do at first."""
+        return [Gap(UNDATED, UNDATED + 1), Gap(self.low, self.high)]
+
+    def whole(self, low: int, high: int) -> bool:
+        """Whether a stretch is all of it, so that a request for it needs no range of its own."""
+        return low <= self.low and high >= self.high
+
+    def bounds(self, low: int, high: int) -> tuple[datetime | None, datetime | None]:
+        """The range to ask for: wide enough for bounds that exclude and for comparisons trimmed to seconds.
+
+        A timestamp is trimmed downwards, so the lower bound needs a second more and the upper none.
+        """
+        after = None if self.after is None else _shifted(self.after, -_EDGE)
+        before = None if self.before is None else _shifted(self.before, _EDGE)
+        if low > self.low:
+            own = _moment(low - 1)
+            after = own if after is None else max(after, own)
+        if high < self.high:
+            own = _moment(high)
+            before = own if before is None else min(before, own)
+        return after, before
+
+    def admits(self, key: Key) -> bool:
+        """Whether a work may match the user's range: not if it shows a timestamp that is surely outside."""
+        shown = key[0]
+        if shown == UNDATED * SECOND:
+            return True
+        if self._least is not None and shown < self._least:
+            return shown % SECOND == 0 and shown // SECOND == self._least // SECOND
+        return self._most is None or shown <= self._most
+
+
+def outside(keys: Iterable[Key], after: datetime | None, before: datetime | None) -> bool:
+    """Whether a work shows a timestamp that the asked range excludes, trimming and rounding allowed for."""
+    least = -(10**30) if after is None else micros(after) - _TOLERANCE // timedelta(microseconds=1)
+    most = 10**30 if before is None else micros(before) + _TOLERANCE // timedelta(microseconds=1)
+    return any(not least <= key[0] <= most for key in keys if key[0] != UNDATED * SECOND)
+
+
+def without(gaps: Iterable[Gap], low: int, high: int, upto: Key | None = None, rate: float | None = None) -> list[Gap]:
+    """The gaps less the stretch from `low` to `high`, or less its keys up to `upto`; `rate` is its density."""
+    left: list[Gap] = []
+    for gap in gaps:
+        start, end = max(gap.low, low), min(gap.high, high)
+        if start >= end or (upto is not None and start > second_of(upto)):
+            left.append(gap)
+            continue
+        if gap.low < start:
+            left.append(replace(gap, high=start, above=rate if rate is not None else gap.above))
+        if upto is not None and second_of(upto) < end:
+            past = upto if gap.past is None else max(upto, gap.past)
+            left.append(replace(gap, low=second_of(upto), past=past))
+        elif end < gap.high:
+            left.append(replace(gap, low=end, past=None, below=rate if rate is not None else gap.below))
+    return left
+
+
+def cut(gap: Gap, points: Sequence[int]) -> list[Gap]:
+    """The gap in pieces, cut at the given seconds; those not inside it are ignored."""
+    edges = [gap.low, *sorted({point for point in points if gap.low < point < gap.high}), gap.high]
+    middle = _mean(gap.below, gap.above)
+    return [
+        replace(
+            gap,
+            low=low,
+            high=high,
+            past=gap.past if low == gap.low else None,
+            below=gap.below if low == gap.low else middle,
+            above=gap.above if high == gap.high else middle,
+        )
+        for low, high in pairwise(edges)
+    ]
+
+
+def chosen(gap: Gap, low: int, high: int, ordered: Sequence[tuple[Key, T]]) -> list[tuple[Key, T]]:
+    """Of works in the order of their keys: those that the gap wants between two seconds, each key once."""
+    start = bisect_left(ordered, (max(low, gap.low) * SECOND,), key=lambda pair: pair[0][:1])
+    end = bisect_left(ordered, (min(high, gap.high) * SECOND,), key=lambda pair: pair[0][:1])
+    if gap.past is not None:
+        start = max(start, bisect_right(ordered, gap.past, key=lambda pair: pair[0]))
+    found: list[tuple[Key, T]] = []
+    for pair in ordered[start:end]:
+        if not found or pair[0] != found[-1][0]:
+            found.append(pair)
+    return found
+
+
+def _mean(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return (one + other) / 2
+
+
+def _moment(second: int) -> datetime:
+    return _EPOCH + timedelta(seconds=min(max(second, EARLIEST), LATEST - 1))
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
