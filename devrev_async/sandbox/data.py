@@ -1,10 +1,11 @@
 """The generated works: deterministic for (count, seed), shaped like the API's reference pages, made up throughout."""
 
+import contextlib
 import functools
 import gc
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from devrev_async.sandbox import ids, times, words
@@ -41,12 +42,18 @@ def unseen(number: int, work_type: str) -> Mapping[str, Any]:
 
 
 def _generate(count: int, seed: int) -> list[Work]:
+    writer = _Writer(seed)
+    with uncollected():
+        return [writer.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
+
+
+@contextlib.contextmanager
+def uncollected() -> Generator[None]:
+    """No garbage collection meanwhile: it would walk hundreds of thousands of objects over and over for nothing."""
     collecting = gc.isenabled()
-    # Nothing made here is garbage; the collector would walk hundreds of thousands of new dicts over and over.
     gc.disable()
     try:
-        writer = _Writer(seed)
-        return [writer.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -25,9 +25,9 @@ def complete(given: Work, directory: Directory, store: Store) -> Work:
         "owned_by": [directory.me],
         "stage": stages[0],
     }
-    if "title" not in given:
-        filled["title"] = f"{kind.type.title()} {given.get('display_id') or filled['display_id']}"
-    return filled | given
+    work = filled | given
+    work.setdefault("title", f"{kind.type.title()} {work.get('display_id', work['id'])}")
+    return work
 
 
 def _type_of(given: Work) -> str:

@@ -29,6 +29,7 @@ class Directory:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(f"directory {seed}")
         self._known: dict[tuple[str, str], Summary] = {}
+        self._custom_stages: dict[str, Summary] = {}
         self.users: list[Summary] = []
         self.customers: list[Summary] = []
         self.rev_orgs = [
@@ -63,9 +64,9 @@ class Directory:
         Raises:
             Refusal: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
         """
-        known = self._known.get((family, ref))
-        if known is not None:
-            return known
+        for form in ids.forms(ref):
+            if (family, form) in self._known:
+                return self._known[family, form]
         recognised = ids.recognise(ref)
         if recognised is not None and recognised[0].family != family:
             allowed = sorted(kind.type or kind.family for kind in ids.KINDS if kind.family == family)
@@ -74,18 +75,19 @@ class Directory:
 
     def stage(self, work_type: str, *, name: str | None = None, ref: str | None = None) -> Summary:
         """The stage of that name, or with that id; a name that the stock diagram lacks is a custom stage."""
-        stages = self.stages.get(work_type, self.stages["issue"])
-        for stage in stages:
-            if (ref or name) in (stage["stage"]["id"], stage["stage"].get("display_id")) or (
-                ref is None and stage["name"] == name
-            ):
+        wanted = ids.forms(ref) if ref is not None else ()
+        for stage in self.stages.get(work_type, self.stages["issue"]):
+            if stage["stage"]["id"] in wanted or (ref is None and stage["name"] == name):
                 return stage
-        if ref is not None:
-            summary = self.find("stage", ref, "stage.stage")
-        else:
-            summary = {"id": ids.don("CSTAGE", name), "name": name}
+        summary = self.find("stage", ref, "stage.stage") if ref is not None else self._custom_stage(str(name))
         state = {"id": ids.don("CSTATE", 2), "is_final": False, "name": "in_progress"}
         return {"name": summary["name"], "ordinal": 3000, "stage": summary, "state": state}
+
+    def _custom_stage(self, name: str) -> Summary:
+        if name not in self._custom_stages:
+            summary = {"id": ids.don("CSTAGE", 1_000 + len(self._custom_stages)), "name": name}
+            self._custom_stages[name] = self._add("stage", summary)
+        return self._custom_stages[name]
 
     def _add(self, family: str, summary: Summary) -> Summary:
         for key in ("id", "display_id"):
@@ -152,6 +154,9 @@ class Directory:
             base = {"id": ref}
         if kind.type and family != "work":
             base = {"type": kind.type, **base}
+        if family in ("sprint", "stage"):
+            shown = base.pop("display_id", ref)  # the API never shows it of these
+            return base | self._made_up_details(family, shown)
         return base | self._made_up_details(family, base.get("display_id", ref))
 
     def _made_up_details(self, family: str, shown: str) -> Summary:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from devrev_async.sandbox import times
+from devrev_async.sandbox import ids, times
 from devrev_async.sandbox.store import FOREVER, Row
 
 Predicate = Callable[[Row], bool]
@@ -92,8 +92,8 @@ def _sync(wanted: Mapping[str, Any], now: int) -> Iterable[Predicate]:
 
 
 def _any_of(values: Values, wanted: Collection[object]) -> Predicate:
+    texts = frozenset(form for item in wanted if isinstance(item, str) for form in ids.forms(item))
     if all(isinstance(item, str) for item in wanted):
-        texts = frozenset(wanted)
         return lambda row: any(value in texts for value in values(row) if isinstance(value, str))
     # Numbers, booleans and whatever a custom field holds: 1 and True are different things on the wire.
     return lambda row: any(_same(value, item) for value in values(row) for item in wanted)
@@ -117,7 +117,7 @@ def _in_range(values: Values, wanted: Mapping[str, Any], now: int) -> Predicate:
     def inside(row: Row) -> bool:
         for value in values(row):
             try:
-                return isinstance(value, str) and low <= times.parse(value) <= high
+                return isinstance(value, str) and low <= times.parse_quickly(value) <= high
             except ValueError:
                 return False
         return False

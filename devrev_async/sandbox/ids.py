@@ -79,6 +79,15 @@ def recognise(ref: str) -> tuple[Kind, str] | None:
     return (kind, match[2]) if kind else None
 
 
+def forms(ref: str) -> tuple[str, ...]:
+    """`ref` and, where it is an id, its other form: some objects show only one of the two in an answer."""
+    recognised = recognise(ref)
+    if recognised is None:
+        return (ref,)
+    kind, number = recognised
+    return (ref, f"{kind.prefix}-{number}", don(kind.prefix, number))
+
+
 def well_formed(ref: str) -> bool:
     """Whether `ref` could be an id at all: not empty, and neither white space nor control characters in it."""
     return bool(ref) and ref.isprintable() and " " not in ref

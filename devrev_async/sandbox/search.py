@@ -9,6 +9,7 @@ import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -103,8 +104,10 @@ async def find(
     place = order.key()
     rows = order.candidates(store, query)
     if order.index is None:
-        rows = [row async for block in _matching(rows, query) for row in block]
-        rows.sort(key=place)
+        # The keys are made in the blocks' pace and the sort itself is quick, so that the loop is not held for long.
+        keyed = [(place(row), row) async for block in _matching(rows, query) for row in block]
+        keyed.sort(key=itemgetter(0))
+        rows = [row for _, row in keyed]
     if cursor is not None:
         key = tuple(cursor.key)
         rows = rows[: bisect_left(rows, key, key=place)] if backward else rows[bisect_right(rows, key, key=place) :]

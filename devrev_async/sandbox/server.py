@@ -67,7 +67,8 @@ class Sandbox:
         self._url: str | None = None
         if isinstance(works, int):
             generated = data.generate(works, seed)
-            self._store.load((work, data.unseen(n, work["type"])) for n, work in enumerate(generated))
+            with data.uncollected():
+                self._store.load((work, data.unseen(n, work["type"])) for n, work in enumerate(generated))
         else:
             for work in works:
                 self.add(work)

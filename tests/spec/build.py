@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 yaml: Any = importlib.import_module("yaml")  # a tool of this script alone, and without types of its own
 
@@ -46,7 +46,7 @@ def close(document: Schema) -> Schema:
         if len(branches) == 1 and not branches[0][0]:
             schemas[name] = branches[0][1]
             continue
-        names = []
+        names: list[str] = []
         for tags, branch in branches:
             names.append("--".join([name, *(value for _, value in sorted(tags))]))
             schemas[names[-1]] = branch
@@ -64,11 +64,11 @@ def close(document: Schema) -> Schema:
 
 def stripped(node: Any, *, names: bool = False) -> Any:
     """`node` without prose; `names` says that its keys are names of properties and the like, not keywords."""
-    if isinstance(node, list):
+    if is_list(node):
         return [stripped(item) for item in node]
-    if not isinstance(node, dict):
+    if not is_object(node):
         return node
-    kept = {
+    kept: Schema = {
         key: stripped(value, names=not names and key in ("properties", "schemas", "mapping", "responses"))
         for key, value in node.items()
         if names or (key not in _PROSE and not key.startswith("x-"))
@@ -84,8 +84,8 @@ def flatten(schema: Schema, originals: Schema) -> Iterator[tuple[Tags, Schema]]:
         yield (), _closed(schema)
         return
     branches: list[tuple[Tags, Schema]] = [((), {"type": "object", "properties": {}})]
-    own = {key: schema[key] for key in ("properties", "required") if key in schema}
-    parts = [[((), own)]] if own else []
+    own: Schema = {key: schema[key] for key in ("properties", "required") if key in schema}
+    parts: list[list[tuple[Tags, Schema]]] = [[((), own)]] if own else []
     parts += [list(flatten(resolve(part, originals), originals)) for part in schema.get("allOf", ())]
     if "discriminator" in schema:
         parts.append(list(_alternatives(schema["discriminator"], originals)))
@@ -134,7 +134,8 @@ def resolve(schema: Schema, originals: Schema) -> Schema:
 
 def reachable(schemas: Schema, document: Schema) -> Schema:
     """The schemas that the paths lead to."""
-    waiting, found = [document["paths"], document["components"]["responses"]], {}
+    waiting: list[Any] = [document["paths"], document["components"]["responses"]]
+    found: Schema = {}
     while waiting:
         for name in references(waiting.pop()):
             if name in schemas and name not in found:
@@ -144,33 +145,46 @@ def reachable(schemas: Schema, document: Schema) -> Schema:
 
 
 def references(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
+    if is_list(node):
         for item in node:
             yield from references(item)
-    elif isinstance(node, dict):
+    elif is_object(node):
         if isinstance(node.get("$ref"), str):
             yield node["$ref"].rpartition("/")[2]
         for value in node.values():
             yield from references(value)
 
 
-def unite(one: Any, two: Any, key: str = "") -> Any:
-    """Everything that either has; of `required`, what both require."""
-    if isinstance(one, dict) and isinstance(two, dict):
-        return {
-            name: unite(one[name], two[name], name) if name in one and name in two else one.get(name, two.get(name))
-            for name in {**one, **two}
-            if name != "required" or not one or not two or (name in one and name in two)
-        }
-    if isinstance(one, list) and isinstance(two, list):
-        if key == "required":
-            return [item for item in one if item in two]
-        return one + [item for item in two if item not in one and not _same_parameter(item, one)]
+def unite(one: Any, two: Any) -> Any:
+    """Everything that either has."""
+    if is_object(one) and is_object(two):
+        return _united_objects(one, two)
+    if is_list(one) and is_list(two):
+        return _united_lists(one, two)
     return two
 
 
-def _same_parameter(item: Any, others: list[Any]) -> bool:
-    return isinstance(item, dict) and "name" in item and any(item["name"] == other.get("name") for other in others)
+def _united_objects(one: Schema, two: Schema) -> Schema:
+    united: Schema = {**one, **two}
+    for name in one.keys() & two.keys():
+        united[name] = unite(one[name], two[name])
+    if "properties" in united and "required" in united:  # what both require
+        united["required"] = [name for name in one.get("required", ()) if name in two.get("required", ())]
+    return united
+
+
+def _united_lists(one: list[Any], two: list[Any]) -> list[Any]:
+    parameters = {item["name"] for item in one if is_object(item) and "name" in item}
+    fresh = [item for item in two if item not in one]
+    return one + [item for item in fresh if not (is_object(item) and item.get("name") in parameters)]
+
+
+def is_object(node: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(node, dict)
+
+
+def is_list(node: object) -> TypeGuard[list[Any]]:
+    return isinstance(node, list)
 
 
 if __name__ == "__main__":

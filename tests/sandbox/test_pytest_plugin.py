@@ -1,0 +1,103 @@
+"""The fixture, in tests of every kind."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+import devrev_async
+from devrev_async.sandbox import Sandbox, run_in_thread
+
+pytest_plugins = ["pytester"]
+
+
+async def title(sandbox: Sandbox, ref: str) -> Any:
+    headers = {"Authorization": sandbox.token}
+    async with aiohttp.request("GET", f"{sandbox.url}/works.get?id={ref}", headers=headers) as response:
+        return (await response.json()).get("work", {}).get("title")
+
+
+def test_a_sandbox_in_a_thread_serves_several_loops() -> None:
+    with run_in_thread(Sandbox(works=3)) as sandbox:
+        assert asyncio.run(title(sandbox, "ISS-1")) == asyncio.run(title(sandbox, "ISS-1")) is not None
+        ref = sandbox.add({"title": "added from the test's thread"})
+        assert asyncio.run(title(sandbox, ref)) == "added from the test's thread"
+        sandbox.fail_next("works.get")
+        assert asyncio.run(title(sandbox, ref)) is None
+        assert len(sandbox.requests) == 4
+    assert "devrev-sandbox" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_sandbox_that_cannot_start_leaves_no_thread() -> None:
+    with run_in_thread(Sandbox(works=0)) as first:
+        port = int(first.url.rpartition(":")[2])
+        with pytest.raises(OSError), run_in_thread(Sandbox(works=0, port=port)):
+            pass
+        assert [thread.name for thread in threading.enumerate()].count("devrev-sandbox") == 1
+
+
+def test_adding_while_serving_is_safe() -> None:
+    async def export(sandbox: Sandbox) -> list[int]:
+        async with aiohttp.ClientSession(headers={"Authorization": sandbox.token}) as session:
+            counts: list[int] = []
+            for _ in range(15):
+                async with session.post(f"{sandbox.url}/works.export", json={"first": 5000}) as response:
+                    counts.append(len((await response.json())["works"]))
+            return counts
+
+    with run_in_thread(Sandbox(works=0)) as sandbox:
+        adder = threading.Thread(target=lambda: [sandbox.add({"title": str(n)}) for n in range(1000)])
+        adder.start()
+        counts = asyncio.run(export(sandbox))
+        adder.join()
+        assert counts == sorted(counts)
+        assert len(sandbox) == 1000
+
+
+def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+    pytester.makepyfile(
+        """
+        import asyncio, aiohttp, pytest
+
+        async def count(sandbox):
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {sandbox.token}"}) as session:
+                async with session.post(sandbox.url + "/works.count", json={}) as response:
+                    return (await response.json())["count"]
+
+        def test_plain(devrev_sandbox):
+            assert asyncio.run(count(devrev_sandbox)) == 100
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+        async def test_anyio(devrev_sandbox, anyio_backend):
+            assert await count(devrev_sandbox) == 100
+
+        @pytest.mark.devrev_sandbox(works=7, token="mine")
+        def test_marked(devrev_sandbox):
+            assert devrev_sandbox.token == "mine"
+            assert asyncio.run(count(devrev_sandbox)) == 7
+        """
+    )
+    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result.assert_outcomes(passed=3)
+
+
+def _plugin_arguments() -> list[str]:
+    # An installed distribution names its plugin itself.
+    name = "devrev_async.sandbox.pytest_plugin"
+    return [] if any(point.value == name for point in entry_points(group="pytest11")) else ["-p", name]
+
+
+def test_pytest_does_not_pay_for_the_fixture() -> None:
+    code = (
+        "import sys, devrev_async.sandbox.pytest_plugin; print([m for m in sys.modules if m in ('aiohttp.web', 'ssl')])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "aiohttp.web" not in loaded
