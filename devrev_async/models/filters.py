@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ._base import Timestamp  # noqa: TC001 - as above
+from ._ids import Id  # noqa: TC001 - as above
 from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType  # noqa: TC001
 
 __all__ = [
@@ -31,10 +31,13 @@ __all__ = [
 MAX_DAYS = 2**32 - 1
 """The largest number of days of a preset (`date-time-preset-last-n-days` of the spec)."""
 
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Days = Annotated[int, Meta(ge=0, le=MAX_DAYS)]
 
 
-class DateRange(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="range"):
+class DateRange(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="range"
+):
     """From `after` to `before`, both inclusive, either may be left out. Aware datetimes only.
 
     Raises:
@@ -115,14 +118,14 @@ class SlaFilter(_Filter, frozen=True, kw_only=True):
 class IssueFilter(_Filter, frozen=True, kw_only=True):
     """Of issues; `priority_v2` takes the ids of the enum's values."""
 
-    accounts: Sequence[str] | UnsetType = UNSET
+    accounts: Sequence[Id] | UnsetType = UNSET
     actual_start_date: DateFilter | UnsetType = UNSET
-    group: Sequence[str] | UnsetType = UNSET
+    group: Sequence[Id] | UnsetType = UNSET
     priority: Sequence[Priority] | UnsetType = UNSET
-    priority_v2: Sequence[int] | UnsetType = UNSET
-    rev_orgs: Sequence[str] | UnsetType = UNSET
+    priority_v2: Sequence[Int64] | UnsetType = UNSET
+    rev_orgs: Sequence[Id] | UnsetType = UNSET
     sla_summary: SlaFilter | UnsetType = UNSET
-    sprint: Sequence[str] | UnsetType = UNSET
+    sprint: Sequence[Id] | UnsetType = UNSET
     subtype: Sequence[str] | UnsetType = UNSET
     target_start_date: DateFilter | UnsetType = UNSET
 
@@ -133,30 +136,30 @@ class TicketFilter(_Filter, frozen=True, kw_only=True):
     `surveys` is an empty object in every spec; it is there for what may come.
     """
 
-    account: Sequence[str] | UnsetType = UNSET
-    brand: Sequence[str] | UnsetType = UNSET
+    account: Sequence[Id] | UnsetType = UNSET
+    brand: Sequence[Id] | UnsetType = UNSET
     channels: Sequence[TicketChannel] | UnsetType = UNSET
-    channels_v2: Sequence[str] | UnsetType = UNSET
-    group: Sequence[str] | UnsetType = UNSET
+    channels_v2: Sequence[Id] | UnsetType = UNSET
+    group: Sequence[Id] | UnsetType = UNSET
     is_frozen: bool | UnsetType = UNSET
     is_spam: bool | UnsetType = UNSET
     needs_response: bool | UnsetType = UNSET
-    rev_org: Sequence[str] | UnsetType = UNSET
+    rev_org: Sequence[Id] | UnsetType = UNSET
     severity: Sequence[Severity] | UnsetType = UNSET
     sla_summary: SlaFilter | UnsetType = UNSET
     source_channel: Sequence[str] | UnsetType = UNSET
-    source_channel_v2: Sequence[str] | UnsetType = UNSET
+    source_channel_v2: Sequence[Id] | UnsetType = UNSET
     subtype: Sequence[str] | UnsetType = UNSET
     surveys: Mapping[str, Any] | UnsetType = UNSET
-    visibility: Sequence[int] | UnsetType = UNSET
+    visibility: Sequence[Int64] | UnsetType = UNSET
 
 
 class OpportunityFilter(_Filter, frozen=True, kw_only=True):
     """Of opportunities; `forecast_category_v2` takes the ids of the enum's values."""
 
-    account: Sequence[str] | UnsetType = UNSET
-    contacts: Sequence[str] | UnsetType = UNSET
-    forecast_category_v2: Sequence[int] | UnsetType = UNSET
+    account: Sequence[Id] | UnsetType = UNSET
+    contacts: Sequence[Id] | UnsetType = UNSET
+    forecast_category_v2: Sequence[Int64] | UnsetType = UNSET
     subtype: Sequence[str] | UnsetType = UNSET
 
 
@@ -164,7 +167,7 @@ class StageFilter(_Filter, frozen=True, kw_only=True):
     """Works in any of the stages, by name or (`stages`) by id."""
 
     name: Sequence[str] | UnsetType = UNSET
-    stages: Sequence[str] | UnsetType = UNSET
+    stages: Sequence[Id] | UnsetType = UNSET
 
 
 class StagedInfoFilter(_Filter, frozen=True, kw_only=True):
@@ -178,8 +181,8 @@ class SyncInFilter(_Filter, frozen=True, kw_only=True):
 
     status: Sequence[SyncInStatus] | UnsetType = UNSET
     sync_date: DateFilter | UnsetType = UNSET
-    sync_history: Sequence[str] | UnsetType = UNSET
-    sync_unit: Sequence[str] | UnsetType = UNSET
+    sync_history: Sequence[Id] | UnsetType = UNSET
+    sync_unit: Sequence[Id] | UnsetType = UNSET
 
 
 class SyncOutFilter(_Filter, frozen=True, kw_only=True):
@@ -187,8 +190,8 @@ class SyncOutFilter(_Filter, frozen=True, kw_only=True):
 
     status: Sequence[SyncOutStatus] | UnsetType = UNSET
     sync_date: DateFilter | UnsetType = UNSET
-    sync_history: Sequence[str] | UnsetType = UNSET
-    sync_unit: Sequence[str] | UnsetType = UNSET
+    sync_history: Sequence[Id] | UnsetType = UNSET
+    sync_unit: Sequence[Id] | UnsetType = UNSET
 
 
 class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
@@ -200,7 +203,6 @@ class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
     origin_system: Sequence[str] | UnsetType = UNSET
 
 
-
 class Filters(TypedDict, total=False):
     """The keyword arguments that every query takes, with the wire's names; a work must match all of them.
 
@@ -210,22 +212,22 @@ class Filters(TypedDict, total=False):
 
     type: Sequence[WorkType] | UnsetType
     actual_close_date: DateFilter | UnsetType
-    applies_to_part: Sequence[str] | UnsetType
-    created_by: Sequence[str] | UnsetType
+    applies_to_part: Sequence[Id] | UnsetType
+    created_by: Sequence[Id] | UnsetType
     created_date: DateFilter | UnsetType
     custom_fields: Mapping[str, Any] | UnsetType
     external_ref: Sequence[str] | UnsetType
     issue: IssueFilter | UnsetType
-    modified_by: Sequence[str] | UnsetType
+    modified_by: Sequence[Id] | UnsetType
     modified_date: DateFilter | UnsetType
     opportunity: OpportunityFilter | UnsetType
-    owned_by: Sequence[str] | UnsetType
-    reported_by: Sequence[str] | UnsetType
+    owned_by: Sequence[Id] | UnsetType
+    reported_by: Sequence[Id] | UnsetType
     stage: Sequence[str] | StageFilter | UnsetType
     staged_info: StagedInfoFilter | UnsetType
     state: Sequence[str] | UnsetType
     sync_metadata: SyncMetadataFilter | UnsetType
-    tags: Sequence[str] | UnsetType
+    tags: Sequence[Id] | UnsetType
     target_close_date: DateFilter | UnsetType
     ticket: TicketFilter | UnsetType
-    vista: str | UnsetType
+    vista: Id | UnsetType

@@ -2,99 +2,84 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from ._base import is_object
-from .filters import DateRange, Filters, StageFilter, check_aware
+from ._ids import Id, check_id, type_of_id
+from ._plain import converted, plain
+from .filters import Filters, StageFilter
 from .updates import (
     CREATE_FIELDS_OF,
+    MAX_ARTIFACTS,
     UPDATE_FIELDS_OF,
     CreateFields,
     ListUpdate,
+    Owners,
     StageUpdate,
     Title,
     UpdateFields,
     WorkUpdate,
-    Owners,
-    Id,
 )
 
-__all__ = ["check_id", "create_body", "encode_body", "query_body", "type_of_id", "update_body"]
+__all__ = [
+    "MAX_FIRST",
+    "check_id",
+    "check_json",
+    "create_body",
+    "encode_body",
+    "fields_of",
+    "query_body",
+    "type_of_id",
+    "update_body",
+]
 
-MAX_FIRST = 5000
+MAX_FIRST: Final = 5000
 """Works in one answer of `works.export` at most, and the default here (the API's own default is 50)."""
 
-_PREFIXES: Final = {"ISS": "issue", "TKT": "ticket", "TASK": "task", "OPP": "opportunity"}
-_DON_KIND = re.compile(r"\Adon:core:.*[:/](issue|ticket|task|opportunity)/[^/:]+\Z")
-_SORT = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.]*:(asc|desc)\Z")
-_FORBIDDEN_IN_ID = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+MAX_LIMIT: Final = 2**31 - 1
+"""`limit` of `works.list` is an int32; no smaller maximum is documented."""
+
+_SORT: Final = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.]*:(asc|desc)\Z")
 _SET_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", "contacts")
-_encoder = msgspec.json.Encoder()
-
-
-def check_id(id: object, what: str = "id") -> str:
-    """A display id or a DON, as given. TypeError for what is no string, ValueError for what no id can be."""
-    if not isinstance(id, str):
-        raise TypeError(f"{what} takes a str (a display id or a DON), not {type(id).__name__}")
-    if not id:
-        raise ValueError(f"{what} is empty")
-    if _FORBIDDEN_IN_ID.search(id):
-        raise ValueError(f"{what} holds white space or a control character: {id!r}")
-    if "/" in id and not id.startswith("don:"):
-        raise ValueError(f"{what} is no display id (it holds a slash) and no DON: {id!r}")
-    return id
-
-
-def type_of_id(id: str) -> str | None:
-    """The work type that a display id's prefix or a DON's kind tells, or None."""
-    if id.startswith("don:"):
-        match = _DON_KIND.match(id)
-        return match.group(1) if match else None
-    return _PREFIXES.get(id.partition("-")[0])
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> bytes:
     """The body as JSON, with the keys of `extra_body` added."""
     if extra:
-        both = sorted(set(extra) & set(body))
+        more = plain(extra, "extra_body")
+        if not is_object(more):
+            raise TypeError(f"extra_body takes a mapping, not {type(extra).__name__}")
+        both = sorted(more.keys() & body.keys())
         if both:
             raise ValueError(f"extra_body repeats what is given already: {', '.join(both)}")
-        check_json(extra, "extra_body")
-        body = {**body, **extra}
-    return _encoder.encode(body)
+        body = {**body, **more}
+    try:
+        return _encode(body)
+    except UnicodeEncodeError:
+        raise ValueError("a string holds half a surrogate pair, which UTF-8 cannot say") from None
 
 
 def check_json(value: object, where: str) -> None:
-    """Refuse what JSON cannot say: NaN and infinities (which would arrive as null and clear a field), naive datetimes."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where}: {value} has no form in JSON")
-    if isinstance(value, datetime):
-        check_aware(where, value)
-    elif is_object(value):
-        for key, item in value.items():
-            check_json(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
-            check_json(item, f"{where}[{index}]")
+    """Refuse what JSON cannot say, NaN and naive datetimes included; see `plain`."""
+    plain(value, where)
 
 
 def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method: str) -> dict[str, Any]:
     """The body of export, list and count: the filters as the wire has them, then `first`, `sort_by` and the like."""
-    checked = _checked(fields, Filters, method)
-    stage = checked.get("stage")
+    body = _checked(fields, Filters, method, none="None is no filter; leave it out")
+    stage = body.get("stage")
     if isinstance(stage, list):
-        checked["stage"] = StageFilter(name=stage)  # pyright: ignore[reportUnknownArgumentType]
-    body = {**checked, **{key: value for key, value in options.items() if value is not None and value is not UNSET}}
+        body["stage"] = StageFilter(name=stage)  # pyright: ignore[reportUnknownArgumentType]
+    body |= {key: plain(value, key) for key, value in options.items() if value is not None and value is not UNSET}
     if "sort_by" in body:
         body["sort_by"] = _sort_by(body["sort_by"])
-    for key, most in (("first", MAX_FIRST), ("limit", 2**31 - 1)):
+    for key, most in (("first", MAX_FIRST), ("limit", MAX_LIMIT)):
         if key in body:
             _check_range(key, body[key], most)
     return body
@@ -102,14 +87,12 @@ def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method:
 
 def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method: str = "update") -> dict[str, Any]:
     """The body of `works.update`, with the `type` that its type-specific fields need."""
-    check_id(id)
-    checked = _checked(fields, UpdateFields, method)
+    id = check_id(id)
+    checked = _checked(fields, UpdateFields, method, none="the API cannot clear this field; leave it out")
     kind = _kind(id, type, checked)
     if kind == "opportunity" and checked.get("account", UNSET) is None:
         raise ValueError("account=None: the API cannot clear the account of an opportunity")
-    body: dict[str, Any] = {"id": id}
-    if kind is not None:
-        body["type"] = kind
+    body: dict[str, Any] = {"id": id} if kind is None else {"id": id, "type": kind}
     body.update(checked)
     for key in _SET_LISTS:
         if key in body:
@@ -117,26 +100,25 @@ def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method:
     for key in ("artifacts", "tags"):
         if key in body:
             body[key] = _list_update(key, body[key])
-    if isinstance(body.get("stage"), str):
-        body["stage"] = {"name": body["stage"]}
+    if "stage" in body:
+        body["stage"] = _stage(body["stage"], id_key="stage")
     return _with_schema(body)
 
 
 def create_body(required: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The body of `works.create`; lists are bare there."""
-    kind = required["type"]
-    checked = _checked(fields, CreateFields, "create")
-    _refuse_foreign(kind, checked, CREATE_FIELDS_OF)
-    if kind == "opportunity" and "account" not in checked:
+    none = "a create takes no None; leave it out"
+    body = converted(required, _RequiredOfCreate, none=none)
+    kind = _check_type(body["type"])
+    more = _checked(fields, CreateFields, "create", none=none)
+    _refuse_foreign(kind, more, CREATE_FIELDS_OF)
+    if kind == "opportunity" and "account" not in more:
         raise ValueError("an opportunity needs account=")
-    body = {**_convert(required, _RequiredOfCreate, "create"), **checked}
+    body.update(more)
     if "tags" in body:
         body["tags"] = [_tag(tag) for tag in body["tags"]]
-    stage = body.get("stage")
-    if isinstance(stage, str):
-        body["stage"] = {"name": stage}
-    elif isinstance(stage, StageUpdate):
-        body["stage"] = {"name": stage.name, "id": stage.stage}
+    if "stage" in body:
+        body["stage"] = _stage(body["stage"], id_key="id")
     return _with_schema(body)
 
 
@@ -153,52 +135,26 @@ def fields_of(update: WorkUpdate) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not UNSET}
 
 
-def _checked(fields: Mapping[str, Any], model: Any, method: str) -> dict[str, Any]:
-    """The fields given, checked against the names, types and bounds of `model`, timestamps in UTC."""
+def _checked(fields: Mapping[str, Any], model: Any, method: str, *, none: str) -> dict[str, Any]:
     known: Mapping[str, Any] = model.__annotations__
     for name in fields:
         if name not in known:
             raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
-    given = {name: value for name, value in fields.items() if value is not UNSET}
-    return _convert(given, model, method)
+    return converted({name: value for name, value in fields.items() if value is not UNSET}, model, none=none)
 
 
-def _convert(given: Mapping[str, Any], model: Any, method: str) -> dict[str, Any]:
-    for name, value in given.items():
-        check_json(value, name)
-    try:
-        plain = msgspec.to_builtins(dict(given), builtin_types=(datetime,))
-        checked = msgspec.convert(plain, model)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise _argument_error(error, method) from None
-    if not isinstance(checked, dict):
-        checked = msgspec.structs.asdict(checked)
-    return {name: _in_utc(value) for name, value in checked.items()}  # pyright: ignore
-
-
-def _argument_error(error: Exception, method: str) -> Exception:
-    match = re.match(r"(?s)(.*) - at `\$\.?(.*)`\Z", str(error))
-    if match is None:
-        return TypeError(f"{method}(): {error}")
-    said, where = match.groups()
-    if "got `null`" in said:
-        return ValueError(f"{where}=None: the API cannot clear this field")
-    if "matching regex" in said:
-        return ValueError(f"{where}: an id holds no white space and no control characters")
-    said = said[0].lower() + said[1:]
-    return TypeError(f"{where}: {said}") if "got `" in said else ValueError(f"{where}: {said}")
-
-
-def _in_utc(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if isinstance(value, DateRange):
-        return DateRange(after=_in_utc(value.after), before=_in_utc(value.before))
-    return value
+def _check_type(type: object) -> str:
+    if not isinstance(type, str):
+        raise TypeError(f"type takes a str, as in 'issue', not {type.__class__.__name__}")
+    if not type or type == "none":  # "none" is in the spec's discriminator, and no type of work
+        raise ValueError(f"type={type!r} is no type of work: pass 'issue', 'ticket', 'task' or 'opportunity'")
+    return type
 
 
 def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
     told = type_of_id(id)
+    if type is not None:
+        type = plain(_check_type(type), "type")
     if type is not None and told is not None and type != told:
         raise ValueError(f"type={type!r} contradicts the id {id!r}, which is of type {told!r}: leave type= out")
     kind = type if type is not None else told
@@ -206,7 +162,10 @@ def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
     if not special:
         return type
     if kind is None:
-        raise ValueError(f"{special[0]} belongs to one type of work, and {id!r} does not tell which: pass type=")
+        raise ValueError(
+            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and {id!r} does not tell its type: "
+            "pass type="
+        )
     _refuse_foreign(kind, fields, UPDATE_FIELDS_OF)
     return kind
 
@@ -214,9 +173,13 @@ def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
 def _refuse_foreign(kind: str, fields: Mapping[str, Any], table: Mapping[str, frozenset[str]]) -> None:
     own = table.get(kind, frozenset[str]())
     for name in fields:
-        owners = [other for other, names in table.items() if name in names]
+        owners = _owners(name, table)
         if owners and name not in own:
-            raise ValueError(f"{name} is a field of type {' or '.join(owners)}, not of {kind!r}: leave it out")
+            raise ValueError(f"{name} is a field of {owners}, and not of type {kind!r}: leave it out")
+
+
+def _owners(name: str, table: Mapping[str, frozenset[str]]) -> str:
+    return " or ".join(f"type {kind!r}" for kind, names in table.items() if name in names)
 
 
 def _list_update(name: str, value: Any) -> dict[str, Any]:
@@ -228,8 +191,8 @@ def _list_update(name: str, value: Any) -> dict[str, Any]:
     if not given:
         raise ValueError(f"{name}: ListUpdate() is empty; give add=, remove= or set=")
     shape: Callable[[Any], Any] = _tag if name == "tags" else _artifact
-    if name == "artifacts" and any(len(part) > 50 for part in given.values()):
-        raise ValueError("artifacts: expected `array` of length <= 50")
+    if name == "artifacts" and any(len(part) > MAX_ARTIFACTS for part in given.values()):
+        raise ValueError(f"artifacts: expected a sequence of length <= {MAX_ARTIFACTS}")
     body = {key: [shape(item) for item in part] for key, part in given.items()}
     if name == "tags" and any("value" in tag for tag in body.get("remove", ())):
         raise ValueError("tags: remove takes ids only, no values")
@@ -247,7 +210,22 @@ def _tag(tag: Any) -> dict[str, Any]:
 
 
 def _artifact(artifact: Any) -> str:
+    if not isinstance(artifact, str):
+        raise TypeError("artifacts takes ids, and no values")
     return check_id(artifact, "artifacts")
+
+
+def _stage(stage: str | StageUpdate, *, id_key: str) -> dict[str, str]:
+    if isinstance(stage, str):
+        return {"name": stage}
+    body: dict[str, str] = {}
+    if stage.name is not UNSET:
+        body["name"] = stage.name
+    if stage.stage is not UNSET:
+        body[id_key] = check_id(stage.stage, "stage")
+    if not body:
+        raise ValueError("stage: StageUpdate() is empty; give name= or stage=")
+    return body
 
 
 def _with_schema(body: dict[str, Any]) -> dict[str, Any]:
@@ -259,9 +237,9 @@ def _with_schema(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sort_by(value: Any) -> list[str]:
-    if isinstance(value, str):
-        raise TypeError("sort_by takes a sequence, as in ['created_date:asc']")
-    keys = list(value)
+    if not isinstance(value, list):
+        raise TypeError(f"sort_by takes a sequence, as in ['created_date:asc'], not {type(value).__name__}")
+    keys: list[Any] = value
     for key in keys:
         if not isinstance(key, str) or not _SORT.match(key):
             raise ValueError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")

@@ -7,12 +7,14 @@ Bounds and nullability are those of the beta specs of 2025-10 and 2026-01 (schem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ._base import Timestamp
+from ._ids import Id
 from .enums import Priority, Severity, TicketChannel, WorkType
+from .filters import Int64
 
 __all__ = [
     "CREATE_FIELDS_OF",
@@ -24,22 +26,23 @@ __all__ = [
     "WorkUpdate",
 ]
 
-Id = Annotated[str, Meta(min_length=1, pattern=r"\A[^\s\x00-\x1f\x7f]+\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=256)]
 Body = Annotated[str, Meta(max_length=65536)]
 ExternalRef = Annotated[str, Meta(min_length=1, max_length=512)]
-Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Artifacts = Annotated[Sequence[Id], Meta(max_length=50)]
+MAX_ARTIFACTS = 50
+"""Of each list of an update, and of a create."""
+
+Artifacts = Annotated[Sequence[Id], Meta(max_length=MAX_ARTIFACTS)]
 Owners = Annotated[Sequence[Id], Meta(min_length=1)]
 Parts = Annotated[Sequence[Id], Meta(max_length=8)]
 ForecastCategory: TypeAlias = Literal["commit", "omitted", "pipeline", "strong_upside", "upside", "won"]
 
 
-class TagValue(TypedDict, total=False):
+class TagValue(TypedDict):
     """A tag (its id) and the value it is to have on the work."""
 
     id: str
-    value: str
+    value: NotRequired[str]
 
 
 class MoneyValue(TypedDict):
@@ -88,16 +91,16 @@ class ListUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     Of `artifacts` (ids, at most 50 in each) and `tags` (ids or ``{"id": ..., "value": ...}``).
     """
 
-    add: Sequence[str | TagValue] | UnsetType = UNSET
-    remove: Sequence[str | TagValue] | UnsetType = UNSET
-    set: Sequence[str | TagValue] | UnsetType = UNSET
+    add: Sequence[_Tag] | UnsetType = UNSET
+    remove: Sequence[_Tag] | UnsetType = UNSET
+    set: Sequence[_Tag] | UnsetType = UNSET
 
 
 class StageUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The stage that a work is to have: by `name`, or by `stage` (an id, which wins over the name)."""
 
     name: str | UnsetType = UNSET
-    stage: str | UnsetType = UNSET
+    stage: Id | UnsetType = UNSET
 
 
 if TYPE_CHECKING:
