@@ -1,0 +1,77 @@
+"""The exit codes, which error ends with which, and its one line."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from devrev_async import (
+    BadRequestError,
+    ConfigurationError,
+    DevRevError,
+    ForbiddenError,
+    InternalServerError,
+    UnauthorizedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["Code", "UsageError", "code_of", "describe", "refusals_as_usage"]
+
+
+class Code(IntEnum):
+    """What the process returns to the shell."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    AUTHORISATION = 4
+    INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """What was asked for cannot be meant: one line, exit code 2."""
+
+
+@contextmanager
+def refusals_as_usage() -> Generator[None]:
+    """What the client refuses before it sends anything is what the user wrote."""
+    try:
+        yield
+    except DevRevError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error
+
+
+def code_of(error: Exception) -> Code:
+    """The exit code of an error that ends the command.
+
+    A 400 counts as usage: what the server refuses there is what the user wrote, a filter or a value.
+    """
+    if isinstance(error, UnauthorizedError | ForbiddenError):
+        return Code.AUTHORISATION
+    if isinstance(error, ConfigurationError):
+        # The client has one class for both, and the shell wants to tell a bad token from a bad option.
+        return Code.AUTHORISATION if str(error).startswith(("no token", "the token")) else Code.USAGE
+    if isinstance(error, UsageError | BadRequestError):
+        return Code.USAGE
+    return Code.ERROR
+
+
+def describe(error: BaseException) -> str:
+    """The error's text, and what there is to know beside it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = str(error) or type(error).__name__
+    hint: str | None = getattr(error, "hint", None)
+    if hint and hint not in text:
+        text += f" ({hint})"
+    if isinstance(error, BadRequestError) and error.allowed_values:
+        text += f" (allowed: {', '.join(error.allowed_values)})"
+    if isinstance(error, InternalServerError) and error.reference_id and error.reference_id not in text:
+        text += f" (reference for DevRev's support: {error.reference_id})"
+    return text

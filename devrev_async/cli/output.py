@@ -1,0 +1,125 @@
+"""Where things go: data to stdout, all else to stderr, progress to a terminal only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+__all__ = ["Progress", "as_lines", "drop_stdout", "log_to_stderr", "progress", "say", "write_stdout"]
+
+_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
+_PIECE: Final = select.PIPE_BUF if sys.platform != "win32" else 4096
+"""Bytes that a pipe takes without blocking, once it is ready for any."""
+
+
+def say(text: str) -> None:
+    """One line on stderr, control characters escaped; if nobody can read it, so be it."""
+    line = " ".join(text.split())
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(shown + "\n")
+        sys.stderr.flush()
+
+
+def as_lines(works: Sequence[bytes]) -> bytes:
+    """JSON Lines: one work a line, its bytes unchanged.
+
+    Only a server that indents its JSON has line breaks in a work. They stand between tokens then (inside of strings
+    they are escaped), so a space says the same.
+    """
+    if not works:
+        return b""
+    joined = b"\n".join(works)
+    if joined.count(b"\n") >= len(works) or b"\r" in joined:
+        joined = b"\n".join(work.translate(_SPACES) for work in works)
+    return joined + b"\n"
+
+
+async def write_stdout(data: bytes) -> None:
+    """Write all of it, at the reader's pace: the loop goes on meanwhile, and can be cancelled.
+
+    Raises:
+        BrokenPipeError: the reader has gone.
+    """
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is under `>&-`
+        raise OSError(errno.EBADF, "stdout is closed")
+    descriptor = sys.stdout.fileno()
+    left = memoryview(data)
+    while left:
+        ready = await _writable(descriptor)
+        left = left[os.write(descriptor, left[:_PIECE] if ready else left) :]
+
+
+async def _writable(descriptor: int) -> bool:
+    """Wait until a pipe or terminal takes bytes; False at once for what never makes anyone wait, as files do."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_writer(descriptor, ready.set)
+    except (NotImplementedError, OSError):
+        return False
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(descriptor)
+    return True
+
+
+def drop_stdout() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter does not complain of a broken pipe as it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+class _Stderr(logging.Handler):
+    """Asks for `sys.stderr` at each line, since a progress display stands in its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show the package's warnings, or with `verbose` all that it logs."""
+    handler = _Stderr()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(message)s" if verbose else "warning: %(message)s")
+    )
+    logger = logging.getLogger("devrev_async")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+class Progress(Protocol):
+    """What a long call tells while it runs."""
+
+    def at(self, works: int) -> None:
+        """So many works are done."""
+
+    def out_of(self, total: int) -> None:
+        """So many there will be."""
+
+    def note(self, text: str) -> None:
+        """What it waits for, or nothing."""
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Generator[Progress | None]:
+    """A progress line on stderr while the block runs; None where stderr is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+        yield None
+        return
+    from .display import display  # noqa: PLC0415 - rich is a lot to load for a pipe
+
+    with display(what) as shown:
+        yield shown
