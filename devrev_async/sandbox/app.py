@@ -1,11 +1,12 @@
 """HTTP in, HTTP out: authorisation, faults, quota, bodies. Which work is which is the handlers' business."""
 
 import asyncio
+import contextlib
 import hmac
 import itertools
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -126,17 +127,24 @@ class App:
         if encoding:
             response.headers["Content-Encoding"] = encoding
         await response.prepare(request)
+        with contextlib.suppress(ConnectionError):  # a client that leaves in the middle is no error of the sandbox
+            async for part in self._parts(answer):
+                await response.write(squeeze.compress(part) if squeeze else part)
+            if squeeze:
+                await response.write(squeeze.flush())
+            await response.write_eof()
+        return response
+
+    async def _parts(self, answer: Answer) -> AsyncIterator[bytes]:
+        """The body, some works at a time; other tasks of the loop get their turn in between."""
         lead = answer.head
         for start in range(0, len(answer.rows), _SLICE):
             works = b",".join(self._encoded(answer.rows[start : start + _SLICE]))
             if works:
-                await response.write(squeeze.compress(lead + works) if squeeze else lead + works)
+                yield lead + works
                 lead = b","
             await asyncio.sleep(0)
-        tail = answer.tail if lead == b"," else lead + answer.tail
-        await response.write(squeeze.compress(tail) + squeeze.flush() if squeeze else tail)
-        await response.write_eof()
-        return response
+        yield answer.tail if lead == b"," else lead + answer.tail
 
     def _encoded(self, rows: Sequence[Row]) -> list[bytes]:
         return [encoded for row in rows if (encoded := self._store.encode(row)) is not None]

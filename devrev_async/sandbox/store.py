@@ -13,6 +13,7 @@ from devrev_async.sandbox import times
 
 Work = dict[str, Any]
 _CACHE_BYTES = 64 * 1024 * 1024
+_CACHE_ROWS = 100_000
 _NO_UNSEEN: Mapping[str, Any] = {}
 FOREVER = 1 << 62
 
@@ -128,12 +129,12 @@ class Store:
                 row.encoded = encoded
                 self._cached.append(row)
                 self._cached_bytes += len(encoded)
-            while self._cached_bytes > _CACHE_BYTES:
+            while self._cached_bytes > _CACHE_BYTES or len(self._cached) > _CACHE_ROWS:
                 self._forget_bytes(self._cached.popleft())
         return encoded
 
     def _forget_bytes(self, row: Row) -> None:
-        # A row changed since stays queued without bytes until its turn comes; it costs one pointer.
+        # A row changed since stays queued without bytes until its turn comes.
         if row.encoded is not None:
             self._cached_bytes -= len(row.encoded)
             row.encoded = None

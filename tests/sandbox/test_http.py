@@ -1,5 +1,6 @@
 """Routes, authorisation, bodies, headers."""
 
+import asyncio
 import gzip
 import io
 
@@ -132,6 +133,29 @@ async def test_life_of_a_sandbox() -> None:
     await sandbox.close()
     assert len(sandbox) == 1
     assert sandbox.open_connections == 0
+
+
+async def test_serving_until_cancelled() -> None:
+    sandbox = Sandbox(works=1)
+    serving = asyncio.create_task(sandbox.serve_forever())
+    while "not running" in repr(sandbox):
+        await asyncio.sleep(0)
+    url = sandbox.url
+    async with Api.over(sandbox) as api:
+        await api.query("works.count")
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await api.session.get(f"{url}/works.count")
+
+
+async def test_a_client_that_leaves_in_the_middle_of_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async with Sandbox(works=5000) as sandbox, Api.over(sandbox) as api:
+        async with api.session.post(f"{sandbox.url}/works.export", json={"first": 5000}) as response:
+            await response.content.readany()
+        await api.query("works.get", "?id=ISS-1")
+    assert not caplog.records
 
 
 async def test_tokens_differ_unless_given() -> None:
