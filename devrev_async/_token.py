@@ -19,6 +19,7 @@ TOKEN_VARIABLES: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
 
 _VISIBLE: Final = re.compile(r"\A[\x21-\x7e]+\Z")
 HIDDEN: Final = "[token]"
+SHORTEST_HIDDEN: Final = 8
 
 
 class TokenSource:
@@ -62,12 +63,14 @@ class TokenSource:
         return headers
 
     def hide(self, text: str) -> str:
-        """The text without the token."""
-        return text.replace(self._token, HIDDEN) if self._token else text
+        """The text without the token. One shorter than any real token is left: it would be part of plain words."""
+        return text.replace(self._token, HIDDEN) if self._token and len(self._token) >= SHORTEST_HIDDEN else text
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """The bytes without the token."""
-        return data.replace(self._token.encode(), HIDDEN.encode()) if self._token else data
+        """The same of bytes."""
+        if not self._token or len(self._token) < SHORTEST_HIDDEN:
+            return data
+        return data.replace(self._token.encode(), HIDDEN.encode())
 
     async def renew(self) -> None:
         """Ask the callable.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aiohttp import web
@@ -23,32 +21,9 @@ from devrev_async import (
 )
 from devrev_async.sandbox import Sandbox
 
+from .servers import error, serving, work
+
 pytestmark = pytest.mark.anyio
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{endpoint}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-def error(status: int, **fields: Any) -> web.Response:
-    return web.json_response({"message": "made up", **fields}, status=status)
-
-
-def work(id: str) -> dict[str, Any]:
-    return {"type": "issue", "id": f"don:core:x:devo/1:issue/{id[4:]}", "display_id": id, "title": f"title of {id}"}
-
 
 def fate(id: str) -> str:
     """What the server does with an id, for good: 1 % missing, 1 % broken, 5 % failing at first."""
@@ -129,7 +104,7 @@ async def test_a_bad_id_of_a_sequence_is_refused_before_anything_is_sent() -> No
             await devrev.works.get_many([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
         with pytest.raises(TypeError, match="not a single string"):
             await devrev.works.get_many("ISS-1")
-        with pytest.raises(ValueError, match="input 1: severity is a field of type ticket"):
+        with pytest.raises(ValueError, match="input 1: .*severity"):
             await devrev.works.update_many([WorkUpdate(id="ISS-1", title="t"), WorkUpdate(id="ISS-1", severity="low")])
         assert sandbox.requests == []
 
