@@ -5,7 +5,7 @@ import threading
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -156,8 +156,14 @@ class Store:
         return row
 
     def _attach_artifacts(self, work: Work) -> None:
-        for artifact in work.get("artifacts") or ():
+        for artifact in _objects(work.get("artifacts")):
             self._artifacts.setdefault(str(artifact.get("id")), str(work.get("id")))
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    """The objects of an array; users' own works may hold anything instead."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, object]", item) for item in items if isinstance(item, dict)]
 
 
 def moment(value: object) -> int:
