@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 RUNS = int(os.environ.get("PLAN_RUNS", "300"))
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
-ORDERS = ("sorted", "ignored", "always ascending", "always descending", "random", "cap first", "cap at random")
+ORDERS = (
+    "sorted",
+    "undated last",
+    "ignored",
+    "always ascending",
+    "always descending",
+    "random",
+    "cap first",
+    "cap at random",
+)
 
 
 @dataclass
@@ -119,6 +128,10 @@ class Model:
         cap = min(self.quirks.cap, self.first)
         order = self.quirks.order
         self.rng.shuffle(found)
+        if order == "undated last":
+            dated = [item for item in found if item.created is not None]
+            others = [item for item in found if item.created is None]
+            return (sorted(dated, key=by_date, reverse=request.descending) + others)[:cap]
         if order in {"ignored", "cap first"}:
             found.sort(key=lambda item: item.inserted)
         elif order in {"sorted", "always ascending", "always descending"}:
@@ -182,6 +195,7 @@ class Run:
             now=now,
             gaps=gaps,
             undated=self.ledger.undated,
+            handed=self.ledger.works,
             first=self.model.first,
             limit=self.model.limit,
             parallel=self.parallel,

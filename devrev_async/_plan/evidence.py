@@ -37,10 +37,10 @@ def strong(keys: Sequence[Key]) -> bool:
     return len(set(dated(keys))) >= ENOUGH
 
 
-def undated_first(keys: Sequence[Key]) -> bool:
-    """Whether all works without a timestamp, if any, stand before one that has one."""
+def shows_undated_first(keys: Sequence[Key]) -> bool:
+    """Whether works without a timestamp stand at the head of a page, all of them, before those that have one."""
     flags = [key[0] == UNDATED * SECOND for key in keys]
-    return not any(flags[flags.index(False) :]) if False in flags else False
+    return flags[:1] == [True] and False in flags and not any(flags[flags.index(False) :])
 
 
 def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
-from .evidence import dated, in_order, sorts_before_cap, split_points, strong, undated_first
+from .evidence import dated, in_order, shows_undated_first, sorts_before_cap, split_points, strong
 from .exchange import Page, Request
 from .listing import Listing, Unprovable, spread
 from .ranges import (
@@ -59,6 +59,7 @@ class Plan(Generic[T]):
         now: when the run began.
         gaps: what is left to do, from a `Ledger`; None: everything.
         undated: whether works that show no timestamp were seen, from a `Ledger`.
+        handed: works that were handed over before, from a `Ledger`.
         first, limit: works to ask for in one `works.export`, in one `works.list`.
         parallel: requests under way at most.
     """
@@ -70,6 +71,7 @@ class Plan(Generic[T]):
         now: datetime,
         gaps: Sequence[Gap] | None = None,
         undated: bool = False,
+        handed: int = 0,
         first: int = 5000,
         limit: int = 100,
         parallel: int = 4,
@@ -78,6 +80,7 @@ class Plan(Generic[T]):
         self.proved = 0
         self.ranges = 0
         self.undated = undated
+        self._handed = handed
         self._domain = domain
         self._now = micros(now)
         self._gaps = domain.gaps() if gaps is None else list(gaps)
@@ -98,6 +101,12 @@ class Plan(Generic[T]):
         self._whole_page = 0
         self._counts: list[int | None] = []
         self._span = (LATEST, EARLIEST)
+
+    @property
+    def duplicates(self) -> int:
+        """Works that came more often than they are handed over, or not at all; those kept for a proof aside."""
+        kept = len(self._pair[1].keys) if self._pair else 0
+        return self.fetched - self.proved - kept - (len(self._listing.held) if self._listing else 0)
 
     @property
     def done(self) -> bool:
@@ -226,34 +235,32 @@ class Plan(Generic[T]):
         return (UNDATED, LATEST) if listing.whole else (listing.low, listing.high)
 
     def _last_word(self) -> Request | None:
-        """What is left is what shows no timestamp, which no range finds.
+        """What is left is what shows no timestamp, which no range finds: settle it by list if there is any.
 
-        If none was seen, and a page without a range was no smaller than all that the ranges found, or the counts with
-        and without a range agree, there is none.
+        There is if one was seen, and if the server counts more works without a range than with one; not if a page
+        without a range, or the count of everything, holds no more than was found.
         """
         if self._flying or any(gap.low != UNDATED for gap in self._gaps):
             return None
-        if not self.undated and not self._hidden():
-            if (
-                not self._domain.limited
-                and len(self._counts) < 2
-                and not (self._fresh and self._whole_page >= self.proved)
-            ):
+        if not self.undated:
+            if self._asks_count():
                 self._number += 1
-                after = _FIRST_DAY if self._counts else None
-                return Request("count", self._number, UNDATED, LATEST, after)
-            self._gaps = []
-            return None
+                return Request("count", self._number, UNDATED, LATEST, _FIRST_DAY if self._counts else None)
+            everything, *with_date = self._counts or (None,)
+            if everything is None or not with_date or with_date[0] is None or everything <= with_date[0]:
+                self._gaps = []
+                return None
         if not self._lists:
             raise Unprovable(_NO_LIST)
         self._replace(self._gaps[0], [Gap(UNDATED, UNDATED + 1, self._gaps[0].past, listing=True)])
         return self._next_list()
 
-    def _hidden(self) -> bool:
-        if len(self._counts) < 2:
+    def _asks_count(self) -> bool:
+        if self._domain.limited:
             return False
-        everything, dated_ones = self._counts
-        return everything is not None and dated_ones is not None and everything > dated_ones
+        if not self._counts:
+            return not (self._fresh and self._whole_page >= self.proved)
+        return len(self._counts) == 1 and self._counts[0] is not None and self._counts[0] > self._handed + self.proved
 
     def _under_way(self, low: int, high: int) -> bool:
         return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
@@ -329,9 +336,10 @@ class Plan(Generic[T]):
             return []
         self._trust = _Trust.SORTED
         batches: list[Batch[T]] = []
-        if whole and undated_first(low.keys) and undated_first(high.keys):
-            both = Page(low.keys + high.keys, low.items + high.items)
-            batches = self._prove(UNDATED, UNDATED + 1, both)
+        for page in (low, high):
+            # none at either end proves nothing: a server may put them last in both orders
+            if whole and shows_undated_first(page.keys):
+                batches += self._prove(UNDATED, UNDATED + 1, page)
         batches += self._prove(request.low, max(dated(low.keys)) // SECOND, low)
         return batches + self._prove(min(dated(high.keys)) // SECOND + 1, request.high, high)
 
