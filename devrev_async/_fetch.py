@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from collections.abc import Sequence  # noqa: TC003 - msgspec reads the annotations at run time
+from datetime import datetime  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -45,7 +46,7 @@ class Answer(msgspec.Struct):
     """
 
     works: list[Any]
-    marks: list[tuple[datetime | None, str | None]]
+    marks: Sequence[tuple[datetime | None, str | None]]
     next_cursor: str | None = None
     bytes: int = 0
     retries: int = 0
@@ -78,14 +79,15 @@ class Fetcher:
             marks = [(work.created_date, work.id) for work in works]
             return Answer(works, marks, stream.next_cursor, size, retries)
         texts, plain, size, retries = await self._fetch(request, raw_page)
-        answer = Answer([], [], plain.next_cursor, size, retries)
+        raws: list[RawWork] = []
+        marks = []
         for start in range(0, len(texts), _TURN):
             for text in texts[start : start + _TURN]:
                 work, mark = _marked(text)
-                answer.works.append(work)
-                answer.marks.append(mark)
+                raws.append(work)
+                marks.append(mark)
             await asyncio.sleep(0)
-        return answer
+        return Answer(raws, marks, plain.next_cursor, size, retries)
 
     async def count(self, body: Mapping[str, Any]) -> int | None:
         """The number of works, or None if the server says that there are more."""

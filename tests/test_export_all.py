@@ -174,7 +174,11 @@ def running() -> list[object]:
 async def test_the_report_lives_and_progress_is_told() -> None:
     told: list[tuple[int, int]] = []
     model = model_of(300)
-    export, source = export_of(model, on_progress=lambda report: told.append((report.requests, report.works)))
+
+    def tell(report: ExportReport) -> None:
+        told.append((report.requests, report.works))
+
+    export, source = export_of(model, on_progress=tell)
     assert export.report == ExportReport()
     seen = 0
     async for work in export:
