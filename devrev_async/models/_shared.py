@@ -8,24 +8,16 @@ parts are replaced through a cache, and each shadow becomes its real class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain, islice, repeat
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from .objects import (
-    Channel,
-    EnumValue,
-    GroupSummary,
-    OrgSummary,
-    PartSummary,
-    Sprint,
-    Stage,
-    TagWithValue,
-    UserSummary,
-)
+from .objects import Channel, EnumValue, GroupSummary, OrgSummary, PartSummary, Sprint, Stage, TagWithValue, UserSummary
 from .sla import MetricDefinition, MetricTarget, OrgSchedule, RemovedMetric, Sla, SlaSummary, SlaTracker
 from .sync import SyncIn, SyncMetadata, SyncOut, SyncUnit
 from .works import Issue, Opportunity, Task, Ticket
@@ -36,8 +28,26 @@ MAX_KEPT: Final = 1 << 20
 MAX_PART: Final = 16 << 10
 """A part of more bytes than this is not worth keeping."""
 
-_become: Final[Callable[[object, type], None]] = cast("Any", object.__dict__["__class__"]).__set__
+_become: Final[Callable[[object, type], None]] = object.__dict__["__class__"].__set__
 _put: Final = structs.force_setattr
+
+
+class _Cache(dict[bytes, Any]):
+    """From the JSON of one kind of part to its object: looking up what is missing decodes and keeps it."""
+
+    __slots__ = ("_decode", "_sharing")
+
+    def __init__(self, decode: Callable[[bytes], Any], sharing: Sharing) -> None:
+        super().__init__()
+        self._decode = decode
+        self._sharing = sharing
+
+    def __missing__(self, key: bytes) -> Any:
+        value = self._decode(key)
+        if len(key) <= MAX_PART:
+            self._sharing.make_room(len(key))
+            self[key] = value
+        return value
 
 
 class Sharing:
@@ -46,148 +56,111 @@ class Sharing:
     __slots__ = ("_caches", "_room")
 
     def __init__(self) -> None:
-        self._caches: dict[str, dict[bytes, Any]] = {}
+        self._caches: dict[object, _Cache] = {}
         self._room = MAX_KEPT
 
-    def cache(self, how: str, name: str) -> tuple[dict[bytes, Any], Callable[[bytes], Any]]:
-        """The cache of one kind of part, and the function that decodes and keeps what is not in it."""
-        cache = self._caches.setdefault(f"{how} {name}", {})
-        decode = msgspec.json.Decoder(_PART_TYPES[name] | None).decode
-        if how == _LIST:
-            decode = _list_decoder(*self.cache(_SINGLE, name))
+    def items(self, kind: type[Struct]) -> _Cache:
+        """The cache of one kind of part, as an item of a list."""
+        known = self._caches.get(kind)
+        if known is None:
+            known = self._caches[kind] = _Cache(msgspec.json.Decoder(kind).decode, self)
+        return known
 
-        def miss(key: bytes) -> Any:
-            value = decode(key)
-            if len(key) <= MAX_PART:
-                self._keep(cache, key, value)
-            return value
+    def fields(self, kind: type[Struct]) -> _Cache:
+        """The same objects, as values of a field: it may be null."""
+        known = self._caches.get((kind,))
+        if known is None:
+            item = self.items(kind).__getitem__
+            known = self._caches[kind,] = _Cache(lambda key: None if key == b"null" else item(key), self)
+        return known
 
-        return cache, miss
-
-    def _keep(self, cache: dict[bytes, Any], key: bytes, value: object) -> None:
-        self._room -= len(key)
+    def make_room(self, size: int) -> None:
+        """Forget all that is kept if a key of this size does not fit beside it."""
+        self._room -= size
         if self._room < 0:
-            for every in self._caches.values():
-                every.clear()
-            self._room = MAX_KEPT - len(key)
-        cache[key] = value
+            for cache in self._caches.values():
+                cache.clear()
+            self._room = MAX_KEPT - size
 
 
-def _list_decoder(cache: dict[bytes, Any], miss: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def decode(array: bytes) -> tuple[Any, ...] | None:
-        raws = _decode_raws(array)
-        if raws is None:
-            return None
-        parts: list[Any] = []
-        for raw in raws:
-            key = bytes(raw)
-            part = cache.get(key) or miss(key)
-            if part is None:  # no array of the API holds a null; whoever decodes the work alone will say where
-                raise msgspec.ValidationError("Expected `object`, got `null`")
-            parts.append(part)
-        return tuple(parts)
-
-    return decode
-
-
-_decode_raws: Final = msgspec.json.Decoder(list[Raw] | None).decode
-
-_PART_TYPES: Final[dict[str, Any]] = {
-    "channel": Channel,
-    "enum": EnumValue,
-    "group": GroupSummary,
-    "metric": MetricDefinition,
-    "org": OrgSummary,
-    "part": PartSummary,
-    "schedule": OrgSchedule,
-    "sla": Sla,
-    "sprint": Sprint,
-    "stage": Stage,
-    "str": str,
-    "strs": tuple[str, ...],
-    "tag": TagWithValue,
-    "unit": SyncUnit,
-    "user": UserSummary,
-}
-
-_SINGLE: Final = "single"
-_LIST: Final = "list"
+_PART: Final = "part"
+_PARTS_LIST: Final = "list of parts"
 _CHILD: Final = "child"
-_CHILDREN: Final = "children"
+_CHILDREN: Final = "list of children"
 
-# field -> how it is shared; a child is a Struct of its own that has shared parts
-_PARTS: Final[dict[type[Struct], dict[str, tuple[str, Any]]]] = {
-    MetricTarget: {"metric_definition": (_SINGLE, "metric"), "org_schedule": (_SINGLE, "schedule")},
-    RemovedMetric: {"metric_definition": (_SINGLE, "metric"), "removed_by": (_SINGLE, "user")},
+# field -> what is there; a child is a Struct of its own that has shared parts
+_PARTS: Final[dict[type[Struct], dict[str, tuple[str, type[Struct]]]]] = {
+    MetricTarget: {"metric_definition": (_PART, MetricDefinition), "org_schedule": (_PART, OrgSchedule)},
+    RemovedMetric: {"metric_definition": (_PART, MetricDefinition), "removed_by": (_PART, UserSummary)},
     SlaTracker: {
-        "created_by": (_SINGLE, "user"),
-        "modified_by": (_SINGLE, "user"),
+        "created_by": (_PART, UserSummary),
+        "modified_by": (_PART, UserSummary),
         "metric_target_summaries": (_CHILDREN, MetricTarget),
         "removed_sla_metric_history": (_CHILDREN, RemovedMetric),
-        "sla": (_SINGLE, "sla"),
+        "sla": (_PART, Sla),
     },
-    SlaSummary: {"org_schedule": (_SINGLE, "schedule"), "sla_tracker": (_CHILD, SlaTracker)},
-    SyncIn: {"sync_unit": (_SINGLE, "unit")},
-    SyncOut: {"sync_unit": (_SINGLE, "unit")},
+    SlaSummary: {"org_schedule": (_PART, OrgSchedule), "sla_tracker": (_CHILD, SlaTracker)},
+    SyncIn: {"sync_unit": (_PART, SyncUnit)},
+    SyncOut: {"sync_unit": (_PART, SyncUnit)},
     SyncMetadata: {"last_sync_in": (_CHILD, SyncIn), "last_sync_out": (_CHILD, SyncOut)},
 }
-_WORK_PARTS: Final[dict[str, tuple[str, Any]]] = {
-    "created_by": (_SINGLE, "user"),
-    "modified_by": (_SINGLE, "user"),
-    "applies_to_part": (_SINGLE, "part"),
-    "custom_schema_fragments": (_SINGLE, "strs"),
-    "owned_by": (_LIST, "user"),
-    "reported_by": (_LIST, "user"),
-    "stage": (_SINGLE, "stage"),
-    "stock_schema_fragment": (_SINGLE, "str"),
+_OF_WORKS: Final[dict[str, tuple[str, type[Struct]]]] = {
+    "created_by": (_PART, UserSummary),
+    "modified_by": (_PART, UserSummary),
+    "applies_to_part": (_PART, PartSummary),
+    "owned_by": (_PARTS_LIST, UserSummary),
+    "reported_by": (_PARTS_LIST, UserSummary),
+    "stage": (_PART, Stage),
     "sync_metadata": (_CHILD, SyncMetadata),
-    "tags": (_LIST, "tag"),
+    "tags": (_PARTS_LIST, TagWithValue),
 }
 _PARTS.update(
     {
         Issue: {
-            **_WORK_PARTS,
-            "developed_with": (_LIST, "part"),
-            "priority_v2": (_SINGLE, "enum"),
+            **_OF_WORKS,
+            "developed_with": (_PARTS_LIST, PartSummary),
+            "priority_v2": (_PART, EnumValue),
             "sla_summary": (_CHILD, SlaSummary),
-            "sprint": (_SINGLE, "sprint"),
+            "sprint": (_PART, Sprint),
         },
         Ticket: {
-            **_WORK_PARTS,
-            "account": (_SINGLE, "org"),
-            "channels_v2": (_LIST, "channel"),
-            "group": (_SINGLE, "group"),
-            "rev_org": (_SINGLE, "org"),
-            "sentiment": (_SINGLE, "enum"),
+            **_OF_WORKS,
+            "account": (_PART, OrgSummary),
+            "channels_v2": (_PARTS_LIST, Channel),
+            "group": (_PART, GroupSummary),
+            "rev_org": (_PART, OrgSummary),
+            "sentiment": (_PART, EnumValue),
             "sla_summary": (_CHILD, SlaSummary),
-            "source_channel_v2": (_SINGLE, "channel"),
-            "visibility": (_SINGLE, "enum"),
+            "source_channel_v2": (_PART, Channel),
+            "visibility": (_PART, EnumValue),
         },
-        Task: _WORK_PARTS,
+        Task: _OF_WORKS,
         Opportunity: {
-            **_WORK_PARTS,
-            "account": (_SINGLE, "org"),
-            "contacts": (_LIST, "user"),
-            "forecast_category_v2": (_SINGLE, "enum"),
+            **_OF_WORKS,
+            "account": (_PART, OrgSummary),
+            "contacts": (_PARTS_LIST, UserSummary),
+            "forecast_category_v2": (_PART, EnumValue),
         },
     }
 )
 
 
-
 def _shadow(real: type[Struct], made: dict[type[Struct], type[Struct]]) -> type[Struct]:
     """A subclass of the same layout as `real`, with `Raw` where parts are shared and shadows where children are."""
-    annotations: dict[str, Any] = {}
-    for name, (how, what) in _PARTS[real].items():
-        if how == _CHILD:
-            annotations[name] = made[what] | None
-        elif how == _CHILDREN:
-            annotations[name] = tuple[made[what], ...] | None
+    fields: list[tuple[str, Any, Any]] = []
+    for name, (how, kind) in _PARTS[real].items():
+        if how == _PART:
+            fields.append((name, Raw, _ABSENT))
+        elif how == _PARTS_LIST:
+            fields.append((name, tuple[Raw, ...] | None, None))
+        elif how == _CHILD:
+            fields.append((name, made[kind] | None, None))
         else:
-            annotations[name] = Raw
-    fields = [(name, kind, None) for name, kind in annotations.items()]
+            fields.append((name, tuple[made[kind], ...] | None, None))
     return msgspec.defstruct(real.__name__, fields, bases=(real,), frozen=True, kw_only=True)
 
+
+_ABSENT: Final = Raw(b"null")
 
 _SHADOWS: Final[dict[type[Struct], type[Struct]]] = {}
 for _real in _PARTS:  # children stand before their parents
@@ -196,35 +169,38 @@ for _real in _PARTS:  # children stand before their parents
 SHADOW_WORK: Final[Any] = _SHADOWS[Issue] | _SHADOWS[Ticket] | _SHADOWS[Task] | _SHADOWS[Opportunity]
 _decode_shadows: Final = msgspec.json.Decoder(list[SHADOW_WORK]).decode
 
-_Fill = Callable[[Any], None]
+_Fill = Callable[[list[Any]], None]
 
 
 def _filler(real: type[Struct], sharing: Sharing, made: dict[type[Struct], _Fill]) -> _Fill:
-    """The function that turns a shadow of `real` into a `real`. It runs for every object of an export: hence its form."""
-    parts = {name: what for name, (how, what) in _PARTS[real].items() if how in (_SINGLE, _LIST)}
-    names = tuple(parts)
-    get = _getter(names)
-    caches = [(name, *sharing.cache(_PARTS[real][name][0], what)) for name, what in parts.items()]
-    children = [(attrgetter(name), made[what], how) for name, (how, what) in _PARTS[real].items() if what in made]
+    """The function that turns shadows of `real` into `real`s.
 
-    def fill(shadow: Any) -> None:
-        for raw, (name, cache, miss) in zip(get(shadow), caches, strict=False):
-            if raw is not None:
-                key = bytes(raw)
-                _put(shadow, name, cache[key] if key in cache else miss(key))
-        for child_of, fill_child, how in children:
-            child = child_of(shadow)
-            if child is not None:
-                for each in child if how == _CHILDREN else (child,):
-                    fill_child(each)
-        _become(shadow, real)
+    It goes field by field over all of them, not object by object: so the loops run in C, at a third of the cost.
+    """
+    parts = [(n, attrgetter(n), sharing.fields(kind)) for n, (how, kind) in _PARTS[real].items() if how == _PART]
+    lists = [(n, attrgetter(n), sharing.items(kind)) for n, (how, kind) in _PARTS[real].items() if how == _PARTS_LIST]
+    children = [(attrgetter(n), made[kind]) for n, (how, kind) in _PARTS[real].items() if how == _CHILD]
+    several = [(attrgetter(n), made[kind]) for n, (how, kind) in _PARTS[real].items() if how == _CHILDREN]
+
+    def fill(shadows: list[Any]) -> None:
+        for name, raw_of, known in parts:
+            _run(map(_put, shadows, repeat(name), map(known.__getitem__, map(bytes, map(raw_of, shadows)))))
+        for name, raws_of, known in lists:
+            those = [shadow for shadow in shadows if raws_of(shadow)]
+            raws = list(map(raws_of, those))
+            found = map(known.__getitem__, map(bytes, chain.from_iterable(raws)))
+            _run(map(_put, those, repeat(name), map(tuple, map(islice, repeat(found), map(len, raws)))))
+        for child_of, fill_children in children:
+            fill_children(list(filter(None, map(child_of, shadows))))
+        for children_of, fill_children in several:
+            fill_children(list(chain.from_iterable(filter(None, map(children_of, shadows)))))
+        _run(map(_become, shadows, repeat(real)))
 
     return fill
 
 
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    # attrgetter gives a bare value for one name; with the first one twice there are always two
-    return cast("Any", attrgetter(*names, names[0])) if names else lambda _shadow: ()
+def _run(calls: Iterable[None]) -> None:
+    deque(calls, maxlen=0)
 
 
 class SharedDecoder:
@@ -246,7 +222,6 @@ class SharedDecoder:
             msgspec.MsgspecError, UnicodeDecodeError, RecursionError: whatever msgspec raises; nothing was decoded.
         """
         works: list[Any] = _decode_shadows(array)
-        fill = self._fill
-        for work in works:
-            fill[work.__class__](work)
+        for shadow in set(map(type, works)):
+            self._fill[shadow]([work for work in works if work.__class__ is shadow])
         return works
