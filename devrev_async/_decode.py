@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
@@ -11,7 +12,7 @@ from msgspec import Raw, Struct
 
 from . import errors
 from ._headers import parse_retry_after, parse_seconds
-from .models import DECODE_ERRORS, Issue, Opportunity, Task, Ticket, Work, decode_one
+from .models import DECODE_ERRORS, Issue, Opportunity, Task, Ticket, Work, check_json_text, decode_one
 
 __all__ = ["KEPT_OF_ERRORS", "Answer", "WorksCount", "api_error", "decode_count", "decode_nothing", "decode_typed",
            "decode_work", "printable"]  # fmt: skip
@@ -177,6 +178,9 @@ class _AnyWork(Struct):
 
 _usual_work: Final = msgspec.json.Decoder(_UsualWork).decode
 _any_work: Final = msgspec.json.Decoder(_AnyWork).decode
+_object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_value: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
+_KEY: Final = re.compile(r'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _count: Final = msgspec.json.Decoder(WorksCount).decode
 
 
@@ -189,10 +193,27 @@ def decode_work(body: bytes) -> tuple[Work, str | None]:
     try:
         return _usual_work(body).work, None
     except DECODE_ERRORS:
+        pass
+    try:
         raw = bytes(_any_work(body).work)
+    except DECODE_ERRORS:
+        raw = _work_in_text(body)
     if raw == b"null":
         raise ValueError("the answer has no work")
     return decode_one(raw)
+
+
+def _work_in_text(body: bytes) -> bytes:
+    """What `_any_work` finds, in a body with half a surrogate pair: JSON to the grammar, though not to msgspec."""
+    check_json_text(body)
+    text = body.decode()
+    key = _KEY.match(text)
+    while key is not None:
+        _, end = _value(text, key.end())
+        if json.loads(key[1]) == "work":
+            return text[key.end() : end].encode()
+        key = _KEY.match(text, end)
+    return b"null"
 
 
 def decode_count(body: bytes) -> WorksCount:
@@ -200,8 +221,11 @@ def decode_count(body: bytes) -> WorksCount:
     return _count(body)
 
 
-def decode_nothing(body: bytes) -> None:  # noqa: ARG001 - one signature for all decoders
-    """The answer of `works.delete`, ``{}`` or empty: its status has said all."""
+def decode_nothing(body: bytes) -> None:
+    """The answer of `works.delete`: an object or empty. Anything else was not the API that answered."""
+    if body.strip():
+        _object(body)
+        body.decode()  # msgspec leaves what is raw unread
 
 
 def decode_typed(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:

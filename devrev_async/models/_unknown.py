@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, structs
 
+from ._base import is_object
 from .works import Issue, Opportunity, Task, Ticket, UnknownWork, Work
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
@@ -53,10 +55,7 @@ def _as_written(number: str) -> str:
 
 
 def _fields_that_fit(work: bytes) -> dict[str, Any]:
-    try:
-        keys = _decode_keys(work)
-    except DECODE_ERRORS:
-        return {}
+    keys = _keys(work)
     fitting: dict[str, Any] = {}
     for name, decode in _SHARED_FIELDS.items():
         if name in keys:
@@ -65,3 +64,15 @@ def _fields_that_fit(work: bytes) -> dict[str, Any]:
             except DECODE_ERRORS:
                 continue
     return fitting
+
+
+def _keys(work: bytes) -> Mapping[str, bytes | Raw]:
+    try:
+        return _decode_keys(work)
+    except DECODE_ERRORS:
+        pass
+    try:
+        value: Any = json.loads(work)  # takes half a surrogate pair, which spoils only the field that it is in
+    except DECODE_ERRORS:
+        return {}
+    return {name: json.dumps(item).encode() for name, item in value.items()} if is_object(value) else {}
