@@ -53,7 +53,8 @@ class Body:
             self._count(len(data))
             yield data
             return
-        while data:
+        full = False
+        while data or full:
             if self._inflater is None:
                 self._inflater = self._open(data)
             try:
@@ -61,6 +62,7 @@ class Body:
             except zlib.error as error:
                 raise BadEncodingError(f"the compressed body is corrupt: {error}") from None
             data = self._inflater.unconsumed_tail
+            full = len(piece) == PIECE and not self._inflater.eof  # zlib may hold more, with no byte left to feed it
             if self._inflater.eof:  # a gzip body may be of several members
                 data, self._inflater = self._inflater.unused_data, None
                 if data and self._make == "deflate":

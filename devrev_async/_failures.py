@@ -48,6 +48,8 @@ class Failures:
 
     def of_sending(self, problem: Exception, attempt: Attempt) -> Failure:
         """The request was not sent, or no answer's head came."""
+        if isinstance(problem, errors.DevRevError):  # the client or its session was closed meanwhile
+            return Failure(problem, sent=False, hopeless=True)
         never = isinstance(
             problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
         )
@@ -57,7 +59,10 @@ class Failures:
             self._no_answer(problem, sent=sent),
             sent=sent,
             stale=lost and sent and attempt.reused and self._request.read,
-            hopeless=self._pool.closed or isinstance(problem, aiohttp.ClientSSLError | aiohttp.InvalidURL),
+            # what is no failure of the network (a mistaken session or proxy) or of trust fails again
+            hopeless=self._pool.closed
+            or isinstance(problem, aiohttp.ClientSSLError | aiohttp.InvalidURL)
+            or not isinstance(problem, aiohttp.ClientError | OSError),
         )
 
     def of_reading(self, problem: Exception, status: int, request_id: str | None) -> Failure:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 from ._body import Body
 from ._failures import Failure, Failures
 from ._limiter import Limiter
+from ._session import Reply
 
 __all__ = ["Incoming"]
 
@@ -21,15 +22,15 @@ class Incoming:
         size: bytes of the decompressed body that were read so far.
     """
 
-    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_response", "_slot", "request_id", "size", "status")
+    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_reply", "_slot", "request_id", "size", "status")
 
     def __init__(
-        self, response: Any, body: Body, limiter: Limiter, failures: Failures, request_id: str | None
+        self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None
     ) -> None:
-        self.status: int = response.status
+        self.status = reply.status
         self.request_id = request_id
         self.size = 0
-        self._response = response
+        self._reply = reply
         self._body = body
         self._limiter = limiter
         self._failures = failures
@@ -38,14 +39,18 @@ class Incoming:
 
     async def next(self) -> bytes | None | Failure:
         """The next piece of the decompressed body, None at its end, or how reading failed."""
+        rest = True  # of bytes that were received before, which may inflate to very much
         try:
             while True:
                 if self._pieces is not None:
                     for piece in self._pieces:
                         self.size += len(piece)
+                        if rest:
+                            await asyncio.sleep(0)
                         return piece
                     self._pieces = None
-                data = await self._response.content.readany()
+                rest = False
+                data = await self._reply.read()
                 if not data:
                     self._body.finish()
                     return None
@@ -96,7 +101,4 @@ class Incoming:
 
     def drop(self) -> None:
         """Give the connection back, and leave the slot to whoever took it."""
-        if self._response.content.is_eof():
-            self._response.release()
-        else:
-            self._response.close()
+        self._reply.drop()

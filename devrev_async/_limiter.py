@@ -7,20 +7,33 @@ as the server reports it. `Quota` and `ServerClock` are pure (the time is an arg
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 
-__all__ = ["Limiter", "Quota", "ServerClock", "WaitTooLongError"]
+__all__ = ["Limiter", "Quota", "ServerClock", "Wait", "WaitTooLongError"]
 
 MARGIN: Final = 0.02
 """Seconds after a quota's reset before the next request: the reset is to have happened when it arrives."""
 
 FARTHEST_RESET: Final = 366 * 86400.0
 """A reset farther away than this (seconds) is taken for garbage, as milliseconds for seconds would be."""
+
+LATEST_TURN: Final = 1.0
+"""Seconds by which a server's window may end later than it says: the end is told in whole seconds."""
+
+ROUNDING: Final = 1.0
+"""Seconds by which the told end of one and the same window may differ between answers, where it is rounded."""
+
+FLOAT_ROUNDING: Final = 0.1
+"""The same where the end is told with a fraction."""
+
+PATIENCE: Final = 5.0
+"""Seconds after which another request goes ahead into a new window if the first one has no answer yet."""
 
 LONGEST_SPREAD: Final = 2.0
 """Seconds over which the tasks that waited for a pause are let out, at most."""
@@ -66,14 +79,28 @@ class ServerClock:
         return self._low
 
 
+class Wait(NamedTuple):
+    """How long a request is held back.
+
+    Attributes:
+        seconds: after which it may ask again whether its turn has come.
+        firm: nothing but time ends the wait; else an answer in flight may end it sooner.
+    """
+
+    seconds: float
+    firm: bool
+
+
 class Quota:
     """How many requests the server still takes, as far as its answers tell. All instants are of one clock of ours.
 
     What is left is the least that was reported in this window, less what is in flight, since those may or may not
     be counted already. Once the window has passed, one request goes ahead to learn what the next one holds.
+
+    A request is known by the instant of its turn (`sent`).
     """
 
-    __slots__ = ("_awaited", "_key", "_received", "_reserve", "in_flight", "limit", "remaining", "reset")
+    __slots__ = ("_key", "_late", "_probe", "_received", "_reserve", "in_flight", "limit", "remaining", "reset")
 
     def __init__(self, reserve: float = 0.0) -> None:
         self._reserve = reserve
@@ -82,61 +109,82 @@ class Quota:
         self.reset = 0.0
         self._key = 0.0
         self._received = 0.0
+        self._late = MARGIN
+        self._probe: float | None = None  # the request that went ahead into the next window
         self.in_flight = 0
-        self._awaited = 0  # answers that must come before the window after this one is known, or given up on
 
     def observe(
         self, *, limit: int | None, remaining: int, reset: float, key: float, sent: float, received: float
     ) -> None:
-        """An answer's report: `reset` is the window's end, `key` the same as the server wrote it."""
+        """An answer's report: `reset` is the window's end, `key` the same as the server wrote it.
+
+        Answers overtake each other, so that a report may be older than what is known. One that was asked for after
+        the last one came is not; of others of this window the least counts; those of earlier windows tell nothing.
+        """
+        if sent == self._probe:
+            self._probe = None
         if reset - received > FARTHEST_RESET:
             return
-        newer = self.remaining is None or sent >= self._received or key > self._key
-        if newer:
-            self.remaining = remaining
-        elif key == self._key and self.remaining is not None:
-            self.remaining = min(self.remaining, remaining)
+        flicker = ROUNDING if key.is_integer() else FLOAT_ROUNDING
+        turned = key > self._key + flicker or (key > self._key and sent >= self.reset)
+        if self.remaining is None or turned or (sent >= self._received and key < self._key - flicker):
+            self._key, self.reset, self.remaining = key, reset, remaining
+            self._probe = None
+        elif key < self._key - flicker:
+            return
         else:
-            return  # of a window that has passed
+            self.reset = max(self.reset, reset) if key != self._key else reset
+            self.remaining = remaining if sent >= self._received else min(self.remaining, remaining)
         self.limit = limit if limit is not None else self.limit
-        self._key, self.reset = key, reset
         self._received = max(self._received, received)
-        if newer:
-            self._awaited = 0
-        if reset <= received and newer:
-            self.remaining = None  # a window that was over when it was reported tells nothing
+        if sent >= reset + LATEST_TURN:
+            self.remaining = None  # a window that was long over when it was asked for tells nothing
+        elif sent >= reset + self._late:
+            self._late = LATEST_TURN  # the server rounds the end down, or turns its windows late
 
-    def delay(self, now: float) -> float | None:
-        """0 to go ahead, seconds to wait, or None: an answer in flight must come first."""
+    def wait(self, now: float) -> Wait | None:
+        """None to go ahead, which `sent` must follow, or how long to wait."""
         if self.remaining is None:
-            return 0.0
-        if now >= self.reset + MARGIN:
-            if self._awaited:
-                return None
-            self._awaited = self.in_flight + 1
-            return 0.0
-        if self.remaining - self.in_flight - int((self.limit or 0) * self._reserve) > 0:
-            return 0.0
-        if self.in_flight and self.remaining - int((self.limit or 0) * self._reserve) > 0:
             return None
-        return self.reset + MARGIN - now
+        end = self.reset + self._late
+        if now >= end:
+            if self._probe is None or now >= self._probe + PATIENCE:
+                self._probe = now
+                return None
+            return Wait(self._probe + PATIENCE - now, firm=False)
+        free = self.remaining - math.ceil((self.limit or 0) * self._reserve - 1e-9)
+        if free > self.in_flight:
+            return None
+        return Wait(end - now, firm=free <= 0 or not self.in_flight)
 
     def sent(self) -> None:
         """A request goes out."""
         self.in_flight += 1
 
-    def answered(self) -> None:
-        """A request was answered, or its answer is lost."""
+    def answered(self, sent: float, *, reported: bool) -> None:
+        """A request was answered; `reported` says that `observe` was told what the answer says of the quota."""
         self.in_flight -= 1
-        if self._awaited:
-            self._awaited -= 1
-            if not self._awaited:
-                self.remaining = None  # the window is over, and no answer has told of the next one
+        if reported:
+            return
+        if sent == self._probe:
+            self._probe = None
+            self.remaining = None  # the window is over, and the server tells nothing of the next one
+        elif self.remaining:
+            self.remaining -= 1
 
-    def withdrawn(self) -> None:
+    def lost(self, sent: float) -> None:
+        """The answer to a request is lost; the server may have counted it."""
+        self.in_flight -= 1
+        if sent == self._probe:
+            self._probe = None
+        elif self.remaining:
+            self.remaining -= 1
+
+    def withdrawn(self, sent: float) -> None:
         """A request did not go out after all."""
         self.in_flight -= 1
-        self._awaited = 0
+        if sent == self._probe:
+            self._probe = None
 
 
 class Limiter:
@@ -157,7 +205,7 @@ class Limiter:
         self._changed = asyncio.Event()
 
     async def acquire(self, max_wait: float, on_wait: Callable[[float], None]) -> float:
-        """Wait for a turn and a slot; `answered` and `release` must follow. `on_wait` is told of a wait that is about to begin, once.
+        """Wait for a turn and a slot; `answered`, `lost` or `withdrawn`, and `release` must follow. `on_wait` is told of a wait that is about to begin, once.
 
         Returns:
             The instant (monotonic seconds) at which the turn came.
@@ -176,14 +224,19 @@ class Limiter:
         self.quota.sent()
         return now
 
-    def answered(self) -> None:
-        """The request that had its turn was answered, or its answer is lost."""
-        self.quota.answered()
+    def answered(self, turn: float, *, reported: bool) -> None:
+        """The request that had its turn then was answered; `reported` says whether `report` was called."""
+        self.quota.answered(turn, reported=reported)
         self._wake()
 
-    def withdrawn(self) -> None:
-        """The request that had its turn was not sent."""
-        self.quota.withdrawn()
+    def lost(self, turn: float) -> None:
+        """The request that had its turn then was sent, and its answer is lost."""
+        self.quota.lost(turn)
+        self._wake()
+
+    def withdrawn(self, turn: float) -> None:
+        """The request that had its turn then was not sent."""
+        self.quota.withdrawn(turn)
         self._wake()
 
     def _wake(self) -> None:
@@ -232,29 +285,27 @@ class Limiter:
     async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None]) -> float:
         told = False
         while True:
-            delay = self._delay(now, max_wait)
-            if delay == 0.0:
+            pause = self._paused_until - now
+            wait = Wait(pause, firm=True) if pause > 0 else self.quota.wait(now)
+            if wait is None:
                 return now
-            if delay is not None and delay > max_wait:
-                raise WaitTooLongError(delay)
-            if delay is not None and not told:
+            if wait.firm and wait.seconds > max_wait:
+                raise WaitTooLongError(wait.seconds)
+            if wait.firm and not told:
                 told = True
-                on_wait(delay)
-            await self._sleep(delay)
+                on_wait(wait.seconds)
+            if pause > 0:
+                await asyncio.sleep(pause + random.uniform(0, self._spread))  # noqa: S311
+            else:
+                await self._until_changed(wait.seconds)
             now = time.monotonic()
 
-    def _delay(self, now: float, max_wait: float) -> float | None:
-        if now < self._paused_until:
-            left = self._paused_until - now
-            return left if left > max_wait else left + random.uniform(0, self._spread)  # noqa: S311
-        return self.quota.delay(now)
-
-    async def _sleep(self, delay: float | None) -> None:
-        if delay is not None:
-            await asyncio.sleep(delay)
-            return
+    async def _until_changed(self, longest: float) -> None:
         self._waiting += 1
         try:
-            await self._changed.wait()
+            async with asyncio.timeout(longest):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
         finally:
             self._waiting -= 1

@@ -7,7 +7,7 @@ from typing import Final
 
 import backoff
 
-__all__ = ["leaves_open", "may_retry", "own_waits"]
+__all__ = ["RETRIED_STATUSES", "leaves_open", "may_retry", "own_waits"]
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 """Answers to a read that are worth asking again for."""

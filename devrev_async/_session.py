@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ._token import TokenSource
 
-__all__ = ["Attempt", "HeldBackError", "Pool", "Request", "Settings"]
+__all__ = ["Attempt", "HeldBackError", "Pool", "Reply", "Request", "Settings"]
 
 
 class Settings(NamedTuple):
@@ -51,14 +52,21 @@ class HeldBackError(Exception):
 
 
 class Attempt:
-    """What the connector tells of the connection that an attempt uses."""
+    """What the connector tells of the connection that an attempt uses.
 
-    __slots__ = ("connected", "limiter", "reused")
+    Attributes:
+        connected: there is a connection, so that something may have been sent.
+        reused: it was in use before, so that it may be stale.
+        tries: how often a connection was asked for; aiohttp repeats a GET on a stale one by itself.
+    """
+
+    __slots__ = ("connected", "limiter", "reused", "tries")
 
     def __init__(self, limiter: Limiter) -> None:
         self.limiter = limiter
         self.connected = False
         self.reused = False
+        self.tries = 0
 
     @classmethod
     def begin(cls, limiter: Limiter) -> Attempt:
@@ -82,14 +90,53 @@ class _Connector(aiohttp.TCPConnector):
         connection = await super().connect(req, traces, timeout)
         attempt = _attempt.get()
         if attempt is not None:
-            if attempt.limiter.paused:
-                connection.release()
-                raise HeldBackError
             protocol = connection.protocol
-            attempt.connected = True
             attempt.reused = protocol in self._served
             self._served.add(protocol)
+            if attempt.limiter.paused and not attempt.connected:
+                connection.release()
+                raise HeldBackError
+            attempt.connected = True
+            attempt.tries += 1
         return connection
+
+
+class Reply:
+    """An answer's head, and the way to its body.
+
+    It stands between aiohttp's response, whose attributes hold the token, and the frames that tracebacks show; so the
+    response and its stream are reached through closures, which show nothing.
+
+    Attributes:
+        status: the HTTP status.
+        read: the next bytes of the body as they arrive, none at its end.
+        drop: give the connection back, or close it if the body was not read to its end.
+    """
+
+    __slots__ = ("_header", "_hide", "drop", "read", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, hide: Callable[[str], str]) -> None:
+        content = response.content
+
+        def read() -> Awaitable[bytes]:
+            return content.readany()
+
+        def drop() -> None:
+            if content.is_eof():
+                response.release()
+            else:
+                response.close()
+
+        self.status = response.status
+        self._header = response.headers.get
+        self._hide = hide
+        self.read = read
+        self.drop = drop
+
+    def header(self, name: str) -> str | None:
+        """A header without the token, or None."""
+        value = self._header(name)
+        return None if value is None else self._hide(value)
 
 
 class Pool:
@@ -117,7 +164,13 @@ class Pool:
         self._owned = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limits = (max_concurrency, max_connections, quota_reserve)
-        self._options: dict[str, Any] = {"allow_redirects": False, "auto_decompress": False}
+        self._ended: set[asyncio.Task[Any]] = set()
+        self._closer: AsyncGenerator[None, None] | None = None
+        self._options: dict[str, Any] = {
+            "allow_redirects": False,
+            "auto_decompress": False,
+            "raise_for_status": False,  # a user's own session may say otherwise
+        }
         if proxy is not None:
             self._options["proxy"] = proxy
         if ssl is not None:
@@ -158,6 +211,7 @@ class Pool:
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=list(self._trace_configs) or None,
             )
+            self._closer = _closed_with_its_loop(self._session)
 
     def note_rate_limit(self, limit: int | None, remaining: int | None, reset: float | None) -> None:
         """Keep what an answer said of the quota, for `DevRevClient.rate_limit`."""
@@ -167,26 +221,26 @@ class Pool:
             reset_at = None
         self.rate_limit = RateLimit(limit, remaining, reset_at)
 
-    async def send(self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> Any:
-        """Send, and return the response with its body unread. Locals of this frame hold no token."""
-        return await self.session().request(
-            "GET" if request.body is None else "POST",
-            request.url,
-            data=request.body,
-            headers=self.token.headers(headers, json=request.body is not None),
-            timeout=timeout,
-            **self._options,
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> Reply:
+        """Send, and return the answer with its body unread. Locals of this frame hold no token."""
+        return Reply(
+            await self.session().request(
+                "GET" if request.body is None else "POST",
+                request.url,
+                data=request.body,
+                headers=self.token.headers(headers, json=request.body is not None),
+                timeout=timeout,
+                **self._options,
+            ),
+            self.token.hide,
         )
 
-    async def renew_token(self, version: int) -> None:
-        """Ask the token's callable, unless another task has done so since `version`.
-
-        Raises:
-            ConfigurationError: it raised, or gave what no token can be.
-        """
+    async def renew_token(self, version: int) -> str | None:
+        """Ask the token's callable, unless another task has done so since `version`; the answer is what went wrong."""
         async with self._renewing:
             if self.token.version == version:
-                await self.token.renew()
+                return await self.token.renew()
+        return None
 
     async def close(self) -> None:
         """End every call in flight with a `ClientClosedError`, then the session, unless it is the user's."""
@@ -196,6 +250,33 @@ class Pool:
         if self._loop is None or self._loop is not asyncio.get_running_loop():
             return
         for task in self.calls:
+            self._ended.add(task)
             task.cancel("the client was closed")
-        if self._owned and self._session is not None:
-            await self._session.close()
+        if self._closer is not None:
+            await self._closer.aclose()
+
+    def settle(self, task: asyncio.Task[Any], cancelled: int) -> bool:
+        """Whether `close` was all that cancelled a task since it had been cancelled so often; `close` is undone in it."""
+        if task not in self._ended:
+            return False
+        self._ended.discard(task)
+        return task.uncancel() <= cancelled
+
+
+def _closed_with_its_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """A started generator whose end closes the session.
+
+    `asyncio.run` ends all asynchronous generators before it closes its loop. So a client that was built at import time
+    and is never closed leaves no connection behind, and works again in the next loop.
+    """
+
+    async def until_closed() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await session.close()
+
+    closer = until_closed()
+    with contextlib.suppress(StopIteration):  # it yields without waiting for anything
+        closer.__anext__().send(None)
+    return closer

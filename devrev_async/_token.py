@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
-
-from .errors import ConfigurationError
+from urllib.parse import quote
 
 __all__ = ["TOKEN_VARIABLES", "TokenProvider", "TokenSource", "find_token"]
 
@@ -19,6 +19,12 @@ TOKEN_VARIABLES: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
 
 _VISIBLE: Final = re.compile(r"\A[\x21-\x7e]+\Z")
 HIDDEN: Final = "[token]"
+
+KEPT_TOKENS: Final = 8
+"""Tokens that are hidden from what the server says: answers to requests with an earlier one may still be under way."""
+
+SHORTEST_PART: Final = 4
+"""Characters of a token's start that are hidden at the end of a body that may be cut."""
 SHORTEST_HIDDEN: Final = 8
 
 
@@ -28,14 +34,24 @@ class TokenSource:
     No method hands out the bare token to a caller that keeps it: tracebacks show local variables.
     """
 
-    __slots__ = ("_provider", "_token", "version")
+    __slots__ = ("_held", "_provider", "_take", "version")
 
     def __init__(self, token: str | TokenProvider) -> None:
-        self._token: str | None = None
         self._provider: TokenProvider | None = None
         self.version = 0
+        # In a closure, not an attribute: tools that show the locals of a traceback may show attributes as well.
+        tokens: list[str] = []
+        forms: list[str] = []
+
+        def take(new: str) -> None:
+            tokens.append(new)
+            del tokens[:-KEPT_TOKENS]
+            forms[:] = [form for old in tokens for form in _forms(old)]
+
+        self._take = take
+        self._held: Callable[[], tuple[list[str], list[str]]] = lambda: (tokens, forms)
         if isinstance(token, str):
-            self._token = token
+            take(token)
         else:
             self._provider = token
 
@@ -53,48 +69,56 @@ class TokenSource:
     @property
     def known(self) -> bool:
         """Whether there is a token already."""
-        return self._token is not None
+        return bool(self._held()[0])
 
     def headers(self, others: Mapping[str, str], *, json: bool) -> dict[str, str]:
         """The other headers, the authorisation, and the type of a JSON body if there is one."""
-        headers = {**others, "Authorization": f"Bearer {self._token}"}
+        headers = {**others, "Authorization": f"Bearer {self._held()[0][-1]}"}
         if json:
             headers["Content-Type"] = "application/json"
         return headers
 
     def hide(self, text: str) -> str:
-        """The text without the token. One shorter than any real token is left: it would be part of plain words."""
-        return text.replace(self._token, HIDDEN) if self._token and len(self._token) >= SHORTEST_HIDDEN else text
+        """The text without the token, and without those before it."""
+        for form in self._held()[1]:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """The same of bytes."""
-        if not self._token or len(self._token) < SHORTEST_HIDDEN:
-            return data
-        return data.replace(self._token.encode(), HIDDEN.encode())
+        """The bytes without the token, and without the start of one that is cut off at their end."""
+        for form in self._held()[1]:
+            secret = form.encode()
+            data = data.replace(secret, HIDDEN.encode())
+            for length in range(len(secret) - 1, SHORTEST_PART - 1, -1):
+                if data.endswith(secret[:length]):
+                    data = data[:-length] + HIDDEN.encode()
+                    break
+        return data
 
-    async def renew(self) -> None:
-        """Ask the callable.
-
-        Raises:
-            ConfigurationError: it raised, or gave what no token can be.
-        """
-        problem = await self._ask()
-        if problem is not None:
-            raise ConfigurationError(problem)
-
-    async def _ask(self) -> str | None:
+    async def renew(self) -> str | None:
+        """Ask the callable; the answer is what went wrong."""
         assert self._provider is not None
         try:
-            token = self._provider()
-            if inspect.isawaitable(token):
-                token = await token
+            given = self._provider()
+            if inspect.isawaitable(given):
+                given = await given
         except Exception as error:  # noqa: BLE001 - whatever a user's function raises; its text might hold the token
             return f"the token callable raised {type(error).__name__}"
-        problem = _problem(token)
+        problem = _problem(given)
         if problem is None:
-            self._token = token
+            self._take(given)
             self.version += 1
         return problem
+
+
+def _forms(token: str) -> list[str]:
+    """The token as it is, and as JSON and URLs may write it; the longest first, since one may hold another."""
+    if len(token) < SHORTEST_HIDDEN:
+        return []
+    escaped = json.dumps(token)[1:-1]
+    forms = {token, escaped, escaped.replace("/", "\\/"), quote(token, safe=""), quote(token)}
+    return sorted(forms, key=len, reverse=True)
 
 
 def find_token(token: object) -> tuple[TokenSource | None, str]:

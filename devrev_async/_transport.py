@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal, TypeVar
 
 import aiohttp
+import msgspec
 
 from . import errors
 from ._body import BadEncodingError, Body
@@ -22,8 +23,8 @@ from ._headers import parse_count, parse_http_date, parse_seconds
 from ._incoming import Incoming
 from ._limiter import FARTHEST_RESET, WaitTooLongError
 from ._redirect import moved_to
-from ._retry import may_retry, own_waits
-from ._session import Attempt, HeldBackError, Pool, Request, Settings
+from ._retry import RETRIED_STATUSES, may_retry, own_waits
+from ._session import Attempt, HeldBackError, Pool, Reply, Request, Settings
 from ._telling import log, tell
 from .models import DECODE_ERRORS
 from .options import ClientEvent, Timeout
@@ -36,7 +37,7 @@ T = TypeVar("T")
 class Call:
     """The attempts of one call: `open` until it gives an answer, `again` when reading that answer failed."""
 
-    __slots__ = ("_attempt", "_deadline", "_redirected", "_renewed", "_retries", "_since", "_timeout", "_waits",
+    __slots__ = ("_attempt", "_deadline", "_redirected", "_renewed", "_retries", "_since", "_timeout", "_version", "_waits",
                  "attempts", "failures", "pool", "request", "settings")  # fmt: skip
 
     def __init__(self, pool: Pool, settings: Settings, request: Request) -> None:
@@ -54,6 +55,7 @@ class Call:
         self._redirected = False
         self._attempt: Attempt | None = None
         self._since = 0.0
+        self._version = 0
 
     async def within_deadline(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await, under the deadline of `Timeout.total` if there is one."""
@@ -73,20 +75,25 @@ class Call:
         """The first answer that is a success; every other one is retried or raised."""
         self.pool.session()
         if not self.pool.token.known:
-            await self.pool.renew_token(0)
+            await self._renew_token(0)
         while True:
-            version = self.pool.token.version
             outcome = await self._send()
             if isinstance(outcome, Incoming):
                 return outcome
             if outcome.status == 401 and self.pool.token.renewable and not self._renewed:
                 self._renewed = True
-                await self.pool.renew_token(version)
+                await self._renew_token(self._version)
             else:
                 await self.again(outcome)
 
+    async def _renew_token(self, version: int) -> None:
+        problem = await self.pool.renew_token(version)
+        if problem is not None:
+            raise self.failures.labelled(errors.ConfigurationError(problem), self.attempts)
+
     async def again(self, failure: Failure) -> None:
         """Wait for the next attempt, or raise the failure's error."""
+        self._attempt = None
         if failure.stale:
             return
         asked = failure.retry_after
@@ -143,53 +150,55 @@ class Call:
         limiter = self.pool.limiter
         attempt = self._attempt = Attempt.begin(limiter)
         self.attempts += 1
+        self._version = self.pool.token.version
         try:
-            response = await self.pool.send(self.request, self.settings.headers, self._timeout)
+            reply = await self.pool.send(self.request, self.settings.headers, self._timeout)
         except HeldBackError:
-            limiter.withdrawn()
+            limiter.withdrawn(self._since)
             self.attempts -= 1
+            self._attempt = None
             return None
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
             problem = error.with_traceback(None)
         except BaseException as error:
-            limiter.answered()
+            self._give_up(sent=attempt.connected or not self.pool.owned)
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
         else:
             attempt.connected = True
-            return await self._answered(response)
+            self.attempts += max(0, attempt.tries - 1)
+            return await self._answered(reply)
         failure = self.failures.of_sending(problem, attempt)
-        if failure.sent:
-            limiter.answered()
-        else:
-            limiter.withdrawn()
+        self.attempts += max(0, attempt.tries - 1)
+        self._give_up(sent=failure.sent)
         self._log(self.failures.described(problem), None)
         return failure
 
-    async def _answered(self, response: Any) -> Incoming | Failure:
-        status: int = response.status
-        headers: Mapping[str, str] = response.headers
-        request_id = headers.get("X-Request-Id")
+    def _give_up(self, *, sent: bool) -> None:
+        if sent:
+            self.pool.limiter.lost(self._since)
+        else:
+            self.pool.limiter.withdrawn(self._since)
+
+    async def _answered(self, reply: Reply) -> Incoming | Failure:
+        status = reply.status
+        request_id = reply.header("X-Request-Id")
         if request_id is not None:
             request_id = self.failures.shown(request_id)
         self._log(status, request_id)
-        self._note_quota(headers)
-        self.pool.limiter.answered()
+        self.pool.limiter.answered(self._since, reported=self._note_quota(reply))
         good = 200 <= status < 300
         try:
-            body = Body(headers.get("Content-Encoding"), self.settings.max_response_bytes)
+            body = Body(reply.header("Content-Encoding"), self.settings.max_response_bytes)
         except BadEncodingError as error:
+            reply.drop()
             if good:
-                response.close()
                 return self.failures.of_decoding(str(error), status, request_id)
-            body = None
-        if body is None:
-            response.close()
-            return self._refusal(status, headers, b"", request_id)
-        incoming = Incoming(response, body, self.pool.limiter, self.failures, request_id)
-        return incoming if good else await self._refused(incoming, headers)
+            return self._refusal(reply, b"", request_id)
+        incoming = Incoming(reply, body, self.pool.limiter, self.failures, request_id)
+        return incoming if good else await self._refused(incoming, reply)
 
-    async def _refused(self, incoming: Incoming, headers: Mapping[str, str]) -> Failure:
+    async def _refused(self, incoming: Incoming, reply: Reply) -> Failure:
         """Read the body of an answer that is no success, as far as it is kept."""
         kept = bytearray()
         try:
@@ -201,38 +210,40 @@ class Call:
                 kept += piece[: KEPT_OF_ERRORS - len(kept)]
         finally:
             incoming.drop()
-        return self._refusal(incoming.status, headers, bytes(kept), incoming.request_id)
+        return self._refusal(reply, bytes(kept), incoming.request_id)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes, request_id: str | None) -> Failure:
+    def _refusal(self, reply: Reply, body: bytes, request_id: str | None) -> Failure:
         """What an answer that is no success means, and for how long it stops the client."""
-        token = self.pool.token
-        names = ("location", "retry-after")
-        shown = {name: token.hide(headers[name]) for name in names if name in headers}
-        answer = Answer(status, shown, token.hide_bytes(body), request_id)
-        now = parse_http_date(headers.get("Date")) or time.time()
+        token, status = self.pool.token, reply.status
+        headers = {name: value for name in ("location", "retry-after") if (value := reply.header(name)) is not None}
+        answer = Answer(status, headers, token.hide_bytes(body), request_id)
+        now = parse_http_date(reply.header("Date")) or time.time()
         error = api_error(answer, self.request.endpoint, now=now, hide=token.hide)
-        asked = retry_after_of(answer, now=now)
+        asked = retry_after_of(answer, now=now) if status in RETRIED_STATUSES else None
         if status == 429 and asked is None:
-            reset = parse_seconds(headers.get("X-Ratelimit-Reset"))
+            reset = parse_seconds(reply.header("X-Ratelimit-Reset"))
             until = None if reset is None else self.pool.limiter.seconds_until(reset)
             asked = until if until is not None and 0 < until < FARTHEST_RESET else None
         if isinstance(error, errors.TooManyRequestsError):
             error.retry_after = asked
-        if asked is not None and (status == 429 or (status == 503 and asked <= self.settings.max_rate_limit_wait)):
+        if asked and (status == 429 or asked <= self.settings.max_rate_limit_wait):
             self.pool.limiter.pause(asked)
             self._tell("pause", asked, status, "the server asks to wait")
         return Failure(error, status, retry_after=asked)
 
-    def _note_quota(self, headers: Mapping[str, str]) -> None:
-        remaining = parse_count(headers.get("X-Ratelimit-Remaining"))
-        limit = parse_count(headers.get("X-Ratelimit-Limit"))
+    def _note_quota(self, reply: Reply) -> bool:
+        """Whether the answer told of the quota what the limiter needs."""
+        remaining = parse_count(reply.header("X-Ratelimit-Remaining"))
+        limit = parse_count(reply.header("X-Ratelimit-Limit"))
         if remaining is None and limit is None:
-            return
-        reset = parse_seconds(headers.get("X-Ratelimit-Reset"))
+            return False
+        reset = parse_seconds(reply.header("X-Ratelimit-Reset"))
         self.pool.note_rate_limit(limit, remaining, reset)
-        if remaining is not None and reset is not None:
-            date = parse_http_date(headers.get("Date"))
-            self.pool.limiter.report(limit=limit, remaining=remaining, reset=reset, date=date, sent=self._since)
+        if remaining is None or reset is None:
+            return False
+        date = parse_http_date(reply.header("Date"))
+        self.pool.limiter.report(limit=limit, remaining=remaining, reset=reset, date=date, sent=self._since)
+        return True
 
     def _on_wait(self, delay: float) -> None:
         self._tell("wait", delay, None, "for the server's pause or quota")
@@ -264,6 +275,18 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     return known
 
 
+def _is_cut(body: bytes) -> bool:
+    """Whether a body is the start of a JSON document, and no whole one."""
+    try:
+        _skip(body)
+    except DECODE_ERRORS as error:
+        return "truncated" in str(error)
+    return False
+
+
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+
+
 class Transport:
     """Calls over a pool, with the settings of one client."""
 
@@ -286,7 +309,7 @@ class Transport:
                 return decode(body)
             except DECODE_ERRORS as error:
                 problem = str(error)
-            return incoming.unreadable(problem, body=body, cut="truncated" in problem)
+            return incoming.unreadable(problem, body=body, cut=_is_cut(body))
 
         return await self.run(request, consume, follow=follow)
 
@@ -301,15 +324,16 @@ class Transport:
         """Await a part of a call under its deadline; `close` ends it with a `ClientClosedError`."""
         task = asyncio.current_task()
         assert task is not None
-        calls = self.pool.calls
+        calls, cancelled = self.pool.calls, task.cancelling()
         calls.add(task)
         try:
             return await call.within_deadline(work)
         except asyncio.CancelledError:
-            if not self.pool.closed or task.uncancel() > 0:
+            if not self.pool.settle(task, cancelled):
                 raise
         finally:
             calls.discard(task)
+            self.pool.settle(task, cancelled)
         raise call.failures.closed(call.attempts)
 
 
