@@ -1,0 +1,360 @@
+"""Updates and creates: clearing, the type that goes with a field, and the plain forms of lists, stages, tags."""
+
+import asyncio
+import enum
+import types
+from collections import deque
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from devrev_async import UNSET, ListUpdate, StageUpdate, WorkUpdate
+from devrev_async.models.requests import check_id, fields_of, type_of_id, update_body
+from devrev_async.models.updates import CREATE_FIELDS_OF, UPDATE_FIELDS_OF, CreateFields, UpdateFields
+from tests.models.canned import Canned
+from tests.spec import document, validate_request
+
+WORK = {"work": {"type": "issue", "id": "ISS-1"}}
+SCHEMAS: dict[str, Any] = document()["components"]["schemas"]
+IDS = {"issue": "ISS-1", "ticket": "TKT-1", "task": "TASK-1", "opportunity": "OPP-1"}
+TYPES_OF = [(type_, field) for type_ in IDS for field in sorted(UpdateFields.__annotations__)
+            if field in SCHEMAS[f"works-update-request--{type_}"]["properties"]]  # fmt: skip
+
+
+def updated(canned: Canned, id: str = "ISS-1", **fields: Any) -> Any:
+    canned.answer(WORK)
+    body = canned.sent(canned.devrev.works.update(id, **fields)).body
+    validate_request("works.update", body)
+    return body
+
+
+def refused(canned: Canned, error: type[Exception], match: str, id: str = "ISS-1", **fields: Any) -> None:
+    canned.received.clear()
+    with pytest.raises(error, match=match):
+        canned.run(canned.devrev.works.update(id, **fields))
+    assert canned.received == []
+
+
+@pytest.mark.parametrize(("type_", "field"), TYPES_OF)
+def test_none_clears_what_the_api_can_clear_and_nothing_else(canned: Canned, type_: str, field: str) -> None:
+    if SCHEMAS[f"works-update-request--{type_}"]["properties"][field].get("nullable"):
+        body = updated(canned, IDS[type_], **{field: None})
+        assert body[field] is None
+    else:
+        refused(canned, ValueError, f"{field}=None: the API cannot clear", IDS[type_], **{field: None})
+
+
+@pytest.mark.parametrize("field", sorted(CreateFields.__annotations__))
+def test_a_create_takes_no_none(canned: Canned, field: str) -> None:
+    arguments = {"type": "issue", "title": "t", "applies_to_part": "PROD-1", "owned_by": ["DEVU-1"], field: None}
+    with pytest.raises(ValueError, match=f"{field}=None"):
+        canned.run(canned.devrev.works.create(**arguments))
+
+
+def test_unset_is_not_sent(canned: Canned) -> None:
+    assert updated(canned, title=UNSET, severity=UNSET, sprint=UNSET) == {"id": "ISS-1"}
+    everything = dict.fromkeys(UpdateFields.__annotations__, UNSET)
+    assert updated(canned, "X-1", **everything) == {"id": "X-1"}
+
+
+DONS = [
+    ("ISS-14", "issue"),
+    ("TKT-1", "ticket"),
+    ("TASK-2", "task"),
+    ("OPP-3", "opportunity"),
+    ("INC-3", None),
+    ("ISS", None),
+    ("ISSUE-1", None),
+    ("iss-1", None),
+    ("TASKS-1", None),
+    ("don:core:dvrv-us-1:devo/0aB:issue/14", "issue"),
+    ("don:core:dvrv-in-1:devo/0aB:ticket/14", "ticket"),
+    ("don:core:dvrv-us-1:devo/issue/1:task/14", "task"),
+    ("don:core:dvrv-us-1:devo/ticket:opportunity/1", "opportunity"),
+    ("don:core:dvrv-us-1:devo/0aB:incident/14", None),
+    ("don:core:dvrv-us-1:devo/0aB:ticket/14:comment/5", None),
+    ("don:identity:dvrv-us-1:devo/0aB:devu/1", None),
+    ("don:core:dvrv-us-1:stock_sf/123", None),
+    ("don:core:dvrv-us-1:devo/0aB:tissue/14", None),
+    ("don:", None),
+    ("xdon:core:dvrv-us-1:devo/0aB:issue/14", None),
+]
+
+
+@pytest.mark.parametrize(("id", "type_"), DONS)
+def test_the_type_that_an_id_tells(id: str, type_: str | None) -> None:
+    assert type_of_id(id) == type_
+
+
+@pytest.mark.parametrize(("id", "type_"), [row for row in DONS if "xdon" not in row[0]])
+@pytest.mark.parametrize("asked", [None, "issue", "ticket", "task", "opportunity"])
+@pytest.mark.parametrize("field", ["title", "severity", "priority", "account", "embedded", "probability"])
+def test_type_goes_with_the_fields_of_one_type(
+    canned: Canned, id: str, type_: str | None, asked: str | None, field: str
+) -> None:
+    value: Any = {"severity": "high", "priority": "p0", "account": "ACC-1", "embedded": True, "probability": 0.5}.get(field, "t")
+    kind = asked or type_
+    special = field != "title"
+    if asked and type_ and asked != type_:
+        refused(canned, ValueError, "contradicts the id", id, type=asked, **{field: value})
+    elif special and kind is None:
+        refused(canned, ValueError, f"{field} is a field of .*: pass type=", id, type=asked, **{field: value})
+    elif special and kind is not None and field not in UPDATE_FIELDS_OF[kind]:
+        refused(canned, ValueError, f"{field} is a field of type .* and not of type '{kind}'", id, type=asked, **{field: value})
+    else:
+        body = updated(canned, id, type=asked, **{field: value})
+        assert body.get("type") == (kind if special else asked)
+        assert body[field] == value
+
+
+@pytest.mark.parametrize(("type_", "error"), [("none", ValueError), ("", ValueError), (5, TypeError), (["issue"], TypeError)])
+def test_types_that_are_none(canned: Canned, type_: Any, error: type[Exception]) -> None:
+    refused(canned, error, "type", "X-1", type=type_, title="t")
+    with pytest.raises(error, match="type"):
+        canned.run(canned.devrev.works.create(type=type_, title="t", applies_to_part="PROD-1", owned_by=["DEVU-1"]))
+
+
+SET = {"owned_by": "ISS-1", "reported_by": "ISS-1", "developed_with": "ISS-1", "channels": "TKT-1", "contacts": "OPP-1",
+       "artifacts": "ISS-1"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "id"), SET.items())
+@pytest.mark.parametrize("shape", [list, tuple, deque, dict.fromkeys, set, frozenset], ids=lambda shape: shape.__name__)
+def test_a_plain_sequence_sets_the_list(canned: Canned, field: str, id: str, shape: Any) -> None:
+    item = "email" if field == "channels" else "X-1"
+    given = {item: None}.keys() if shape == dict.fromkeys else shape([item])
+    assert updated(canned, id, **{field: given})[field] == {"set": [item]}
+
+
+def test_channels_v2_is_bare(canned: Canned) -> None:
+    assert updated(canned, "TKT-1", channels_v2=["CH-1"])["channels_v2"] == ["CH-1"]
+
+
+@pytest.mark.parametrize("field", [*SET, "channels_v2", "tags", "custom_schema_fragments", "stage_validation_options"])
+def test_a_string_is_no_sequence(canned: Canned, field: str) -> None:
+    for value in ("DEVU-1", b"DEVU-1", 5, (item for item in ["DEVU-1"]), {"set": "DEVU-1"}):
+        refused(canned, TypeError, field, SET.get(field, "TKT-1"), **{field: value})
+
+
+def test_list_updates(canned: Canned) -> None:
+    def tags(value: Any) -> Any:
+        return updated(canned, tags=value)["tags"]
+
+    assert tags(["TAG-1"]) == {"set": [{"id": "TAG-1"}]}
+    assert tags([]) == {"set": []}
+    assert tags(({"id": "TAG-1", "value": ""}, "TAG-2")) == {"set": [{"id": "TAG-1", "value": ""}, {"id": "TAG-2"}]}
+    assert tags([types.MappingProxyType({"id": "TAG-1", "value": UNSET})]) == {"set": [{"id": "TAG-1"}]}
+    assert tags(ListUpdate(add=["TAG-1"])) == {"add": [{"id": "TAG-1"}]}
+    every = ListUpdate(add=[{"id": "T-1", "value": "v"}], remove=["T-2", {"id": "T-3"}], set=())
+    assert tags(every) == {"add": [{"id": "T-1", "value": "v"}], "remove": [{"id": "T-2"}, {"id": "T-3"}], "set": []}
+    assert updated(canned, artifacts=ListUpdate(add=["A-1"], remove=["A-2"]))["artifacts"] == {"add": ["A-1"], "remove": ["A-2"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("tags", ListUpdate(), "add=, remove= or set="),
+        ("artifacts", ListUpdate(), "add=, remove= or set="),
+        ("tags", ListUpdate(remove=[{"id": "TAG-1", "value": "v"}]), "ids only"),
+        ("tags", [{"id": "TAG-1", "valeu": "v"}], "valeu"),
+        ("tags", ListUpdate(add=[{"id": "TAG-1", "valeu": "v"}]), "valeu"),  # type: ignore[typeddict-item]
+        ("tags", [{"value": "v"}], "id"),
+        ("stage", StageUpdate(), "name= or stage="),
+        ("stage", StageUpdate(stage=""), "stage"),
+        ("stage", {"nmae": "triage"}, "nmae"),
+        ("custom_schema_spec", {"tenant": True}, "tenant"),
+        ("staged_info", {"unresolved": []}, "unresolved"),
+        ("stage_validation_options", ["allow_non_start"], "allow_non_start"),
+    ],
+)
+def test_what_says_nothing_or_is_misspelt_is_refused(canned: Canned, field: str, value: Any, match: str) -> None:
+    refused(canned, ValueError, match, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", 5), ("title", b"t"), ("priority", 0), ("priority_v2", True), ("priority_v2", 1.0), ("priority_v2", "1"),
+        ("stage", 5), ("target_close_date", 5), ("custom_fields", ["x"]), ("custom_fields", {1: "x"}),
+        ("custom_fields", {"tnt__x": object()}), ("custom_fields", {"tnt__x": iter([1])}), ("tags", [5]),
+        ("artifacts", ListUpdate(add=[{"id": "A-1"}])), ("owned_by", [5]),
+        ("reported_by", ListUpdate(add=["DEVU-1"])), ("owned_by", ListUpdate(add=["DEVU-1"])),
+    ],
+)  # fmt: skip
+def test_values_of_another_type(canned: Canned, field: str, value: Any) -> None:
+    refused(canned, TypeError, field, **{field: value})
+
+
+def test_unknown_arguments_are_type_errors(canned: Canned) -> None:
+    refused(canned, TypeError, r"update\(\) got an unexpected keyword argument 'titel'", titel="t")
+    with pytest.raises(TypeError, match=r"export\(\) got an unexpected keyword argument 'created_after'"):
+        canned.run(canned.devrev.works.export(created_after=1))  # type: ignore[call-arg]
+
+
+def test_stages(canned: Canned) -> None:
+    assert updated(canned, stage="triage")["stage"] == {"name": "triage"}
+    assert updated(canned, stage=StageUpdate(name="triage"))["stage"] == {"name": "triage"}
+    assert updated(canned, stage=StageUpdate(stage="S-1"))["stage"] == {"stage": "S-1"}
+    assert updated(canned, stage=StageUpdate(stage="S-1", name="n"))["stage"] == {"stage": "S-1", "name": "n"}
+    for given, sent in (
+        ("triage", {"name": "triage"}),
+        (StageUpdate(name="triage"), {"name": "triage"}),
+        (StageUpdate(stage="S-1"), {"id": "S-1"}),
+    ):
+        assert created(canned, stage=given)["stage"] == sent
+
+
+def created(canned: Canned, **fields: Any) -> Any:
+    canned.answer(WORK, 201)
+    required = {"type": "issue", "title": "t", "applies_to_part": "PROD-1", "owned_by": ["DEVU-1"]}
+    body = canned.sent(canned.devrev.works.create(**{**required, **fields})).body
+    validate_request("works.create", body)
+    return body
+
+
+def test_the_lists_of_a_create_are_bare(canned: Canned) -> None:
+    body = created(canned, type="ticket", reported_by=["REVU-1"], artifacts=["A-1"], channels=["email"], channels_v2=["C-1"],
+                   tags=["TAG-1", {"id": "TAG-2", "value": "v"}])  # fmt: skip
+    assert body["owned_by"] == ["DEVU-1"]
+    assert (body["reported_by"], body["artifacts"], body["channels"], body["channels_v2"]) == (["REVU-1"], ["A-1"], ["email"], ["C-1"])
+    assert body["tags"] == [{"id": "TAG-1"}, {"id": "TAG-2", "value": "v"}]
+
+
+@pytest.mark.parametrize("type_", IDS)
+def test_a_create_refuses_fields_of_other_types(canned: Canned, type_: str) -> None:
+    every = set().union(*CREATE_FIELDS_OF.values())
+    required: Any = {"type": type_, "title": "t", "applies_to_part": "PROD-1", "owned_by": ["DEVU-1"]}
+    hints = {"account": "ACC-1"} if type_ == "opportunity" else {}
+    values: dict[str, Any] = {
+        "account": "A-1", "amount": 1, "annual_contract_value": {"amount": "1", "currency": "EUR"}, "channels": ["email"],
+        "channels_v2": ["C-1"], "contacts": ["R-1"], "customer_budget": 1.5, "developed_with": ["P-1"], "embedded": True,
+        "forecast_category": "won", "forecast_category_v2": 1, "group": "G-1", "is_spam": True, "needs_response": True,
+        "priority": "p0", "priority_v2": 1, "probability": 0.5, "rev_org": "R-1", "severity": "low", "source_channel": "s",
+        "source_channel_v2": "C-1", "sprint": "S-1", "start_date": datetime.now(UTC), "target_start_date": datetime.now(UTC),
+        "value": {"amount": "1", "currency": "EUR"}, "visibility": 1,
+    }  # fmt: skip
+    assert set(values) == every
+    for field, value in values.items():
+        if field in CREATE_FIELDS_OF[type_]:
+            assert field in created(canned, **required, **{**hints, field: value})
+        else:
+            with pytest.raises(ValueError, match=f"{field} is a field of type"):
+                canned.run(canned.devrev.works.create(**required, **{**hints, field: value}))
+
+
+def test_an_opportunity_needs_its_account(canned: Canned) -> None:
+    with pytest.raises(ValueError, match="account="):
+        created(canned, type="opportunity")
+
+
+def test_the_schema_of_tenant_fields_is_named(canned: Canned) -> None:
+    tenant = {"tenant_fragment": True}
+    for call in (updated, created):
+        assert call(canned, custom_fields={"tnt__x": None})["custom_schema_spec"] == tenant
+        assert call(canned, custom_fields={"ctype__x": 1, "tnt__x": []})["custom_schema_spec"] == tenant
+        assert "custom_schema_spec" not in call(canned, custom_fields={"ctype__x": 1})
+        assert "custom_schema_spec" not in call(canned, custom_fields={})
+        assert "custom_schema_spec" not in call(canned, custom_fields={"tnt__x": 1}, custom_schema_fragments=["F-1"])
+        own = {"subtype": "bug", "tenant_fragment": False, "drop": {"subtype": True, "apps": ["a"]}}
+        assert call(canned, custom_fields={"tnt__x": 1}, custom_schema_spec=own)["custom_schema_spec"] == own
+
+
+def test_extra_body(canned: Canned) -> None:
+    canned.answer({"work": WORK["work"], "works": [], "count": 1, "has_more": False})
+    works = canned.devrev.works
+    extra = types.MappingProxyType({"new": {"a": (1, None)}, "type": "incident"})
+    assert canned.sent(works.update("ISS-1", title="t", extra_body=extra)).body == {
+        "id": "ISS-1", "title": "t", "new": {"a": [1, None]}, "type": "incident",
+    }  # fmt: skip
+    assert canned.sent(works.count(extra_body={"x": 1})).body == {"x": 1}
+    assert canned.sent(works.export(extra_body={"x": 1})).body == {"first": 5000, "x": 1}
+    assert canned.sent(works.delete("ISS-1", extra_body={"x": 1})).body == {"id": "ISS-1", "x": 1}
+    for repeated in ({"id": "ISS-2"}, {"title": "u"}):
+        refused(canned, ValueError, "repeats", title="t", extra_body=repeated)
+    refused(canned, ValueError, "NaN|nan", extra_body={"x": float("nan")})
+    refused(canned, TypeError, "extra_body takes a mapping", extra_body=["x"])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), datetime(2024, 1, 1)])
+@pytest.mark.parametrize("deep", [lambda v: v, lambda v: [v], lambda v: {"a": (v,)}, lambda v: types.MappingProxyType({"a": {"b": v}})])
+def test_what_json_cannot_say_is_refused_at_any_depth(canned: Canned, bad: Any, deep: Any) -> None:
+    refused(canned, ValueError, "custom_fields.tnt__x", custom_fields={"tnt__x": deep(bad)})
+    refused(canned, ValueError, "extra_body.x", extra_body={"x": deep(bad)})
+
+
+def test_numbers_that_are_none(canned: Canned) -> None:
+    for bad in (float("nan"), float("inf"), 10**400):
+        refused(canned, ValueError, "probability", "OPP-1", probability=bad)
+    assert updated(canned, "OPP-1", probability=1, amount=-0.5) == {"id": "OPP-1", "type": "opportunity", "probability": 1.0, "amount": -0.5}
+
+
+def test_cycles_and_half_surrogates(canned: Canned) -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    refused(canned, ValueError, "nested too deeply", custom_fields={"tnt__x": cycle})
+    refused(canned, ValueError, "surrogate", title="\ud83e")
+    refused(canned, ValueError, "surrogate", custom_fields={"tnt__\ud83e": 1})
+
+
+class Priority(enum.StrEnum):
+    HIGHEST = "p0"
+
+
+class Name(str):
+    pass
+
+
+class Moment(datetime):
+    pass
+
+
+def test_subclasses_enums_and_decimals_are_what_they_stand_for(canned: Canned) -> None:
+    body = updated(
+        canned,
+        Name("ISS-1"),
+        type=Name("issue"),
+        title=Name("t"),
+        priority=Priority.HIGHEST,
+        target_close_date=Moment(2024, 1, 1, 3, tzinfo=timezone(timedelta(hours=2))),
+        custom_fields={Name("tnt__a"): Decimal("1.50"), Priority.HIGHEST: enum.IntEnum("N", "ONE").ONE},  # type: ignore[attr-defined]
+    )
+    assert body == {
+        "id": "ISS-1", "type": "issue", "title": "t", "priority": "p0", "target_close_date": "2024-01-01T01:00:00Z",
+        "custom_fields": {"tnt__a": "1.50", "p0": 1}, "custom_schema_spec": {"tenant_fragment": True},
+    }  # fmt: skip
+    assert updated(canned, "OPP-1", value={"amount": Decimal("9.90"), "currency": "EUR"})["value"] == {"amount": "9.90", "currency": "EUR"}
+
+
+def test_money_has_an_amount_and_a_currency(canned: Canned) -> None:
+    for money in ({"amount": "1"}, {"currency": "EUR"}, {"amount": "1", "currency": "EUR", "x": 1}, {}):
+        refused(canned, ValueError, "value", "OPP-1", value=money)
+    refused(canned, TypeError, "value.amount takes a str, not an int", "OPP-1", value={"amount": 1, "currency": "EUR"})
+
+
+def test_arguments_are_not_changed(canned: Canned) -> None:
+    custom_fields: dict[str, Any] = {"tnt__x": [datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))]}
+    tags = [{"id": "TAG-1", "value": "v"}]
+    updated(canned, custom_fields=custom_fields, tags=tags)
+    assert custom_fields == {"tnt__x": [datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))]}
+    assert tags == [{"id": "TAG-1", "value": "v"}]
+
+
+def test_a_work_update_gives_the_body_of_an_update(canned: Canned) -> None:
+    entry = WorkUpdate(id="OPP-1", title="t", probability=None, owned_by=["DEVU-1"], tags=ListUpdate(add=["TAG-1"]))
+    fields = fields_of(entry)
+    assert fields == {"title": "t", "probability": None, "owned_by": ["DEVU-1"], "tags": ListUpdate(add=["TAG-1"])}
+    body = update_body(entry.id, entry.type, fields)
+    assert body == updated(canned, "OPP-1", **fields)
+
+
+def test_arguments_are_checked_before_the_session_is_opened() -> None:
+    from devrev_async import DevRevClient  # noqa: PLC0415
+
+    async def attempt() -> None:
+        with pytest.raises(ValueError, match="title"):
+            await DevRevClient("token", base_url="http://127.0.0.1:1").works.update("ISS-1", title="")
+
+    asyncio.run(attempt())
+    assert check_id("ISS-1") == "ISS-1"
