@@ -1,0 +1,78 @@
+"""Timestamps: as Go writes them, with more digits than Python has, with offsets, and not at all."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devrev_async import Issue, UnknownWork
+from tests.models.canned import Canned
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read(canned: Canned, text: str) -> datetime:
+    """The attribute, which must be the same from `get` and from `export`."""
+    wire = {"type": "issue", "id": "ISS-1", "created_date": text, "sprint": {"end_date": text}}
+    got = canned.get(wire)
+    (exported,) = canned.export([wire])
+    assert got == exported
+    assert isinstance(got, Issue)
+    assert got.sprint is not None
+    assert got.created_date == got.sprint.end_date
+    assert got.created_date is not None
+    assert got.created_date.utcoffset() is not None
+    assert got.to_dict()["created_date"].endswith(("Z", text[-6:]))
+    assert datetime.fromisoformat(got.to_dict()["created_date"]) == got.created_date
+    return got.created_date
+
+
+@pytest.mark.parametrize(
+    ("text", "microseconds"),
+    [
+        ("2024-05-18T06:49:47.816Z", 816000),
+        ("2024-05-18T06:49:47.58Z", 580000),
+        ("2024-05-18T06:49:47.1Z", 100000),
+        ("2024-05-18T06:49:47Z", 0),
+        ("2024-05-18T06:49:47.000Z", 0),
+        ("2024-05-18T06:49:47.000001Z", 1),
+        ("2024-05-18T06:49:47.0000014Z", 1),
+        ("2024-05-18T06:49:47.0000016Z", 2),
+        ("2024-05-18T06:49:47.123456789Z", 123457),
+        ("2024-05-18T06:49:46.999999999Z", 0),
+    ],
+)
+def test_digits(canned: Canned, text: str, microseconds: int) -> None:
+    assert read(canned, text) == datetime(2024, 5, 18, 6, 49, 47, microseconds, tzinfo=UTC)
+
+
+@given(
+    whole=st.integers(-62135596800, 253402300798),
+    fraction=st.text("0123456789", max_size=9),
+    offset=st.integers(-14 * 60, 14 * 60) | st.none(),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_instant_is_right_to_the_microsecond(canned: Canned, whole: int, fraction: str, offset: int | None) -> None:
+    local = (EPOCH + timedelta(seconds=whole)).replace(tzinfo=None)
+    sign = "-" if (offset or 0) < 0 else "+"
+    zone = "Z" if offset is None else f"{sign}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
+    told = read(canned, local.isoformat() + (f".{fraction}" if fraction else "") + zone)
+    exact = Decimal(whole) + Decimal(f"0.{fraction or 0}") - 60 * (offset or 0)
+    instant = told.replace(tzinfo=None) - datetime(1970, 1, 1) - (told.utcoffset() or timedelta())  # exact, even near year 1
+    microseconds = (instant.days * 86400 + instant.seconds) * 1_000_000 + instant.microseconds
+    assert abs(Decimal(microseconds) / 1_000_000 - exact) <= Decimal("0.0000005")
+
+
+@pytest.mark.parametrize("text", ["2024-05-18T06:49:47", "2024-05-18", "06:49:47Z", "", "yesterday", "1715957387", "2024-05-18T06:49:47.816 UTC",
+                                  "2024-02-30T00:00:00Z", "2024-06-30T23:59:60Z"])  # fmt: skip
+def test_what_is_no_instant_is_kept_raw(canned: Canned, text: str) -> None:
+    """A naive time would mean another instant on each machine."""
+    wire: dict[str, Any] = {"type": "issue", "id": "ISS-1", "title": "t", "created_date": text, "modified_date": "2024-05-18T06:49:47Z"}
+    work = canned.get(wire)
+    assert isinstance(work, UnknownWork)
+    assert (work.type, work.id, work.title, work.created_date) == ("issue", "ISS-1", "t", None)
+    assert work.modified_date == datetime(2024, 5, 18, 6, 49, 47, tzinfo=UTC)
+    assert work.to_dict() == wire
