@@ -32,6 +32,7 @@ from .errors import (
     TransportError,
     UnauthorizedError,
 )
+from .export import ExportReport, WorkExport
 from .models import (
     DateRange,
     Issue,
@@ -67,6 +68,7 @@ __all__ = [
     "DateRange",
     "DevRevClient",
     "DevRevError",
+    "ExportReport",
     "Failure",
     "ForbiddenError",
     "IncompleteExportError",
@@ -98,6 +100,7 @@ __all__ = [
     "UnknownWork",
     "Work",
     "WorkBase",
+    "WorkExport",
     "WorkUpdate",
     "WorksCount",
     "WorksPage",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from . import _transport as transport
     from ._pages import Pages
 
-__all__ = ["ExportReport", "Source", "WorkExport", "open_export"]
+__all__ = ["MAX_PARALLEL", "ExportReport", "Source", "WorkExport", "open_export"]
 
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from ._decode import WorksCount, decode_count, decode_nothing, decode_work
 from ._pages import Pages, WorksPager, WorksStream
 from ._transport import Request, Transport
 from .bulk import BulkResult, Job, iterate, run_all
+from .export import MAX_PARALLEL, ExportReport, WorkExport, open_export
 from .models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from .models.enums import WorkType
 from .models.requests import (
@@ -204,6 +205,42 @@ class Works:
         body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export_stream")
         request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
         return WorksStream(self._pages, request)
+
+    def export_all(
+        self,
+        *,
+        resume: str | None = None,
+        on_progress: Callable[[ExportReport], object] | None = None,
+        max_parallel: int = MAX_PARALLEL,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorkExport:
+        """Every work that matches, however many, each once, in no particular order; proved complete, or an error.
+
+        Args:
+            resume: the `checkpoint` of an export with the same filters that was not finished.
+            on_progress: called with the report after each answer and each batch.
+            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most.
+            extra_body: further keys of each body, as they are.
+            timeout: of each request.
+            max_retries: of each request.
+            filters: see `Filters`.
+
+        Returns:
+            What to iterate over, best inside ``async with``: works, `batches(n)`, or `raw_batches()`; with `report`
+            and `checkpoint`. Iterating raises `IncompleteExportError` where completeness cannot be proved.
+        """
+        return open_export(
+            self._pages,
+            lambda endpoint, body: self._post(endpoint, body, True, timeout, max_retries),
+            filters,
+            extra_body=extra_body,
+            resume=resume,
+            on_progress=on_progress,
+            max_parallel=max_parallel,
+        )
 
     def list(
         self,
