@@ -57,16 +57,14 @@ class Attempt:
     Attributes:
         connected: there is a connection, so that something may have been sent.
         reused: it was in use before, so that it may be stale.
-        tries: how often a connection was asked for; aiohttp repeats a GET on a stale one by itself.
     """
 
-    __slots__ = ("connected", "limiter", "reused", "tries")
+    __slots__ = ("connected", "limiter", "reused")
 
     def __init__(self, limiter: Limiter) -> None:
         self.limiter = limiter
         self.connected = False
         self.reused = False
-        self.tries = 0
 
     @classmethod
     def begin(cls, limiter: Limiter) -> Attempt:
@@ -87,17 +85,19 @@ class _Connector(aiohttp.TCPConnector):
         self._served: WeakSet[object] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        connection = await super().connect(req, traces, timeout)
         attempt = _attempt.get()
+        if attempt is not None and attempt.connected:
+            # aiohttp sends a GET again by itself; whether that may be is for the retry policy to say
+            raise aiohttp.ServerDisconnectedError
+        connection = await super().connect(req, traces, timeout)
         if attempt is not None:
             protocol = connection.protocol
             attempt.reused = protocol in self._served
             self._served.add(protocol)
-            if attempt.limiter.paused and not attempt.connected:
+            if attempt.limiter.paused:
                 connection.release()
                 raise HeldBackError
             attempt.connected = True
-            attempt.tries += 1
         return connection
 
 

@@ -166,10 +166,8 @@ class Call:
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
         else:
             attempt.connected = True
-            self.attempts += max(0, attempt.tries - 1)
             return await self._answered(reply)
         failure = self.failures.of_sending(problem, attempt)
-        self.attempts += max(0, attempt.tries - 1)
         self._give_up(sent=failure.sent)
         self._log(self.failures.described(problem), None)
         return failure
