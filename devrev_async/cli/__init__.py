@@ -29,4 +29,4 @@ def main(args: list[str] | None = None) -> int:
         sys.stderr.write("error: the command needs its extra: pip install 'devrev-async[cli]'\n")
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 130  # while it loads; the commands have a line of their own for it

@@ -119,6 +119,8 @@ class _FileExport:
                 await _unbroken(self._append, part, works, checkpoint)
                 if self._shown is not None:
                     self._shown.at(self._works)
+        if part.works == 0:
+            part.append(self._pack(b""), 0, "")  # no works are a valid file, too, which no bytes at all are for gzip
 
     def _append(self, part: PartFile, works: list[bytes], checkpoint: str) -> None:
         part.append(self._pack(as_lines(works)), len(works), checkpoint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devrev_async.sandbox import Sandbox
+from devrev_async import sandbox
 
 from .codes import Code
 from .output import say, write_stdout
@@ -15,10 +15,10 @@ def serve(works: int, seed: int, port: int) -> Code:
     """One line on stdout, ``URL TOKEN``, for programs; how to use it on stderr, for people."""
 
     async def main() -> Code:
-        async with Sandbox(works=works, seed=seed, port=port) as sandbox:
-            await write_stdout(f"{sandbox.url} {sandbox.token}\n".encode())
-            say(f"{works} works; use it with: export DEVREV_BASE_URL={sandbox.url} DEVREV_TOKEN={sandbox.token}")
-            await sandbox.serve_forever()
+        async with sandbox.Sandbox(works=works, seed=seed, port=port) as server:
+            await write_stdout(f"{server.url} {server.token}\n".encode())
+            say(f"{works} works; use it with: export DEVREV_BASE_URL={server.url} DEVREV_TOKEN={server.token}")
+            await server.serve_forever()
         return Code.DONE
 
     return run(main)

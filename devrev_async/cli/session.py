@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-from devrev_async import DevRevClient, DevRevError
-from devrev_async.sandbox import Sandbox
+from devrev_async import DevRevClient, DevRevError, sandbox
 
 from .codes import Code, UsageError, code_of, describe
 from .options import SANDBOX_WORKS, Connection
@@ -68,7 +69,17 @@ def source_of(connection: Connection, client: DevRevClient) -> list[Any]:
     """What tells one source of works from another: a resumed export must not mix two."""
     if connection.sandbox:
         return ["sandbox", _works(connection), connection.sandbox_seed or 0]
-    return ["api", client.base_url]
+    return ["api", client.base_url, _account()]
+
+
+def _account() -> str:
+    """Whose works the token shows, to be hashed: a new token of the same user goes on with an export."""
+    token = next(value for name in _TOKENS if (value := os.environ.get(name)))
+    try:
+        claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+        return str(json.loads(claims)["sub"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return token  # no JWT: then nothing else tells
 
 
 def _works(connection: Connection) -> int:
@@ -85,6 +96,6 @@ async def _client(connection: Connection, options: dict[str, Any]) -> AsyncGener
         async with DevRevClient(base_url=connection.base_url, **options) as client:
             yield client
         return
-    sandbox = Sandbox(works=_works(connection), seed=connection.sandbox_seed or 0)
-    async with sandbox, DevRevClient(sandbox.token, base_url=sandbox.url, **options) as client:
+    server = sandbox.Sandbox(works=_works(connection), seed=connection.sandbox_seed or 0)
+    async with server, DevRevClient(server.token, base_url=server.url, **options) as client:
         yield client

@@ -15,8 +15,6 @@ __all__ = ["Batches", "batches"]
 
 Batches = AsyncGenerator[tuple[list[bytes], str], None]
 
-_END = "end"
-
 
 def batches(client: DevRevClient, filters: Filters, resume: str | None) -> Batches:
     """All works that match, in no particular order, after the checkpoint `resume` if there is one.
@@ -25,11 +23,11 @@ def batches(client: DevRevClient, filters: Filters, resume: str | None) -> Batch
         UsageError: a filter, or the checkpoint, is not what it should be. Nothing was sent.
     """
     with refusals_as_usage():
-        pager = client.works.list(**filters, cursor=None if resume == _END else resume, limit=100)
+        export = client.works.export_all(**filters, resume=resume)
 
-    async def pages() -> Batches:
-        if resume != _END:
-            async for page in pager.pages():
-                yield [work.to_json() for work in page.works], page.next_cursor or _END
+    async def with_checkpoints() -> Batches:
+        async with export:
+            async for works in export.raw_batches():
+                yield works, export.checkpoint
 
-    return pages()
+    return with_checkpoints()

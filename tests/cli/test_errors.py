@@ -1,0 +1,130 @@
+"""Each failure is one line on stderr, nothing on stdout, and its exit code."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import SMALL, Command, Ended
+
+if TYPE_CHECKING:
+    from devrev_async.sandbox import Sandbox
+
+Here = Callable[..., Ended]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["works", "export", *SMALL], "Missing option '--output' / '-o' (see devrev-async works export --help)"),
+        (["works"], "Missing command (see devrev-async works --help)"),
+        (["nope"], "No such command 'nope'"),
+        (["works", "count", "--nope"], "No such option"),
+        (["works", "count", "--created-after", "soon", *SMALL], "--created-after takes a date or a time"),
+        (["works", "count", "--type", "nonsense", *SMALL], "works.count: 400 invalid_enum_value"),
+        (["works", "count", "--filter", "type=[1]", *SMALL], "type"),
+        (["works", "get", "a b", *SMALL], "white space"),
+        (["works", "export", "-o", "x.csv", *SMALL], ".jsonl or .jsonl.gz"),
+        (["works", "export", "-o", "x.parquet", *SMALL], ".jsonl or .jsonl.gz"),
+    ],
+)
+def test_usage(here: Here, tmp_path: Path, args: list[str], said: str) -> None:
+    ended = here(*args)
+    assert (ended.code, ended.stdout) == (2, b"")
+    assert ended.error.startswith("error: ")
+    assert said in ended.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_cannot_be_is_refused_before_any_request(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    for target, said in [("folder.jsonl", "is a folder"), ("missing/x.jsonl", "does not exist")]:
+        ended = here("works", "export", "-o", target)
+        assert ended.code == 2
+        assert said in ended.error
+    assert sandbox.request_count == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_not_writable(command: Command, sandbox: Sandbox) -> None:
+    folder = command.folder / "locked"
+    folder.mkdir(mode=0o500)
+    ended = command("works", "export", "-o", "locked/x.jsonl")
+    assert ended.code == 2
+    assert "not writable" in ended.error
+    assert sandbox.request_count == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [("", "no token: set DEVREV_TOKEN"), ("of another", "the token holds white space"), ("wrong", "works.export: 401")],
+)
+def test_authorisation(command: Command, sandbox: Sandbox, token: str, said: str) -> None:
+    ended = command("works", "export", "-o", "works.jsonl", env={"DEVREV_TOKEN": token})
+    assert (ended.code, ended.stdout) == (4, b"")
+    assert said in ended.error
+    assert list(command.folder.iterdir()) == []
+
+
+def test_a_wrong_token_is_said_once(here: Here, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREV_TOKEN", "wrong")
+    ended = here("works", "get", "ISS-1", "ISS-2", "ISS-3")
+    assert ended.code == 4
+    assert "works.get: 401" in ended.error
+
+
+def test_a_right_that_is_missing(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.update", status=403)
+    ended = here("works", "update", "ISS-1", "--set", "title=x")
+    assert ended.code == 4
+    assert "works.update: 403" in ended.error
+
+
+def test_no_server(command: Command) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        for args in (["works", "get", "ISS-1", "ISS-2"], ["works", "export", "-o", "works.jsonl"]):
+            ended = command(*args, "--base-url", url, "--max-retries", "0", env={"DEVREV_TOKEN": "x"})
+            assert (ended.code, ended.stdout) == (1, b"")
+            assert "connect" in ended.error.lower()
+    assert list(command.folder.iterdir()) == []
+
+
+def test_a_base_url_that_would_show_the_token(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREV_TOKEN", "secret-1")
+    ended = here("works", "count", "--base-url", "http://example.com")
+    assert ended.code == 2
+    assert "use https" in ended.error
+    assert "secret-1" not in ended.error
+
+
+def test_a_server_that_fails(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.count", status=500)
+    ended = here("works", "count", "--max-retries", "0")
+    assert ended.code == 1
+    assert "works.count: 500" in ended.error
+
+
+def test_without_the_extra(command: Command) -> None:
+    code = "import sys; sys.modules['typer'] = None; from devrev_async.cli import main; sys.exit(main(['--version']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=command.env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: the command needs its extra: pip install 'devrev-async[cli]'\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout(command: Command) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = command("works", "export", "-o", "-", *SMALL, stdout=full)
+    assert ended.code == 1
+    assert "No space left" in ended.error

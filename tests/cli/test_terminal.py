@@ -1,0 +1,74 @@
+"""Progress for those who watch, plain text for everyone else; readers that leave."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from devrev_async.sandbox import Sandbox
+
+    from .conftest import Command
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+
+def read_all(descriptor: int) -> bytes:
+    read = b""
+    while True:
+        try:
+            piece = os.read(descriptor, 65536)
+        except OSError:  # what a terminal says once nobody is left at its other end
+            return read
+        if not piece:
+            return read
+        read += piece
+
+
+def test_a_terminal_shows_progress(command: Command, sandbox: Sandbox) -> None:
+    ours, theirs = os.openpty()
+    env = {"TERM": "xterm-256color", "COLUMNS": "100"}
+    process = command.start("works", "export", "-o", "works.jsonl", stderr=theirs, env=env)
+    os.close(theirs)
+    shown = read_all(ours)
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    assert b"exporting to works.jsonl" in shown
+    assert b"\x1b[" in shown
+    assert b"400 works in works.jsonl" in shown
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
+
+
+def test_a_pipe_gets_no_progress(command: Command, sandbox: Sandbox) -> None:
+    ended = command("works", "export", "-o", "works.jsonl", env={"FORCE_COLOR": "1"})
+    assert ended.error.startswith("400 works in works.jsonl")
+    assert "\x1b" not in ended.stderr
+
+
+def test_a_reader_that_leaves_early(command: Command, sandbox: Sandbox) -> None:
+    process = command.start("works", "export", "-o", "-")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith(b"{")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=30) == 0
+
+
+def test_a_reader_that_waits_is_waited_for(command: Command, sandbox: Sandbox) -> None:
+    process = command.start("works", "export", "-o", "-")
+    assert process.stdout is not None
+    process.stdout.readline()  # the pipe is full now, and stays so
+    process.send_signal(2)
+    assert process.wait(timeout=30) == 130
+
+
+def test_control_characters_are_shown_escaped(command: Command) -> None:
+    ended = command("works", "export", "-o", "no\x1b[31m/x.jsonl", "--sandbox")
+    assert ended.code == 2
+    assert "\x1b" not in ended.stderr
+    assert "\\x1b" in ended.error
