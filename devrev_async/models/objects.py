@@ -27,7 +27,7 @@ class ArtifactFile(Model, frozen=True, kw_only=True):
 
 
 class Artifact(Atom, frozen=True, kw_only=True):
-    """An uploaded file."""
+    """An uploaded file; it belongs to one object, for good."""
 
     file: ArtifactFile | None = None
 
@@ -107,7 +107,7 @@ class PartSummary(Atom, frozen=True, kw_only=True):
 
 
 class TagStyle(Model, frozen=True, kw_only=True):
-    """How a tag is shown."""
+    """How a tag is shown: the colour that it was given."""
 
     color: str | None = None
 
@@ -131,7 +131,10 @@ class TagWithValue(Model, frozen=True, kw_only=True):
 
 
 class GroupSummary(Atom, frozen=True, kw_only=True):
-    """A group of users."""
+    """A group of users, all of them of one kind (`member_type`).
+
+    `parents` is in the typings of the TypeScript SDK alone.
+    """
 
     member_type: GroupMemberType | None = None
     name: str | None = None

@@ -124,7 +124,7 @@ class Task(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="task"):
 
 
 class Opportunity(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="opportunity"):
-    """A chance to sell."""
+    """A chance to sell: to whom, for how much, and how likely it is to succeed."""
 
     type: ClassVar[Literal["opportunity"]] = "opportunity"
 

@@ -1,0 +1,112 @@
+"""What the package exports: complete, sorted, importable, documented."""
+
+import importlib
+import inspect
+import typing
+from types import ModuleType
+
+import pytest
+
+import devrev_async
+from devrev_async import errors, models
+from devrev_async._pages import WorksPager, WorksStream
+from devrev_async.works import Works
+
+PROMISED = {
+    "UNSET", "BulkResult", "DateRange", "DevRevClient", "Failure", "Issue", "IssueFilter", "LastDays", "ListUpdate",
+    "NextDays", "Opportunity", "OpportunityFilter", "RateLimit", "StageFilter", "StageUpdate", "Task", "Ticket",
+    "TicketFilter", "Timeout", "UnknownWork", "Work", "WorkUpdate", "WorksCount", "WorksPage",
+}  # fmt: skip
+EXPORTING = [devrev_async, errors, models, importlib.import_module("devrev_async.sandbox")]
+
+
+def test_everything_promised_is_exported() -> None:
+    assert PROMISED | set(errors.__all__) <= set(devrev_async.__all__)
+    assert set(dir(devrev_async)) >= set(devrev_async.__all__)
+
+
+@pytest.mark.parametrize("module", EXPORTING, ids=lambda module: module.__name__)
+def test_all_is_sorted_and_importable(module: ModuleType) -> None:
+    names: list[str] = module.__all__
+    constants = [name for name in names if name.isupper()]
+    classes = [name for name in names if name[0].isupper() and not name.isupper()]
+    others = [name for name in names if not name[0].isupper()]
+    assert names == sorted(constants) + sorted(classes) + sorted(others)
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+def test_no_other_name_is_public_at_the_top() -> None:
+    """Submodules apart, what is not in `__all__` starts with an underscore or is imported machinery of the language."""
+    public = {name for name in vars(devrev_async) if not name.startswith("_")}
+    modules = {name for name in public if isinstance(vars(devrev_async)[name], ModuleType)}
+    assert public - modules == set(devrev_async.__all__) - {"__version__"}
+
+
+def documented() -> dict[str, object]:
+    """Everything that a user can name, and the classes that calls hand him."""
+    found: dict[str, object] = {f"{module.__name__}.{name}": getattr(module, name) for module in EXPORTING for name in module.__all__}
+    handed = {"works": Works, "list": WorksPager, "export_stream": WorksStream}
+    return {name: item for name, item in {**found, **handed}.items() if inspect.isclass(item) or inspect.isfunction(item)}
+
+
+@pytest.mark.parametrize("name", documented())
+def test_everything_public_has_a_docstring(name: str) -> None:
+    item = documented()[name]
+    assert item.__doc__
+    assert len(item.__doc__) > 20
+    for member, value in vars(item).items():
+        function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        if not member.startswith("_") and inspect.isfunction(function):
+            assert function.__doc__, f"{name}.{member}"
+
+
+def test_every_call_takes_bounds_of_its_own() -> None:
+    calls = [name for name in vars(Works) if not name.startswith("_")]
+    assert {"count", "create", "delete", "export", "export_stream", "get", "list", "update"} <= set(calls)
+    for name in calls:
+        parameters = inspect.signature(getattr(Works, name)).parameters
+        assert {"timeout", "max_retries"} <= set(parameters), name
+        # GET has no body; an entry of get_many or update_many is a get or an update
+        assert ("extra_body" in parameters) == (name not in ("get", "get_many", "update_many")), name
+
+
+def test_work_is_the_union_of_all_works() -> None:
+    assert set(typing.get_args(devrev_async.Work)) == {
+        devrev_async.Issue,
+        devrev_async.Ticket,
+        devrev_async.Task,
+        devrev_async.Opportunity,
+        devrev_async.UnknownWork,
+    }
+
+
+def test_the_error_tree() -> None:
+    """As the documentation draws it."""
+    bases = {
+        name: tuple(base.__name__ for base in getattr(errors, name).__bases__) for name in errors.__all__ if name != "DevRevError"
+    }
+    assert bases == {
+        "ConfigurationError": ("DevRevError", "ValueError"),
+        "ClientClosedError": ("DevRevError", "RuntimeError"),
+        "TransportError": ("DevRevError",),
+        "APIConnectionError": ("TransportError",),
+        "APITimeoutError": ("TransportError", "TimeoutError"),
+        "OutcomeUnknownError": ("TransportError",),
+        "APIError": ("DevRevError",),
+        "BadRequestError": ("APIError",),
+        "UnauthorizedError": ("APIError",),
+        "ForbiddenError": ("APIError",),
+        "NotFoundError": ("APIError",),
+        "ConflictError": ("APIError",),
+        "TooManyRequestsError": ("APIError",),
+        "RateLimitWaitError": ("TooManyRequestsError",),
+        "ServerError": ("APIError",),
+        "InternalServerError": ("ServerError",),
+        "ServiceUnavailableError": ("ServerError",),
+        "ResponseDecodeError": ("DevRevError",),
+        "ResponseTooLargeError": ("DevRevError",),
+        "IncompleteExportError": ("DevRevError",),
+    }
+    assert errors.DevRevError.__bases__ == (Exception,)
