@@ -144,7 +144,7 @@ class _Organisation:
             "body": body,
             "custom_fields": {"tnt__team": f"team-{n % 9}", "tnt__score": n % 100, "tnt__blocked": n % 7 == 0},
             "custom_schema_fragments": [f"don:core:{_DEV}:custom_type_fragment/{n % 3}"],
-            "owned_by": rnd.sample(self.users, k=1 + n % 2),
+            "owned_by": rnd.sample(self.users, k=2 if n % 5 == 0 else 1),
             "reported_by": [pick(self.users)],
             "stage": pick(self.stages),
             "stock_schema_fragment": f"don:core:{_DEV}:stock_schema_fragment/77",

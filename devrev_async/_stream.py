@@ -2,9 +2,10 @@
 
 The body is an object with an array of works somewhere in it. Three facts carry the module:
 
-- JSON's grammar is deterministic: if the bytes from the start of an element up to some comma, with that comma
+- JSON's grammar is deterministic: if the bytes from the array's opening bracket up to some comma, with that comma
   replaced by a closing bracket, are a valid array, then the comma does part two elements. So a cut may be *guessed*
-  (where something like the start of a work follows a comma), and the decode of the batch proves it.
+  (where something like the start of a work follows a comma), and the decode of the batch proves it. The comma then
+  becomes the opening bracket of the rest: no byte is copied for it.
 - msgspec names the byte at which a value ends when more follows. That gives exact ends, one value at a time, at a
   seventh of the cost of a typed decode, for bodies in which guesses fail.
 - What stands before and after the array is a small JSON document of its own once the array is taken out.
@@ -30,7 +31,7 @@ BATCH_BYTES: Final = 256 << 10
 FIRST_BATCH_BYTES: Final = 16 << 10
 """The same of the first batch: what the first work waits for."""
 
-BATCH_WORKS: Final = 400
+BATCH_WORKS: Final = 200
 """About as many works a batch has at most: what holds the loop when works are tiny."""
 
 _skip: Final = msgspec.json.Decoder(Raw).decode
@@ -40,6 +41,7 @@ _BRACE: Final = re.compile(rb"[ \t\n\r]*\{")
 _KEY: Final = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _GAP: Final = re.compile(rb"[ \t\n\r]*")
 _ELEMENT_START: Final = re.compile(rb'\{[ \t\n\r]*("[^"\\]*")[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*")[ \t\n\r]*,)?')
+_as_text: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 _TRIES: Final = 3
 """Failed guesses after which a body is cut exactly to its end."""
 
@@ -57,7 +59,7 @@ class Truncated(Malformed):
 class Misfit(NamedTuple):
     """A work that came as an `UnknownWork`: its place in the page, and why."""
 
-    index: int
+    number: int
     reason: str
 
 
@@ -77,13 +79,14 @@ class PageStream(Generic[T]):
     `feed` it bytes in pieces of any size, and `take` batches until it returns None, which means that more bytes are
     needed, or after `finish` that the page is whole. Then `next_cursor` and `prev_cursor` are those of the page.
 
-    `decode` turns a JSON array into its elements or raises one of `DECODE_ERRORS`; `decode_single` turns one element
-    into itself and None, or a stand-in and the reason for it.
+    `decode` turns a JSON array into its elements or raises one of `DECODE_ERRORS`; what it returns must not refer to
+    the bytes it was given, which change. `decode_single` turns one element into itself and None, or a stand-in and the
+    reason for it.
     """
 
     def __init__(
         self,
-        decode: Callable[[bytes], list[T]],
+        decode: Callable[[memoryview], list[T]],
         decode_single: Callable[[bytes], tuple[T, str | None]],
         *,
         first_batch: int = FIRST_BATCH_BYTES,
@@ -142,7 +145,7 @@ class PageStream(Generic[T]):
             self._step = self._read_tail  # no array: the whole body is the envelope
             return self._step()
         self._head += self._buffer[:end]
-        del self._buffer[: end + 1]
+        del self._buffer[:end]
         self._worth_a_look = 0
         self._step = self._read_elements
         return self._step()
@@ -175,14 +178,13 @@ class PageStream(Generic[T]):
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _read_elements(self) -> list[T] | None:
+        """A batch. Here the buffer starts with a bracket, and an element or the array's end follows."""
         buffer = self._buffer
-        gap = _GAP.match(buffer)
-        if gap is not None and gap.end():
-            del buffer[: gap.end()]
-        if not buffer:
+        start = _after_gap(buffer, 1)
+        if start == len(buffer):
             raise _NeedMore
-        if buffer[0] == 0x5D and self.count == 0:
-            return self._end_array(0)
+        if buffer[start] == 0x5D and self.count == 0:
+            return self._end_array(start + 1)
         if len(buffer) >= self._target:
             batch = self._take_guessed()
             if batch is not None:
@@ -190,28 +192,23 @@ class PageStream(Generic[T]):
         elif not self._final:
             self._worth_a_look = self._target
             return None
-        return self._take_exact()
+        return self._take_exact(start)
 
     def _take_guessed(self) -> list[T] | None:
         """A batch up to a guessed cut, if the guess proves right."""
         if self._separator is None or self._tries == 0:
             return None
-        cut = self._guess()
-        if cut is None:
-            self._tries -= 1
-            return None
-        try:
-            works = self._decode(self._array(cut))
-        except DECODE_ERRORS:
+        comma = self._guess()
+        works = None if comma is None else self._try_to_decode(comma)
+        if comma is None or works is None:
             self._tries -= 1
             return None
         self._tries = _TRIES
-        comma = self._buffer.index(b",", cut)
-        self._drop(comma + 1, len(works))
+        self._drop(comma, len(works))
         return works
 
     def _guess(self) -> int | None:
-        """The end of the last element that seems to end within the target."""
+        """The comma behind the last element that seems to end within the target."""
         separator, buffer = self._separator or b"", self._buffer
         end = self._target
         for _ in range(64):  # nested objects may start like works; those are passed over
@@ -220,51 +217,53 @@ class PageStream(Generic[T]):
                 return None
             start = _ELEMENT_START.match(buffer, buffer.index(b"{", at))
             if start is not None and _manner(start) in self._starts:
-                return at + 1
+                return buffer.index(b",", at)
             end = at + len(separator) - 1
         return None
 
-    def _take_exact(self) -> list[T] | None:
+    def _take_exact(self, start: int) -> list[T] | None:
         """A batch whose elements' ends are known, one by one."""
         buffer = self._buffer
         spans: list[tuple[int, int]] = []
-        at, after = 0, 0
-        closed = False
-        while at < self._target and not closed:
+        mark = 0x2C
+        while start < self._target and len(spans) < BATCH_WORKS and mark == 0x2C:
             try:
-                after = self._value_end(at)
-                mark = buffer[after] if after < len(buffer) else None
-            except _NeedMore:
-                mark = None
-            if mark is None:
-                if not spans:
+                end = self._value_end(start)
+                if end == len(buffer):
                     raise _NeedMore
+            except _NeedMore:
+                if not spans:
+                    raise
                 break
-            spans.append((at, after))
-            if mark == 0x5D:
-                closed = True
-            elif mark == 0x2C:
-                gap = _GAP.match(buffer, after + 1)
-                at = gap.end() if gap is not None else after + 1
-                if at < len(buffer) and buffer[at] == 0x5D:
-                    raise Malformed(f"no value after the comma at work {self.count + len(spans)}")
-            else:
+            spans.append((start, end))
+            mark = buffer[end]
+            if mark == 0x2C:
+                start = _after_gap(buffer, end + 1)
+            elif mark != 0x5D:
                 raise Malformed(f"neither comma nor bracket after work {self.count + len(spans) - 1}")
-        works = self._decode_spans(spans)
+        end = spans[-1][1]
+        works = self._try_to_decode(end)
+        if works is None:
+            works = self._decode_spans(spans)
         self._learn(spans)
-        if closed:
-            end = spans[-1][1]
-            self._drop(end, len(works))
-            self._end_array(0)
-        else:
-            self._drop(at, len(works))
+        self._drop(end, len(works))
+        if mark == 0x5D:
+            self._end_array(1)
         return works
 
-    def _decode_spans(self, spans: list[tuple[int, int]]) -> list[T]:
+    def _try_to_decode(self, end: int) -> list[T] | None:
+        """The elements up to the comma or bracket at `end`, or None if they are no array of what is expected."""
+        mark = self._buffer[end]
+        self._buffer[end] = 0x5D
         try:
-            return self._decode(self._array(spans[-1][1]))
+            # nothing may hold on to the view when the buffer is resized: no variable, no exception that is kept
+            return self._decode(memoryview(self._buffer)[: end + 1])
         except DECODE_ERRORS:
-            pass
+            return None
+        finally:
+            self._buffer[end] = mark
+
+    def _decode_spans(self, spans: list[tuple[int, int]]) -> list[T]:
         works: list[T] = []
         for index, (start, end) in enumerate(spans, self.count):
             try:
@@ -289,12 +288,9 @@ class PageStream(Generic[T]):
             if match is not None and brace >= 0:
                 self._separator = bytes(self._buffer[brace : match.end(1)])
 
-    def _array(self, end: int) -> bytes:
-        with memoryview(self._buffer) as view, view[:end] as part:
-            return b"".join((b"[", part, b"]"))
-
     def _drop(self, end: int, works: int) -> None:
         del self._buffer[:end]
+        self._buffer[0] = 0x5B
         self.count += works
         self._bytes += end
         average = self._bytes // max(1, self.count)
@@ -325,7 +321,7 @@ class PageStream(Generic[T]):
         # A string with half a surrogate pair is JSON, though not to msgspec.
         try:
             text = self._buffer[at:].decode("utf-8", "strict" if self._final else "ignore")
-            _, end = json.JSONDecoder().raw_decode(text)
+            _, end = _as_text(text)
         except RecursionError:
             raise Malformed("nested too deeply") from None
         except UnicodeDecodeError as error:
@@ -334,14 +330,12 @@ class PageStream(Generic[T]):
             if self._final:
                 raise Malformed(str(error)) from None
             raise _NeedMore from None
-        at += len(text[:end].encode())
-        gap = _GAP.match(self._buffer, at)
-        return gap.end() if gap is not None else at
+        return _after_gap(self._buffer, at + len(text[:end].encode()))
 
     # -- behind ----------------------------------------------------------------------------------------------------
 
     def _end_array(self, at: int) -> list[T] | None:
-        del self._buffer[: at + 1]
+        del self._buffer[:at]
         self._head += b"null"
         self._step = self._read_tail
         self._worth_a_look = 0
@@ -367,13 +361,18 @@ class PageStream(Generic[T]):
         return None
 
 
+def _after_gap(buffer: bytearray, at: int) -> int:
+    gap = _GAP.match(buffer, at)
+    return at if gap is None else gap.end()
+
+
 def _nothing() -> None:
     return None
 
 
 def _is_works(key: bytes) -> bool:
     try:
-        return json.loads(key) == "works"
+        return bool(json.loads(key) == "works")
     except ValueError:
         return False
 
@@ -385,20 +384,21 @@ def _manner(start: re.Match[bytes]) -> bytes:
 
 
 def _check_single(document: bytes) -> None:
-    if document.count(b'works"') > 1:
-        keys: list[str] = []
-        json.loads(document, object_pairs_hook=lambda pairs: keys.append("") or _note(keys, pairs))
-        if keys.count("works") > 1:
+    """Raise ValueError if the envelope has the array's key twice: which one counts would be a matter of taste."""
+    if document.count(b'works"') > 1 or b"\\u" in document:
+        outermost: list[str] = []
+
+        def note(pairs: list[tuple[str, Any]]) -> None:
+            outermost[:] = [key for key, _ in pairs]  # the outermost object is closed last
+
+        json.loads(document, object_pairs_hook=note)
+        if outermost.count("works") > 1:
             raise ValueError("the answer has two arrays of works")
-
-
-def _note(keys: list[str], pairs: list[tuple[str, Any]]) -> None:
-    keys[:] = [key for key, _ in pairs]  # the outermost object is closed last
 
 
 def works_page(decoder: SharedDecoder) -> PageStream[Work]:
     """A stream of works, typed, their repeated parts shared through `decoder`."""
-    return PageStream[Work](decoder.decode, decode_one)  # pyright: ignore[reportArgumentType]
+    return PageStream[Work](decoder.decode, decode_one)
 
 
 def raw_page() -> PageStream[bytes]:
@@ -409,7 +409,7 @@ def raw_page() -> PageStream[bytes]:
 _decode_raws: Final = msgspec.json.Decoder(list[Raw]).decode
 
 
-def _raw_works(array: bytes) -> list[bytes]:
+def _raw_works(array: memoryview) -> list[bytes]:
     return [bytes(raw) for raw in _decode_raws(array)]
 
 

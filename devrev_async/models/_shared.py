@@ -9,9 +9,10 @@ parts are replaced through a cache, and each shadow becomes its real class.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice, repeat
 from operator import attrgetter
+from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from msgspec import Raw, Struct, structs
 from .objects import Channel, EnumValue, GroupSummary, OrgSummary, PartSummary, Sprint, Stage, TagWithValue, UserSummary
 from .sla import MetricDefinition, MetricTarget, OrgSchedule, RemovedMetric, Sla, SlaSummary, SlaTracker
 from .sync import SyncIn, SyncMetadata, SyncOut, SyncUnit
-from .works import Issue, Opportunity, Task, Ticket
+from .works import Issue, Opportunity, Task, Ticket, Work
 
 MAX_KEPT: Final = 1 << 20
 """Bytes of JSON that a cache holds as keys before it starts anew; what works point to lives on with them."""
@@ -74,6 +75,19 @@ class Sharing:
             known = self._caches[kind,] = _Cache(lambda key: None if key == b"null" else item(key), self)
         return known
 
+    def lists(self, kind: type[Struct]) -> _Cache:
+        """The cache of whole lists of them, which are mostly of one part."""
+        known = self._caches.get((list, kind))
+        if known is None:
+            item = self.items(kind).__getitem__
+
+            def decode(array: bytes) -> tuple[Any, ...] | None:
+                raws = _decode_raws(array)
+                return None if raws is None else tuple(map(item, map(bytes, raws)))
+
+            known = self._caches[list, kind] = _Cache(decode, self)
+        return known
+
     def make_room(self, size: int) -> None:
         """Forget all that is kept if a key of this size does not fit beside it."""
         self._room -= size
@@ -83,8 +97,11 @@ class Sharing:
             self._room = MAX_KEPT - size
 
 
+_decode_raws: Final = msgspec.json.Decoder(list[Raw] | None).decode
+
 _PART: Final = "part"
-_PARTS_LIST: Final = "list of parts"
+_FEW: Final = "list of parts that repeats as a whole"
+_MANY: Final = "list of parts that repeat one by one"
 _CHILD: Final = "child"
 _CHILDREN: Final = "list of children"
 
@@ -108,17 +125,17 @@ _OF_WORKS: Final[dict[str, tuple[str, type[Struct]]]] = {
     "created_by": (_PART, UserSummary),
     "modified_by": (_PART, UserSummary),
     "applies_to_part": (_PART, PartSummary),
-    "owned_by": (_PARTS_LIST, UserSummary),
-    "reported_by": (_PARTS_LIST, UserSummary),
+    "owned_by": (_FEW, UserSummary),
+    "reported_by": (_FEW, UserSummary),
     "stage": (_PART, Stage),
     "sync_metadata": (_CHILD, SyncMetadata),
-    "tags": (_PARTS_LIST, TagWithValue),
+    "tags": (_MANY, TagWithValue),
 }
 _PARTS.update(
     {
         Issue: {
             **_OF_WORKS,
-            "developed_with": (_PARTS_LIST, PartSummary),
+            "developed_with": (_FEW, PartSummary),
             "priority_v2": (_PART, EnumValue),
             "sla_summary": (_CHILD, SlaSummary),
             "sprint": (_PART, Sprint),
@@ -126,7 +143,7 @@ _PARTS.update(
         Ticket: {
             **_OF_WORKS,
             "account": (_PART, OrgSummary),
-            "channels_v2": (_PARTS_LIST, Channel),
+            "channels_v2": (_FEW, Channel),
             "group": (_PART, GroupSummary),
             "rev_org": (_PART, OrgSummary),
             "sentiment": (_PART, EnumValue),
@@ -138,25 +155,25 @@ _PARTS.update(
         Opportunity: {
             **_OF_WORKS,
             "account": (_PART, OrgSummary),
-            "contacts": (_PARTS_LIST, UserSummary),
+            "contacts": (_FEW, UserSummary),
             "forecast_category_v2": (_PART, EnumValue),
         },
     }
 )
 
 
-def _shadow(real: type[Struct], made: dict[type[Struct], type[Struct]]) -> type[Struct]:
+def _shadow(real: type[Struct], made: Mapping[type[Struct], Any]) -> type[Struct]:
     """A subclass of the same layout as `real`, with `Raw` where parts are shared and shadows where children are."""
     fields: list[tuple[str, Any, Any]] = []
     for name, (how, kind) in _PARTS[real].items():
-        if how == _PART:
+        if how in (_PART, _FEW):
             fields.append((name, Raw, _ABSENT))
-        elif how == _PARTS_LIST:
+        elif how == _MANY:
             fields.append((name, tuple[Raw, ...] | None, None))
         elif how == _CHILD:
             fields.append((name, made[kind] | None, None))
         else:
-            fields.append((name, tuple[made[kind], ...] | None, None))
+            fields.append((name, GenericAlias(tuple, (made[kind], ...)) | None, None))
     return msgspec.defstruct(real.__name__, fields, bases=(real,), frozen=True, kw_only=True)
 
 
@@ -177,10 +194,12 @@ def _filler(real: type[Struct], sharing: Sharing, made: dict[type[Struct], _Fill
 
     It goes field by field over all of them, not object by object: so the loops run in C, at a third of the cost.
     """
-    parts = [(n, attrgetter(n), sharing.fields(kind)) for n, (how, kind) in _PARTS[real].items() if how == _PART]
-    lists = [(n, attrgetter(n), sharing.items(kind)) for n, (how, kind) in _PARTS[real].items() if how == _PARTS_LIST]
-    children = [(attrgetter(n), made[kind]) for n, (how, kind) in _PARTS[real].items() if how == _CHILD]
-    several = [(attrgetter(n), made[kind]) for n, (how, kind) in _PARTS[real].items() if how == _CHILDREN]
+    fields = [(name, attrgetter(name), how, kind) for name, (how, kind) in _PARTS[real].items()]
+    parts = [(name, get, sharing.fields(kind)) for name, get, how, kind in fields if how == _PART]
+    parts += [(name, get, sharing.lists(kind)) for name, get, how, kind in fields if how == _FEW]
+    lists = [(name, get, sharing.items(kind)) for name, get, how, kind in fields if how == _MANY]
+    children = [(get, made[kind]) for _, get, how, kind in fields if how == _CHILD]
+    several = [(get, made[kind]) for _, get, how, kind in fields if how == _CHILDREN]
 
     def fill(shadows: list[Any]) -> None:
         for name, raw_of, known in parts:
@@ -215,7 +234,7 @@ class SharedDecoder:
             fillers[real] = _filler(real, sharing, fillers)
         self._fill = {_SHADOWS[real]: fill for real, fill in fillers.items()}
 
-    def decode(self, array: bytes | bytearray | memoryview) -> list[Issue | Ticket | Task | Opportunity]:
+    def decode(self, array: bytes | memoryview) -> list[Work]:
         """The works of a JSON array.
 
         Raises:
