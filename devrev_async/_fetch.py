@@ -76,11 +76,11 @@ class Fetcher:
         if not raw:
             works, stream, size, retries = await self._fetch(request, lambda: works_page(self._pages.decoder))
             self._pages.warn(endpoint, stream.misfits, len(works))
-            marks = [(work.created_date, work.id) for work in works]
-            return Answer(works, marks, stream.next_cursor, size, retries)
+            shown = [(work.created_date, work.id) for work in works]
+            return Answer(works, shown, stream.next_cursor, size, retries)
         texts, plain, size, retries = await self._fetch(request, raw_page)
         raws: list[RawWork] = []
-        marks = []
+        marks: list[tuple[datetime | None, str | None]] = []
         for start in range(0, len(texts), _TURN):
             for text in texts[start : start + _TURN]:
                 work, mark = _marked(text)

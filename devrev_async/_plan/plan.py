@@ -84,7 +84,6 @@ class Plan(Generic[T]):
         self._domain = domain
         self._now = micros(now)
         self._gaps = domain.gaps() if gaps is None else list(gaps)
-        self._fresh = gaps is None or list(gaps) == domain.gaps()
         self._first = first
         self._limit = limit
         self._parallel = parallel
@@ -98,7 +97,6 @@ class Plan(Generic[T]):
         self._listing: Listing[T] | None = None
         self._ranged = True
         self._lists = True
-        self._whole_page = 0
         self._counts: list[int | None] = []
         self._span = (LATEST, EARLIEST)
 
@@ -237,8 +235,8 @@ class Plan(Generic[T]):
     def _last_word(self) -> Request | None:
         """What is left is what shows no timestamp, which no range finds: settle it by list if there is any.
 
-        There is if one was seen, and if the server counts more works without a range than with one; not if a page
-        without a range, or the count of everything, holds no more than was found.
+        There is if one was seen, and if the server counts more works without a range than with one; the first count
+        is enough if it says no more than was found.
         """
         if self._flying or any(gap.low != UNDATED for gap in self._gaps):
             return None
@@ -259,7 +257,7 @@ class Plan(Generic[T]):
         if self._domain.limited:
             return False
         if not self._counts:
-            return not (self._fresh and self._whole_page >= self.proved)
+            return True
         return len(self._counts) == 1 and self._counts[0] is not None and self._counts[0] > self._handed + self.proved
 
     def _under_way(self, low: int, high: int) -> bool:
@@ -283,8 +281,6 @@ class Plan(Generic[T]):
         size = len(page.keys)
         self._cap = max(self._cap, size)
         whole = self._domain.whole(request.low, request.high)
-        if whole:
-            self._whole_page = max(self._whole_page, size)
         if outside(page.keys, request.after, request.before):
             self._ranged = False
             self._trust = _Trust.NONE
