@@ -101,6 +101,7 @@ class PageStream(Generic[T]):
         self._target = first_batch
         self._batch = batch
         self._buffer = bytearray()
+        self._at = 0  # where in the buffer the rest begins
         self._head = bytearray()  # what stands before the array
         self._step: Callable[[], list[T] | None] = self._read_head
         self._final = False
@@ -112,7 +113,12 @@ class PageStream(Generic[T]):
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """More of the body."""
-        self._buffer += data
+        if self._at:
+            # not `del` and `+=`: each of those may move what it keeps
+            self._buffer = bytearray().join((memoryview(self._buffer)[self._at :], data))
+            self._at = 0
+        else:
+            self._buffer += data
 
     def finish(self) -> None:
         """That was the whole body."""
@@ -125,7 +131,7 @@ class PageStream(Generic[T]):
             Truncated: the body has ended and its JSON has not.
             Malformed: the body is no JSON, or no page of works.
         """
-        if len(self._buffer) < self._worth_a_look and not self._final:
+        if len(self._buffer) - self._at < self._worth_a_look and not self._final:
             return None
         try:
             return self._step()
@@ -133,7 +139,7 @@ class PageStream(Generic[T]):
             if self._final:
                 raise Truncated("the body ends before its JSON does") from None
             # twice as much next time: what is looked at again and again stays linear in all
-            self._worth_a_look = 2 * len(self._buffer)
+            self._worth_a_look = 2 * (len(self._buffer) - self._at)
             return None
 
     # -- before the array ------------------------------------------------------------------------------------------
@@ -145,7 +151,7 @@ class PageStream(Generic[T]):
             self._step = self._read_tail  # no array: the whole body is the envelope
             return self._step()
         self._head += self._buffer[:end]
-        del self._buffer[:end]
+        self._at = end
         self._worth_a_look = 0
         self._step = self._read_elements
         return self._step()
@@ -178,14 +184,14 @@ class PageStream(Generic[T]):
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _read_elements(self) -> list[T] | None:
-        """A batch. Here the buffer starts with a bracket, and an element or the array's end follows."""
+        """A batch. Here the rest begins with a bracket, and an element or the array's end follows."""
         buffer = self._buffer
-        start = _after_gap(buffer, 1)
+        start = _after_gap(buffer, self._at + 1)
         if start == len(buffer):
             raise _NeedMore
         if buffer[start] == 0x5D and self.count == 0:
             return self._end_array(start + 1)
-        if len(buffer) >= self._target:
+        if len(buffer) - self._at >= self._target:
             batch = self._take_guessed()
             if batch is not None:
                 return batch
@@ -210,9 +216,9 @@ class PageStream(Generic[T]):
     def _guess(self) -> int | None:
         """The comma behind the last element that seems to end within the target."""
         separator, buffer = self._separator or b"", self._buffer
-        end = self._target
+        end = self._at + self._target
         for _ in range(64):  # nested objects may start like works; those are passed over
-            at = buffer.rfind(separator, 0, end)
+            at = buffer.rfind(separator, self._at, end)
             if at < 0:
                 return None
             start = _ELEMENT_START.match(buffer, buffer.index(b"{", at))
@@ -225,8 +231,8 @@ class PageStream(Generic[T]):
         """A batch whose elements' ends are known, one by one."""
         buffer = self._buffer
         spans: list[tuple[int, int]] = []
-        mark = 0x2C
-        while start < self._target and len(spans) < BATCH_WORKS and mark == 0x2C:
+        limit, mark = self._at + self._target, 0x2C
+        while start < limit and len(spans) < BATCH_WORKS and mark == 0x2C:
             try:
                 end = self._value_end(start)
                 if end == len(buffer):
@@ -248,7 +254,7 @@ class PageStream(Generic[T]):
         self._learn(spans)
         self._drop(end, len(works))
         if mark == 0x5D:
-            self._end_array(1)
+            self._end_array(end + 1)
         return works
 
     def _try_to_decode(self, end: int) -> list[T] | None:
@@ -257,7 +263,7 @@ class PageStream(Generic[T]):
         self._buffer[end] = 0x5D
         try:
             # nothing may hold on to the view when the buffer is resized: no variable, no exception that is kept
-            return self._decode(memoryview(self._buffer)[: end + 1])
+            return self._decode(memoryview(self._buffer)[self._at : end + 1])
         except DECODE_ERRORS:
             return None
         finally:
@@ -284,15 +290,15 @@ class PageStream(Generic[T]):
         if self._separator is None and len(spans) > 1:
             (_, end), (start, _) = spans[-2:]
             match = _ELEMENT_START.match(self._buffer, start)
-            brace = self._buffer.rfind(b"}", 0, end)
+            brace = self._buffer.rfind(b"}", self._at, end)
             if match is not None and brace >= 0:
                 self._separator = bytes(self._buffer[brace : match.end(1)])
 
     def _drop(self, end: int, works: int) -> None:
-        del self._buffer[:end]
-        self._buffer[0] = 0x5B
         self.count += works
-        self._bytes += end
+        self._bytes += end - self._at
+        self._at = end
+        self._buffer[end] = 0x5B
         average = self._bytes // max(1, self.count)
         self._target = min(self._batch, max(4096, average * BATCH_WORKS))
         self._worth_a_look = 0
@@ -336,6 +342,7 @@ class PageStream(Generic[T]):
 
     def _end_array(self, at: int) -> list[T] | None:
         del self._buffer[:at]
+        self._at = 0
         self._head += b"null"
         self._step = self._read_tail
         self._worth_a_look = 0
