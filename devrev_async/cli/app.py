@@ -114,7 +114,7 @@ def export_command(
 @grouped
 def get_command(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Display ids (TKT-42) or DONs.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Display ids (TKT-42) or DONs.")],
     connection: Connection,
 ) -> None:
     """Print works by id, one JSON object a line, in the order asked for.

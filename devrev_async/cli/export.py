@@ -96,7 +96,7 @@ class _FileExport:
     def waits(self, event: ClientEvent) -> None:
         """Tell whoever watches why nothing moves."""
         if self._shown is not None:
-            self._shown.note(f"{event.reason or event.kind}: {event.delay:.0f} s")
+            self._shown.note(f"waits {event.delay:.0f} s: {event.reason or event.kind}")
 
     def _source(self, client: DevRevClient, part: PartFile) -> Batches:
         if part.checkpoint is not None:

@@ -36,14 +36,14 @@ class Connection:
     """Which server is asked, and how. Each option stands before or behind the command; behind it wins."""
 
     base_url: Annotated[
-        str | None, _server("[default: $DEVREV_BASE_URL, or https://api.devrev.ai]", "--base-url", metavar="URL")
+        str | None, _server("(default: $DEVREV_BASE_URL, or https://api.devrev.ai)", "--base-url", metavar="URL")
     ] = None
     max_retries: Annotated[
-        int | None, _server("Attempts after the first. [default: 4]", "--max-retries", metavar="N", least=0)
+        int | None, _server("Attempts after the first. (default: 4)", "--max-retries", metavar="N", least=0)
     ] = None
     timeout: Annotated[
         float | None,
-        _server("For one call, or one page of an export. [default: no bound]", "--timeout", metavar="SECONDS"),
+        _server("For one call, or one page of an export. (default: no bound)", "--timeout", metavar="SECONDS"),
     ] = None
     verbose: Annotated[bool, _server("Log each retry and wait to stderr.", "--verbose", "-v")] = False
     sandbox: Annotated[
@@ -51,10 +51,10 @@ class Connection:
     ] = False
     sandbox_works: Annotated[
         int | None,
-        _server(f"Works in the sandbox. [default: {SANDBOX_WORKS}]", "--sandbox-works", metavar="N", least=0),
+        _server(f"Works in the sandbox. (default: {SANDBOX_WORKS})", "--sandbox-works", metavar="N", least=0),
     ] = None
     sandbox_seed: Annotated[
-        int | None, _server("Another seed makes other works. [default: 0]", "--sandbox-seed", metavar="N")
+        int | None, _server("Another seed makes other works. (default: 0)", "--sandbox-seed", metavar="N")
     ] = None
 
     def over(self, outer: Connection) -> Connection:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from devrev_async import DateRange, WorkUpdate
+from devrev_async import DateRange, DevRevClient, WorkUpdate
 from devrev_async.cli.codes import UsageError
 from devrev_async.cli.fields import parse_fields
 from devrev_async.cli.filters import parse_filters
 from devrev_async.cli.options import Connection, FilterOptions
 from devrev_async.cli.output import as_lines
+from devrev_async.cli.session import source_of
 from devrev_async.cli.values import as_time
 from devrev_async.models import UpdateFields
 
@@ -163,3 +166,17 @@ def test_lines_hold_no_line_breaks() -> None:
     assert as_lines([]) == b""
     assert as_lines([b'{"a": "x\\ny"}', b"{}"]) == b'{"a": "x\\ny"}\n{}\n'
     assert as_lines([b'{\n "a": 1\r\n}', b"{}"]) == b'{  "a": 1  }\n{}\n'
+
+
+def test_an_export_belongs_to_the_account_and_not_to_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def source(token: str) -> list[Any]:
+        monkeypatch.setenv("DEVREV_TOKEN", token)
+        return source_of(Connection(), DevRevClient(token))
+
+    def jwt(user: str, issued: int) -> str:
+        claims = json.dumps({"sub": f"don:identity:dvrv-us-1:devo/1:devu/{user}", "iat": issued}).encode()
+        return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
+
+    assert source(jwt("1", 1)) == source(jwt("1", 22)) == source(jwt("1", 333))
+    assert source(jwt("1", 1)) != source(jwt("2", 1))
+    assert source("opaque-token-1") != source("opaque-token-2")
