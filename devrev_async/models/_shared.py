@@ -12,14 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice, repeat
 from operator import attrgetter
-from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from .objects import Channel, EnumValue, GroupSummary, OrgSummary, PartSummary, Sprint, Stage, TagWithValue, UserSummary
-from .sla import MetricDefinition, MetricTarget, OrgSchedule, RemovedMetric, Sla, SlaSummary, SlaTracker
+from .objects import GroupSummary, OrgSummary, PartSummary, Sprint, Stage, TagWithValue, UserSummary
+from .sla import OrgSchedule, Sla, SlaSummary, SlaTracker
 from .sync import SyncIn, SyncMetadata, SyncOut, SyncUnit
 from .works import Issue, Opportunity, Task, Ticket, Work
 
@@ -103,17 +102,13 @@ _PART: Final = "part"
 _FEW: Final = "list of parts that repeats as a whole"
 _MANY: Final = "list of parts that repeat one by one"
 _CHILD: Final = "child"
-_CHILDREN: Final = "list of children"
 
-# field -> what is there; a child is a Struct of its own that has shared parts
+# Field -> what is there; a child is a Struct of its own that has shared parts. Sharing costs about what decoding a user
+# does: parts of two or three short fields are not here, since it would save little memory and cost time.
 _PARTS: Final[dict[type[Struct], dict[str, tuple[str, type[Struct]]]]] = {
-    MetricTarget: {"metric_definition": (_PART, MetricDefinition), "org_schedule": (_PART, OrgSchedule)},
-    RemovedMetric: {"metric_definition": (_PART, MetricDefinition), "removed_by": (_PART, UserSummary)},
     SlaTracker: {
         "created_by": (_PART, UserSummary),
         "modified_by": (_PART, UserSummary),
-        "metric_target_summaries": (_CHILDREN, MetricTarget),
-        "removed_sla_metric_history": (_CHILDREN, RemovedMetric),
         "sla": (_PART, Sla),
     },
     SlaSummary: {"org_schedule": (_PART, OrgSchedule), "sla_tracker": (_CHILD, SlaTracker)},
@@ -136,27 +131,21 @@ _PARTS.update(
         Issue: {
             **_OF_WORKS,
             "developed_with": (_FEW, PartSummary),
-            "priority_v2": (_PART, EnumValue),
             "sla_summary": (_CHILD, SlaSummary),
             "sprint": (_PART, Sprint),
         },
         Ticket: {
             **_OF_WORKS,
             "account": (_PART, OrgSummary),
-            "channels_v2": (_FEW, Channel),
             "group": (_PART, GroupSummary),
             "rev_org": (_PART, OrgSummary),
-            "sentiment": (_PART, EnumValue),
             "sla_summary": (_CHILD, SlaSummary),
-            "source_channel_v2": (_PART, Channel),
-            "visibility": (_PART, EnumValue),
         },
         Task: _OF_WORKS,
         Opportunity: {
             **_OF_WORKS,
             "account": (_PART, OrgSummary),
             "contacts": (_FEW, UserSummary),
-            "forecast_category_v2": (_PART, EnumValue),
         },
     }
 )
@@ -170,10 +159,8 @@ def _shadow(real: type[Struct], made: Mapping[type[Struct], Any]) -> type[Struct
             fields.append((name, Raw, _ABSENT))
         elif how == _MANY:
             fields.append((name, tuple[Raw, ...] | None, None))
-        elif how == _CHILD:
-            fields.append((name, made[kind] | None, None))
         else:
-            fields.append((name, GenericAlias(tuple, (made[kind], ...)) | None, None))
+            fields.append((name, made[kind] | None, None))
     return msgspec.defstruct(real.__name__, fields, bases=(real,), frozen=True, kw_only=True)
 
 
@@ -199,7 +186,6 @@ def _filler(real: type[Struct], sharing: Sharing, made: dict[type[Struct], _Fill
     parts += [(name, get, sharing.lists(kind)) for name, get, how, kind in fields if how == _FEW]
     lists = [(name, get, sharing.items(kind)) for name, get, how, kind in fields if how == _MANY]
     children = [(get, made[kind]) for _, get, how, kind in fields if how == _CHILD]
-    several = [(get, made[kind]) for _, get, how, kind in fields if how == _CHILDREN]
 
     def fill(shadows: list[Any]) -> None:
         for name, raw_of, known in parts:
@@ -211,8 +197,6 @@ def _filler(real: type[Struct], sharing: Sharing, made: dict[type[Struct], _Fill
             _run(map(_put, those, repeat(name), map(tuple, map(islice, repeat(found), map(len, raws)))))
         for child_of, fill_children in children:
             fill_children(list(filter(None, map(child_of, shadows))))
-        for children_of, fill_children in several:
-            fill_children(list(chain.from_iterable(filter(None, map(children_of, shadows)))))
         _run(map(_become, shadows, repeat(real)))
 
     return fill
