@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from devrev_async._plan import Batch, Domain, Ledger, Page, Plan, Request, Unprovable, key_of
+from devrev_async._plan import Batch, Domain, Key, Ledger, Page, Plan, Request, Unprovable, key_of
+from devrev_async._plan.evidence import shows_undated_first, sorts_before_cap
+from devrev_async._plan.ranges import micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -528,6 +530,79 @@ def test_a_cursor_that_goes_in_circles() -> None:
         plan.feed(second, Page([], [], "again"))
 
 
+# --- what pages show ---
+
+
+def keys_of(*seconds: float) -> list[Key]:
+    return [key_of(START + timedelta(seconds=second), f"w{second}") for second in seconds]
+
+
+EARLY, LATE = keys_of(*range(20)), keys_of(*range(100, 80, -1))
+NEVER = 10**18
+"""So that nothing counts as created meanwhile."""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "now", "proof"),
+    [
+        (EARLY, LATE, NEVER, True),
+        (EARLY, keys_of(*range(30, 10, -1)), NEVER, True),
+        (EARLY, EARLY[::-1], NEVER, False),  # one set, sorted after it was capped
+        (EARLY, keys_of(*range(24, 4, -1)), NEVER, False),  # hardly more than one set
+        (EARLY, LATE[::-1], NEVER, False),
+        (EARLY[::-1], LATE, NEVER, False),
+        (EARLY[1:] + EARLY[:1], LATE, NEVER, False),
+        (EARLY, LATE[1:] + LATE[:1], NEVER, False),
+        (keys_of(*[0] * 10 + [1] * 10), LATE, NEVER, False),  # an order that chance explains
+        (EARLY, keys_of(*range(100, 81, -1), 18.5), NEVER, False),  # a work that the other page passed over
+        (keys_of(*range(19), 85.5), LATE, NEVER, False),
+        (keys_of(*range(19), 85.5), LATE, micros(START + timedelta(seconds=85)), False),
+    ],
+)
+def test_two_pages_prove_the_order_or_not(low: list[Key], high: list[Key], now: int, proof: bool) -> None:
+    assert sorts_before_cap(low, high, now=now) is proof
+
+
+def test_works_created_meanwhile_neither_prove_nor_disprove() -> None:
+    now = micros(START + timedelta(seconds=101))
+    assert sorts_before_cap(EARLY, keys_of(200, *range(100, 81, -1)), now=now)
+    assert not sorts_before_cap(EARLY, keys_of(*range(220, 200, -1)), now=now)
+
+
+def test_works_without_a_timestamp_are_proved_only_at_the_head_of_a_page() -> None:
+    none = key_of(None, "n")
+    assert shows_undated_first([none, none, *EARLY])
+    for keys in (EARLY, [*EARLY, none], [none, *EARLY, none], [none], []):
+        assert not shows_undated_first(keys)
+
+
+def test_a_server_that_ceases_to_sort_is_no_longer_believed() -> None:
+    for seed in range(20):
+        rng = random.Random(seed)
+        model = Model(Quirks(), rng)
+        fill(model, works=600, shape="spread")
+        run = Run(model)
+        while len(run.handed) < 150:
+            run.step(rng)
+            run.consume()
+        model.quirks.order = "random"
+        run.finish(rng)
+        run.check(list(model.items.values()))
+
+
+def test_a_work_that_a_page_repeats_is_handed_over_once() -> None:
+    plan = Plan[str](Domain(), now=NOW, first=50, limit=5)
+    first, names = plan.take(), [key[1] for key in EARLY]
+    assert first is not None
+    assert plan.feed(first, Page(EARLY, names)) == []
+    for _ in range(2):
+        half = plan.take()
+        assert half is not None
+        inside = [key for key in EARLY if half.low <= key[0] // 10**6 < half.high]
+        (batch,) = plan.feed(half, Page(inside + inside[:3], [key[1] for key in inside + inside[:3]]))
+        assert batch.items == [key[1] for key in inside]
+
+
 # --- the user's own range ---
 
 
@@ -550,6 +625,16 @@ def test_the_users_own_range(seed: int, how: Quirks, start: int, length: int, sh
     run.finish(rng, interrupt=0.05)
     inside = [item for item in model.items.values() if item.created is not None and after <= item.created <= before]
     assert sorted(item.id for item in run.handed) == sorted(item.id for item in inside)
+
+
+def test_what_is_shown_outside_the_users_range_is_not_handed_over() -> None:
+    domain = Domain(START, START + timedelta(seconds=5, milliseconds=500))
+    for second, admitted in ((-0.001, False), (0, True), (5, True), (5.5, True), (5.501, False), (-1, False)):
+        assert domain.admits(keys_of(second)[0]) is admitted
+    half = Domain(START + timedelta(milliseconds=500), None)
+    assert half.admits(keys_of(0)[0])  # perhaps trimmed
+    assert not half.admits(keys_of(0.4)[0])
+    assert domain.admits(key_of(None, "n"))
 
 
 def test_bounds_are_asked_for_a_little_wider() -> None:
