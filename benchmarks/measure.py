@@ -8,6 +8,7 @@ import ctypes
 import gc
 import json
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,73 @@ async def gets(client: str, url: str, count: int) -> dict[str, float]:
     return {"wall": (time.monotonic() - start) / count, "cpu": (time.process_time() - cpu) / count}
 
 
+async def export_all(url: str, token: str, count: int) -> dict[str, float]:
+    """All works of a sandbox, dropped as they come."""
+    import devrev_async
+
+    async with devrev_async.DevRevClient(token, base_url=url) as devrev:
+        await devrev.works.count()
+        _forget_peak()
+        before = _status("VmRSS")
+        seen = 0
+        cpu, start = time.process_time(), time.monotonic()
+        async with devrev.works.export_all() as export:
+            async for batch in export.batches(1000):
+                seen += len(batch)
+        wall, cpu = time.monotonic() - start, time.process_time() - cpu
+        peak = _status("VmHWM") - before
+        report = export.report
+    if seen != count or not report.complete:
+        raise AssertionError(f"{seen} works of {count}")
+    fetched = report.works + report.duplicates
+    return {"wall": wall, "cpu": cpu, "peak": peak, "requests": report.requests, "fetched": fetched / count}
+
+
+async def by_hand(url: str, token: str, count: int) -> dict[str, float]:
+    """The same, as one writes it by hand: sorted pages, each from the last date of the one before."""
+    import devrev_async
+
+    async with devrev_async.DevRevClient(token, base_url=url) as devrev:
+        await devrev.works.count()
+        _forget_peak()
+        before = _status("VmRSS")
+        seen: set[str | None] = set()
+        filters: dict[str, Any] = {}
+        fetched = requests = 0
+        cpu, start = time.process_time(), time.monotonic()
+        while True:
+            page = await devrev.works.export(sort_by=["created_date:asc"], **filters)
+            fetched += len(page)
+            requests += 1
+            seen.update(work.id for work in page)
+            if len(page) < 5000:
+                break
+            filters = {"created_date": devrev_async.DateRange(after=page[-1].created_date)}
+        wall, cpu = time.monotonic() - start, time.process_time() - cpu
+        peak = _status("VmHWM") - before
+    if len(seen) != count:
+        raise AssertionError(f"{len(seen)} works of {count}")
+    return {"wall": wall, "cpu": cpu, "peak": peak, "requests": requests, "fetched": fetched / count}
+
+
+async def quota(url: str, token: str, count: int) -> dict[str, float]:
+    """That many gets against a quota; the refusals are those that the client was told of."""
+    import devrev_async
+
+    refused = 0
+
+    def on_event(event: devrev_async.ClientEvent) -> None:
+        nonlocal refused
+        refused += event.status == 429
+
+    async with devrev_async.DevRevClient(token, base_url=url, on_event=on_event) as devrev:
+        page = await devrev.works.export(first=1)
+        key = page[0].display_id or ""
+        start = time.monotonic()
+        await asyncio.gather(*(devrev.works.get(key) for _ in range(count)))
+        return {"wall": time.monotonic() - start, "refused": refused}
+
+
 async def idle() -> dict[str, float]:
     """The ticker alone: what the machine itself does to it."""
     late: list[float] = []
@@ -106,18 +174,22 @@ async def idle() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("export", "stall", "gets", "idle"))
-    parser.add_argument("client", nargs="?", default="")
+    parser.add_argument("what", choices=("export", "stall", "gets", "idle", "export_all", "by_hand", "quota"))
+    parser.add_argument("client", nargs="?", default="", help="the token, where the server is a sandbox")
     parser.add_argument("url", nargs="?", default="")
     parser.add_argument("--count", type=int, default=5000)
     given = parser.parse_args()
-    if given.what == "idle":
-        result = asyncio.run(idle())
-    elif given.what == "gets":
-        result = asyncio.run(gets(given.client, given.url, given.count))
-    else:
-        result = asyncio.run(export(given.client, given.url, given.count, ticking=given.what == "stall"))
-    print(json.dumps(result))
+    what, client, url, count = given.what, given.client, given.url, given.count
+    runs: dict[str, Callable[[], Coroutine[Any, Any, dict[str, float]]]] = {
+        "idle": idle,
+        "gets": lambda: gets(client, url, count),
+        "export": lambda: export(client, url, count, ticking=False),
+        "stall": lambda: export(client, url, count, ticking=True),
+        "export_all": lambda: export_all(url, client, count),
+        "by_hand": lambda: by_hand(url, client, count),
+        "quota": lambda: quota(url, client, count),
+    }
+    print(json.dumps(asyncio.run(runs[what]())))
 
 
 if __name__ == "__main__":

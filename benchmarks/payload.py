@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["FORMS", "make", "write"]
 
-FORMS = ("compact", "pretty", "shuffled", "gzip", "bodies of 64 KB")
-"""What the same works can look like on the wire."""
+FORMS = {"compact": 5000, "pretty": 5000, "shuffled": 5000, "bodies": 1000}
+"""What works can look like, and how many of them there are: "bodies" has texts of 64 KB."""
 
 _WORDS = (
     "the export stalls while a customer waits for an answer that nobody owns since the last release changed how sync "
@@ -119,7 +121,7 @@ class _Organisation:
     def date(self) -> str:
         rnd = self.rnd
         day = f"2025-{rnd.randint(1, 12):02}-{rnd.randint(1, 28):02}"
-        return f"{day}T{rnd.randint(0, 23):02}:{rnd.randint(0, 59):02}:{rnd.randint(0, 59):02}.{rnd.randint(0, 999):03}Z"
+        return f"{day}T{rnd.randint(0, 23):02}:{rnd.randint(0, 59):02}:00.{rnd.randint(0, 999):03}Z"
 
     def work(self, n: int, body: str) -> dict[str, Any]:
         rnd = self.rnd
@@ -227,7 +229,7 @@ def make(count: int, form: str = "compact", *, seed: int = 7) -> bytes:
     organisation = _Organisation(rnd)
     works: list[dict[str, Any]] = []
     for n in range(1, count + 1):
-        length = 9000 if form == "bodies of 64 KB" else rnd.randint(20, 70)
+        length = 11_500 if form == "bodies" else rnd.randint(20, 70)
         text = " ".join(rnd.choices(_WORDS, k=length))
         works.append(organisation.work(n, f'{text[:200]}\n\nSee "<don:core:{_DEV}:issue/{n}>".\n{text[200:]}'))
     if form == "shuffled":
@@ -237,13 +239,11 @@ def make(count: int, form: str = "compact", *, seed: int = 7) -> bytes:
     return json.dumps({"works": works}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def write(path: Path, count: int, form: str) -> int:
-    """Write such a body as it goes over the wire, unless it is there already; its size when decompressed."""
-    plain = path.with_suffix(".json")
-    if not plain.exists():
-        plain.write_bytes(make(count, form))
-    if form == "gzip":
-        packed = path.with_suffix(".gz")
-        if not packed.exists():
-            packed.write_bytes(gzip.compress(plain.read_bytes(), 6))
-    return plain.stat().st_size
+def write(folder: Path) -> None:
+    """Write all forms into a folder, the compact one also compressed, and the answer to a `works.get`."""
+    for form, count in FORMS.items():
+        (folder / f"{form}.json").write_bytes(make(count, form))
+    compact = (folder / "compact.json").read_bytes()
+    (folder / "compact.gz").write_bytes(gzip.compress(compact, 6))
+    work = json.loads(make(1))["works"][0]
+    (folder / "work.json").write_bytes(json.dumps({"work": work}, separators=(",", ":")).encode())

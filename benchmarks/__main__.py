@@ -1,0 +1,203 @@
+"""All benchmarks in one run: ``python -m benchmarks`` from the root of the repository, or with ``--quick``.
+
+Every measurement is a fresh process, and the clients take turns, so that what happens to the machine happens to all.
+Ratios are medians of the ratios within one turn. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from . import payload, report
+from .clients import EXPORTS, GETTERS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+OURS = ("devrev-async export", "devrev-async export_stream")
+RIVALS_ELSEWHERE = ("floor", "aiohttp + msgspec, gc=False", "aiohttp + orjson", "devrev-python-sdk")
+IMPORTS = {
+    "devrev_async": "import devrev_async",
+    "its four dependencies": "import aiohttp, msgspec, anyio, backoff",
+    "devrev (devrev-python-sdk)": "import devrev",
+}
+
+Samples = dict[str, list[dict[str, float]]]
+
+
+def _python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)}\n{done.stderr}")
+    return done.stdout
+
+
+def _measure(*arguments: str) -> dict[str, float]:
+    result: dict[str, float] = json.loads(_python("-m", "benchmarks.measure", *arguments))
+    return result
+
+
+@contextmanager
+def _server(*arguments: str) -> Generator[str, None, None]:
+    """A server process; gives the line that it prints."""
+    process = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _turns(rounds: int, clients: Iterable[str], what: str, url: str, *options: str) -> Samples:
+    samples: Samples = {client: [] for client in clients}
+    for turn in range(rounds):
+        for client in samples:
+            _say(f"{what} {url.split('/', 3)[-1]} {turn + 1}/{rounds} {client}")
+            samples[client].append(_measure(what, client, url, *options))
+    return samples
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def exports(base: str, rounds: int) -> dict[str, Samples]:
+    few = max(2, rounds // 2)
+    elsewhere = (*OURS, *RIVALS_ELSEWHERE)
+    measured = {"plain": _turns(rounds, EXPORTS, "export", f"{base}/plain/compact")}
+    measured["gzip"] = _turns(few, elsewhere, "export", f"{base}/gzip/compact")
+    # the floor cannot put chunks together, so it reads the plain body in the same turns
+    chunked: Samples = {client: [] for client in elsewhere}
+    for _ in range(few):
+        for client in elsewhere:
+            wire = "plain" if client == "floor" else "chunked"
+            chunked[client].append(_measure("export", client, f"{base}/{wire}/compact"))
+    measured["chunked"] = chunked
+    return measured
+
+
+def stalls(base: str, rounds: int) -> dict[str, Samples]:
+    measured: dict[str, Samples] = {"idle": {"ticker alone": [_measure("idle") for _ in range(rounds)]}}
+    for form, count in payload.FORMS.items():
+        clients = (*OURS, *RIVALS_ELSEWHERE[1:]) if form == "compact" else OURS
+        measured[form] = _turns(rounds, clients, "stall", f"{base}/plain/{form}", "--count", str(count))
+    measured["gzip"] = _turns(rounds, OURS, "stall", f"{base}/gzip/compact")
+    return measured
+
+
+def tails(base: str, rounds: int) -> dict[str, Samples]:
+    """Seconds from the last byte on the wire to the whole result."""
+    measured: dict[str, Samples] = {}
+    for wire in ("paced-25", "paced-50"):
+        samples: Samples = {client: [] for client in (*OURS, "aiohttp + msgspec, gc=False", "devrev-python-sdk")}
+        for _ in range(rounds):
+            for client in samples:
+                _say(f"{wire} {client}")
+                result = _measure("export", client, f"{base}/{wire}/compact")
+                samples[client].append({"tail": result["done_at"] - _last_byte(base), **result})
+        measured[wire] = samples
+    return measured
+
+
+def _last_byte(base: str) -> float:
+    from urllib.request import urlopen
+
+    with urlopen(f"{base}/last") as answer:  # noqa: S310 - our own loopback server
+        return float(answer.read())
+
+
+def gets(base: str, rounds: int) -> Samples:
+    return _turns(rounds, GETTERS, "gets", f"{base}/plain/compact", "--count", "2000")
+
+
+def imports(rounds: int) -> Samples:
+    """CPU seconds of a fresh interpreter, less those of one that imports nothing."""
+    samples: Samples = {name: [] for name in ("nothing", *IMPORTS)}
+    for _ in range(rounds):
+        for name in samples:
+            _say(f"import {name}")
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            _python("-c", IMPORTS.get(name, "pass"))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            samples[name].append({"cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime})
+    nothing = statistics.median(sample["cpu"] for sample in samples.pop("nothing"))
+    return {name: [{"cpu": sample["cpu"] - nothing} for sample in found] for name, found in samples.items()}
+
+
+def growth(sizes: Iterable[int]) -> dict[str, Samples]:
+    measured: dict[str, Samples] = {}
+    for size in sizes:
+        _say(f"a sandbox of {size} works")
+        with _server("benchmarks.backend", str(size)) as line:
+            url, token = line.split()
+            samples: Samples = {"export_all": [], "by hand": []}
+            for _ in range(2 if size < 100_000 else 1):
+                samples["export_all"].append(_measure("export_all", token, url, "--count", str(size)))
+                samples["by hand"].append(_measure("by_hand", token, url, "--count", str(size)))
+        measured[str(size)] = samples
+    return measured
+
+
+def quota() -> dict[str, float]:
+    """300 gets at 50 a second: windows are whole, so the ideal is five of them and the rest of the first."""
+    with _server("benchmarks.backend", "100", "--quota", "50", "--window", "1") as line:
+        url, token = line.split()
+        return _measure("quota", token, url, "--count", "300")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help="fewer turns and a smaller growth; writes no files")
+    quick: bool = parser.parse_args().quick
+    started, load = time.time(), os.getloadavg()[0]
+    rounds = 2 if quick else 9
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _say("making payloads")
+        payload.write(folder)
+        with _server("benchmarks.server", str(folder)) as port:
+            base = f"http://127.0.0.1:{port}"
+            data: dict[str, Any] = {
+                "exports": exports(base, rounds),
+                "stalls": stalls(base, 2 if quick else 5),
+                "tails": tails(base, 1 if quick else 3),
+                "gets": gets(base, 2 if quick else 7),
+            }
+    data["imports"] = imports(3 if quick else 15)
+    data["growth"] = growth((5_000, 20_000) if quick else (5_000, 20_000, 100_000))
+    data["quota"] = quota()
+    data["machine"] = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        "seconds": round(time.time() - started),
+        "command": "python -m benchmarks" + (" --quick" if quick else ""),
+    }
+    _say("")
+    text = report.table(data)
+    print(text)
+    if not quick:
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d")
+        (HERE / "results").mkdir(exist_ok=True)
+        (HERE / "results" / f"{stamp}.json").write_text(json.dumps(data, indent=1))
+        report.plot(data, HERE / "results" / f"{stamp}.png")
+        report.into_readme(text, stamp, HERE / "README.md")
+
+
+if __name__ == "__main__":
+    main()
