@@ -115,11 +115,9 @@ class Failures:
         """The error of a wait that is not begun, since it exceeds the bound."""
         return self.labelled(self._wait_too_long(seconds, None), attempts)
 
-    def closed(self, attempts: int) -> errors.DevRevError:
+    def closed(self, attempts: int, *, sent: bool) -> errors.DevRevError:
         """The error of a call that `close` has ended."""
-        return self.labelled(
-            errors.ClientClosedError(f"{self._request.endpoint}: the client was closed during the call"), attempts
-        )
+        return self.labelled(self._closed(sent=sent), attempts)
 
     def labelled(self, error: errors.DevRevError, attempts: int) -> errors.DevRevError:
         """The error with what call it is of."""
@@ -148,13 +146,20 @@ class Failures:
 
     def _no_answer(self, problem: Exception, *, sent: bool) -> errors.DevRevError:
         endpoint, words = self._request.endpoint, self.described(problem)
-        if self._pool.closed and (not sent or self._request.read):
-            return errors.ClientClosedError(f"{endpoint}: the client was closed during the call")
+        if self._pool.closed:
+            return self._closed(sent=sent)
         if sent and not self._request.read:
             return errors.OutcomeUnknownError(f"{endpoint}: sent, and the answer was lost: {words}")
         if isinstance(problem, asyncio.TimeoutError):
             return errors.APITimeoutError(f"{endpoint}: {words}")
         return errors.APIConnectionError(f"{endpoint}: {words}")
+
+    def _closed(self, *, sent: bool) -> errors.ClientClosedError:
+        unknown = sent and not self._request.read
+        but = ", and the write had been sent" if unknown else ""
+        error = errors.ClientClosedError(f"{self._request.endpoint}: the client was closed during the call{but}")
+        error.outcome_unknown = unknown
+        return error
 
     def _wait_too_long(self, seconds: float, said: errors.APIError | None) -> errors.RateLimitWaitError:
         error = errors.RateLimitWaitError(

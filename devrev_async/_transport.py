@@ -68,12 +68,15 @@ class Call:
         except TimeoutError:
             if not timer.expired():
                 raise
-        sent = self._attempt is not None and (self._attempt.connected or not self.pool.owned)
-        raise self.failures.timed_out(self.attempts, sent=sent)
+        raise self.failures.timed_out(self.attempts, sent=self.sent)
+
+    @property
+    def sent(self) -> bool:
+        """Whether an attempt is under way of which the server may know."""
+        return self._attempt is not None and (self._attempt.connected or not self.pool.owned)
 
     async def open(self) -> Incoming:
         """The first answer that is a success; every other one is retried or raised."""
-        self.pool.session()
         if not self.pool.token.known:
             await self._renew_token(0)
         while True:
@@ -322,6 +325,11 @@ class Transport:
         """Await a part of a call under its deadline; `close` ends it with a `ClientClosedError`."""
         task = asyncio.current_task()
         assert task is not None
+        try:
+            self.pool.session()  # opened before the call is noted: the calls are those of the session's loop
+        except errors.DevRevError as error:
+            call.failures.labelled(error, call.attempts)
+            raise
         calls, cancelled = self.pool.calls, task.cancelling()
         calls.add(task)
         try:
@@ -332,7 +340,7 @@ class Transport:
         finally:
             calls.discard(task)
             self.pool.settle(task, cancelled)
-        raise call.failures.closed(call.attempts)
+        raise call.failures.closed(call.attempts, sent=call.sent)
 
 
 async def _attempts(call: Call, consume: Callable[[Incoming], Awaitable[T | Failure]], *, follow: bool) -> T:
