@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from . import errors
 from ._headers import parse_retry_after, parse_seconds
 from .models import DECODE_ERRORS, Issue, Opportunity, Task, Ticket, Work, check_json_text, decode_one
+from .models._base import is_array, is_object
 
 __all__ = ["KEPT_OF_ERRORS", "Answer", "WorksCount", "api_error", "decode_count", "decode_nothing", "decode_typed",
            "decode_work", "printable"]  # fmt: skip
@@ -95,7 +96,16 @@ def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str]
     if status == 400 and type_ == "invalid_field" and field_name:
         hint = f"{field_name} is no field of this request; of an update, a field of one work type needs type="
     error = kind(
-        _sentence(endpoint, status, type_, message, detail, field_name, location, hint),
+        _sentence(
+            endpoint,
+            status,
+            type_=type_,
+            message=message,
+            detail=detail,
+            field_name=field_name,
+            location=location,
+            hint=hint,
+        ),
         status=status,
         type=type_,
         message=message,
@@ -133,6 +143,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 def _sentence(
     endpoint: str,
     status: int,
+    *,
     type_: str | None,
     message: str | None,
     detail: str | None,
@@ -155,16 +166,16 @@ def _fill_bad_request(
         setattr(error, name, text(fields.get(name)))
     for name in _LIST_FIELDS:
         values = fields.get(name)
-        if isinstance(values, list):
-            setattr(error, name, [shown for value in values if (shown := text(value)) is not None])  # pyright: ignore
+        if is_array(values):
+            setattr(error, name, [shown for value in values if (shown := text(value)) is not None])
     same = fields.get("is_same")
     error.is_same = same if isinstance(same, bool) else None
     dependencies = fields.get("dependencies")
-    if isinstance(dependencies, list):
+    if is_array(dependencies):
         error.dependencies = [
-            {str(key): text(value) if isinstance(value, str) else value for key, value in entry.items()}  # pyright: ignore
-            for entry in dependencies  # pyright: ignore
-            if isinstance(entry, dict)
+            {key: text(value) if isinstance(value, str) else value for key, value in entry.items()}
+            for entry in dependencies
+            if is_object(entry)
         ]
 
 

@@ -46,9 +46,13 @@ def test_no_other_name_is_public_at_the_top() -> None:
 
 def documented() -> dict[str, object]:
     """Everything that a user can name, and the classes that calls hand him."""
-    found: dict[str, object] = {f"{module.__name__}.{name}": getattr(module, name) for module in EXPORTING for name in module.__all__}
+    found: dict[str, object] = {
+        f"{module.__name__}.{name}": getattr(module, name) for module in EXPORTING for name in module.__all__
+    }
     handed = {"works": Works, "list": WorksPager, "export_stream": WorksStream}
-    return {name: item for name, item in {**found, **handed}.items() if inspect.isclass(item) or inspect.isfunction(item)}
+    return {
+        name: item for name, item in {**found, **handed}.items() if inspect.isclass(item) or inspect.isfunction(item)
+    }
 
 
 @pytest.mark.parametrize("name", documented())
@@ -85,7 +89,9 @@ def test_work_is_the_union_of_all_works() -> None:
 def test_the_error_tree() -> None:
     """As the documentation draws it."""
     bases = {
-        name: tuple(base.__name__ for base in getattr(errors, name).__bases__) for name in errors.__all__ if name != "DevRevError"
+        name: tuple(base.__name__ for base in getattr(errors, name).__bases__)
+        for name in errors.__all__
+        if name != "DevRevError"
     }
     assert bases == {
         "ConfigurationError": ("DevRevError", "ValueError"),

@@ -35,13 +35,14 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
+def is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a value of ours is an array in JSON."""
     return isinstance(value, list | tuple)
 
 
 def _with_lists(value: object) -> Any:
     if is_object(value):
         return {key: _with_lists(item) for key, item in value.items()}
-    if _is_array(value):
+    if is_array(value):
         return [_with_lists(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""From the values that users give to JSON's own types, checked against a model, or a plain error that says what is wrong."""
+"""From the values that users give to JSON's own types, checked; or a plain error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -48,11 +48,19 @@ def _plain(value: Any, where: str) -> Any:
         return float(value)
     if isinstance(value, datetime):
         return _in_utc(value, where)
-    if isinstance(value, Mapping):
-        return _plain_mapping(value, where)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, Collection) and not isinstance(value, _TEXT):
-        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if _is_mapping(value):
+        return _plain_mapping(value, where)
+    if _is_collection(value):
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     return _plain_other(value, where)
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_collection(value: object) -> TypeGuard[Collection[Any]]:
+    return isinstance(value, Collection) and not isinstance(value, _TEXT)
 
 
 def _plain_mapping(value: Mapping[Any, Any], where: str) -> dict[str, Any]:

@@ -18,9 +18,7 @@ DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError
 _decode_work: Final = msgspec.json.Decoder(Issue | Ticket | Task | Opportunity).decode
 _decode_keys: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _SHARED_FIELDS: Final = {
-    field.name: msgspec.json.Decoder(field.type).decode
-    for field in structs.fields(UnknownWork)
-    if field.name != "raw"
+    field.name: msgspec.json.Decoder(field.type).decode for field in structs.fields(UnknownWork) if field.name != "raw"
 }
 
 

@@ -1,5 +1,7 @@
 """The API's enums, all of them open: the known values complete in an editor, any other string is kept as it is."""
 
+# ruff: noqa: PYI051 - the known values are for editors
+
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 # To a type checker an enum is its known values or any other string; msgspec is told `str`, since it takes no
@@ -7,8 +9,19 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     ExternalSystemType: TypeAlias = (
         Literal[
-            "adaas", "confluence", "github", "hubspot", "jira", "jira_data_center", "linear", "rocketlane", "s3",
-            "salesforce_sales", "salesforce_service", "servicenow", "zendesk",
+            "adaas",
+            "confluence",
+            "github",
+            "hubspot",
+            "jira",
+            "jira_data_center",
+            "linear",
+            "rocketlane",
+            "s3",
+            "salesforce_sales",
+            "salesforce_service",
+            "servicenow",
+            "zendesk",
         ]
         | str
     )
@@ -26,10 +39,24 @@ if TYPE_CHECKING:
     SyncOutStatus: TypeAlias = Literal["failed", "modified", "succeeded"] | str
     SyncProgressState: TypeAlias = (
         Literal[
-            "completed", "delete_in_progress", "deleted", "deletion_error", "extract_attachments",
-            "extract_attachments_error", "extraction", "extraction_error", "loading", "loading_attachments",
-            "loading_attachments_error", "loading_error", "orchestration_error", "recipe_discovery",
-            "recipe_discovery_error", "recipe_discovery_waiting_for_user_input", "starting", "transformation",
+            "completed",
+            "delete_in_progress",
+            "deleted",
+            "deletion_error",
+            "extract_attachments",
+            "extract_attachments_error",
+            "extraction",
+            "extraction_error",
+            "loading",
+            "loading_attachments",
+            "loading_attachments_error",
+            "loading_error",
+            "orchestration_error",
+            "recipe_discovery",
+            "recipe_discovery_error",
+            "recipe_discovery_waiting_for_user_input",
+            "starting",
+            "transformation",
             "transformation_error",
         ]
         | str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ._ids import Id  # noqa: TC001 - as above
-from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType  # noqa: TC001
+from ._ids import Id
+from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType
 
 __all__ = [
     "DateFilter",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from ._base import is_object
+from ._base import is_array, is_object
 from ._ids import Id, check_id, type_of_id
 from ._plain import converted, plain
 from .filters import Filters, StageFilter
@@ -87,12 +87,12 @@ def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method:
 
 def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method: str = "update") -> dict[str, Any]:
     """The body of `works.update`, with the `type` that its type-specific fields need."""
-    id = check_id(id)
+    checked_id = check_id(id)
     checked = _checked(fields, UpdateFields, method, none="the API cannot clear this field; leave it out")
     kind = _kind(id, type, checked)
     if kind == "opportunity" and checked.get("account", UNSET) is None:
         raise ValueError("account=None: the API cannot clear the account of an opportunity")
-    body: dict[str, Any] = {"id": id} if kind is None else {"id": id, "type": kind}
+    body: dict[str, Any] = {"id": checked_id} if kind is None else {"id": checked_id, "type": kind}
     body.update(checked)
     for key in _SET_LISTS:
         if key in body:
@@ -148,19 +148,18 @@ def _check_type(type: object) -> str:
         raise TypeError(f"type takes a str, as in 'issue', not {type.__class__.__name__}")
     if not type or type == "none":  # "none" is in the spec's discriminator, and no type of work
         raise ValueError(f"type={type!r} is no type of work: pass 'issue', 'ticket', 'task' or 'opportunity'")
-    return type
+    return str.__str__(type)  # a str proper, whatever subclass it was
 
 
 def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
     told = type_of_id(id)
-    if type is not None:
-        type = plain(_check_type(type), "type")
-    if type is not None and told is not None and type != told:
-        raise ValueError(f"type={type!r} contradicts the id {id!r}, which is of type {told!r}: leave type= out")
-    kind = type if type is not None else told
+    asked = None if type is None else _check_type(type)
+    if asked is not None and told is not None and asked != told:
+        raise ValueError(f"type={asked!r} contradicts the id {id!r}, which is of type {told!r}: leave type= out")
+    kind = told if asked is None else asked
     special = [name for name in fields if any(name in names for names in UPDATE_FIELDS_OF.values())]
     if not special:
-        return type
+        return asked
     if kind is None:
         raise ValueError(
             f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and {id!r} does not tell its type: "
@@ -237,9 +236,9 @@ def _with_schema(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sort_by(value: Any) -> list[str]:
-    if not isinstance(value, list):
+    if not is_array(value):
         raise TypeError(f"sort_by takes a sequence, as in ['created_date:asc'], not {type(value).__name__}")
-    keys: list[Any] = value
+    keys = list(value)
     for key in keys:
         if not isinstance(key, str) or not _SORT.match(key):
             raise ValueError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")

@@ -18,10 +18,10 @@ from .filters import Int64
 
 __all__ = [
     "CREATE_FIELDS_OF",
+    "UPDATE_FIELDS_OF",
     "CreateFields",
     "ListUpdate",
     "StageUpdate",
-    "UPDATE_FIELDS_OF",
     "UpdateFields",
     "WorkUpdate",
 ]
@@ -162,37 +162,37 @@ class UpdateFields(TypedDict, total=False):
     stage_validation_options: Sequence[Literal["allow_invalid_transition"]] | UnsetType
     staged_info: _StagedInfo | UnsetType
     tags: Sequence[_Tag] | ListUpdate | UnsetType
-    target_close_date: Timestamp | None | UnsetType
+    target_close_date: Timestamp | UnsetType | None
     title: Title | UnsetType
     # issue
     developed_with: Parts | UnsetType
     priority: Priority | UnsetType
     priority_v2: Int64 | UnsetType
-    sprint: Id | None | UnsetType
-    target_start_date: Timestamp | None | UnsetType
+    sprint: Id | UnsetType | None
+    target_start_date: Timestamp | UnsetType | None
     # ticket
-    account: Id | None | UnsetType
+    account: Id | UnsetType | None
     channels: Sequence[TicketChannel] | UnsetType
     channels_v2: Sequence[Id] | UnsetType
-    group: Id | None | UnsetType
+    group: Id | UnsetType | None
     is_archived: bool | UnsetType
     is_frozen: bool | UnsetType
     is_spam: bool | UnsetType
     needs_response: bool | UnsetType
-    rev_org: Id | None | UnsetType
+    rev_org: Id | UnsetType | None
     sentiment: Int64 | UnsetType
     sentiment_modified_date: Timestamp | UnsetType
     sentiment_summary: str | UnsetType
     severity: Severity | UnsetType
-    source_channel_v2: Id | None | UnsetType
+    source_channel_v2: Id | UnsetType | None
     visibility: Int64 | UnsetType
     # opportunity
-    amount: float | None | UnsetType
+    amount: float | UnsetType | None
     annual_contract_value: _Money | UnsetType
     contacts: Sequence[Id] | UnsetType
-    customer_budget: float | None | UnsetType
+    customer_budget: float | UnsetType | None
     forecast_category_v2: Int64 | UnsetType
-    probability: float | None | UnsetType
+    probability: float | UnsetType | None
     value: _Money | UnsetType
     # task
     embedded: bool | UnsetType
@@ -262,34 +262,34 @@ class WorkUpdate(Struct, frozen=True, kw_only=True):
     stage_validation_options: Sequence[Literal["allow_invalid_transition"]] | UnsetType = UNSET
     staged_info: _StagedInfo | UnsetType = UNSET
     tags: Sequence[_Tag] | ListUpdate | UnsetType = UNSET
-    target_close_date: Timestamp | None | UnsetType = UNSET
+    target_close_date: Timestamp | UnsetType | None = UNSET
     title: str | UnsetType = UNSET
     developed_with: Sequence[str] | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
     priority_v2: int | UnsetType = UNSET
-    sprint: str | None | UnsetType = UNSET
-    target_start_date: Timestamp | None | UnsetType = UNSET
-    account: str | None | UnsetType = UNSET
+    sprint: str | UnsetType | None = UNSET
+    target_start_date: Timestamp | UnsetType | None = UNSET
+    account: str | UnsetType | None = UNSET
     channels: Sequence[TicketChannel] | UnsetType = UNSET
     channels_v2: Sequence[str] | UnsetType = UNSET
-    group: str | None | UnsetType = UNSET
+    group: str | UnsetType | None = UNSET
     is_archived: bool | UnsetType = UNSET
     is_frozen: bool | UnsetType = UNSET
     is_spam: bool | UnsetType = UNSET
     needs_response: bool | UnsetType = UNSET
-    rev_org: str | None | UnsetType = UNSET
+    rev_org: str | UnsetType | None = UNSET
     sentiment: int | UnsetType = UNSET
     sentiment_modified_date: Timestamp | UnsetType = UNSET
     sentiment_summary: str | UnsetType = UNSET
     severity: Severity | UnsetType = UNSET
-    source_channel_v2: str | None | UnsetType = UNSET
+    source_channel_v2: str | UnsetType | None = UNSET
     visibility: int | UnsetType = UNSET
-    amount: float | None | UnsetType = UNSET
+    amount: float | UnsetType | None = UNSET
     annual_contract_value: _Money | UnsetType = UNSET
     contacts: Sequence[str] | UnsetType = UNSET
-    customer_budget: float | None | UnsetType = UNSET
+    customer_budget: float | UnsetType | None = UNSET
     forecast_category_v2: int | UnsetType = UNSET
-    probability: float | None | UnsetType = UNSET
+    probability: float | UnsetType | None = UNSET
     value: _Money | UnsetType = UNSET
     embedded: bool | UnsetType = UNSET
     start_date: Timestamp | UnsetType = UNSET

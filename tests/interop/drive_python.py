@@ -12,24 +12,27 @@ from devrev.config import DevRevConfig  # type: ignore[import-not-found,import-u
 
 
 def main(endpoint: str, token: str) -> None:
-    config = DevRevConfig(api_token=token, max_retries=0)
-    config.__dict__["base_url"] = endpoint  # it takes no plain http, not even on loopback
+    config = DevRevConfig(api_token=token, max_retries=0)  # type: ignore[arg-type,unused-ignore]
+    vars(config)["base_url"] = endpoint  # it takes no plain http, not even on loopback
     client = DevRevClient(config=config)
     for line in sys.stdin:
         call = json.loads(line)
         answer: dict[str, Any]
         try:
             answer = {"status": 200, "data": plain(getattr(client.works, call["method"])(**call["args"]))}
-        except Exception as error:  # noqa: BLE001 - whatever it raises is an answer
-            answer = {"status": getattr(error, "status_code", None) or 0, "data": getattr(error, "response_body", None) or repr(error)}
+        except Exception as error:  # whatever it raises is an answer
+            answer = {
+                "status": getattr(error, "status_code", None) or 0,
+                "data": getattr(error, "response_body", None) or repr(error),
+            }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value.model_dump(mode="json", exclude_none=True) if hasattr(value, "model_dump") else value
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_none=True)
+    return [plain(item) for item in value] if value.__class__ is list else value
 
 
 if __name__ == "__main__":

@@ -66,7 +66,13 @@ def python_command() -> list[str]:
 
     folder = _installed(f"{PYTHON}-py{sys.version_info[0]}.{sys.version_info[1]}", install)
     code = f"import runpy, sys; sys.path[:0] = [{str(folder)!r}]; sys.argv = sys.argv[1:]; "
-    return [sys.executable, "-I", "-c", code + "runpy.run_path(sys.argv[0], run_name='__main__')", str(HERE / "drive_python.py")]
+    return [
+        sys.executable,
+        "-I",
+        "-c",
+        code + "runpy.run_path(sys.argv[0], run_name='__main__')",
+        str(HERE / "drive_python.py"),
+    ]
 
 
 def _installed(package: str, commands: Callable[[Path], list[list[str]]]) -> Path:

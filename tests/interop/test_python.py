@@ -28,17 +28,22 @@ async def call(driver: Driver, method: str, **args: Any) -> Answer:
 
 
 async def test_a_life_of_a_work(sandbox: Sandbox, driver: Driver) -> None:
-    part, owner = sandbox.get(sandbox.ids()[0])["applies_to_part"]["id"], sandbox.get(sandbox.ids()[0])["owned_by"][0]["id"]
-    created = await call(driver, "create", title="From Python", applies_to_part=part, type="ticket", owned_by=[owner], severity="high")
+    part, owner = (
+        sandbox.get(sandbox.ids()[0])["applies_to_part"]["id"],
+        sandbox.get(sandbox.ids()[0])["owned_by"][0]["id"],
+    )
+    created = await call(
+        driver, "create", title="From Python", applies_to_part=part, type="ticket", owned_by=[owner], severity="high"
+    )
     assert created.status == 200, created
-    id = created.data["id"]
-    assert sandbox.get(id)["title"] == "From Python"
-    assert (await call(driver, "get", id=id)).data == created.data
-    updated = await call(driver, "update", id=id, title="Changed", owned_by=[owner])
+    work_id = created.data["id"]
+    assert sandbox.get(work_id)["title"] == "From Python"
+    assert (await call(driver, "get", id=work_id)).data == created.data
+    updated = await call(driver, "update", id=work_id, title="Changed", owned_by=[owner])
     assert (updated.status, updated.data["title"]) == (200, "Changed")
-    assert sandbox.get(id)["title"] == "Changed"
-    assert await call(driver, "delete", id=id) == (200, None)
-    gone = await call(driver, "get", id=id)
+    assert sandbox.get(work_id)["title"] == "Changed"
+    assert await call(driver, "delete", id=work_id) == (200, None)
+    gone = await call(driver, "get", id=work_id)
     assert (gone.status, gone.data["type"]) == (404, "not_found")
 
 
@@ -47,19 +52,19 @@ async def test_lists_exports_and_counts(sandbox: Sandbox, driver: Driver) -> Non
     assert exported.status == 200, exported
     ids = [work["id"] for work in exported.data]
     assert 10 < len(ids) <= 100
-    assert {sandbox.get(id)["type"] for id in ids} == {"issue", "ticket"}
+    assert {sandbox.get(each)["type"] for each in ids} == {"issue", "ticket"}
     page = await call(driver, "list", type=["issue", "ticket"], limit=30, sort_by=["created_date:desc"])
     assert [work["id"] for work in page.data["works"]] == ids[:30]
     assert page.data["next_cursor"]
     count = await call(driver, "count", type=["issue", "ticket"])
-    assert count.data == sum(sandbox.get(id)["type"] in ("issue", "ticket") for id in sandbox.ids())
+    assert count.data == sum(sandbox.get(each)["type"] in ("issue", "ticket") for each in sandbox.ids())
 
 
 async def test_it_cannot_change_a_priority(sandbox: Sandbox, driver: Driver) -> None:
     """Its update has no `type`, and the API refuses a field of one type without it."""
     for type_, field, value in (("issue", "priority", "p0"), ("ticket", "severity", "high")):
-        id = next(id for id in sandbox.ids() if sandbox.get(id)["type"] == type_)
-        refused = await call(driver, "update", id=id, **{field: value})
+        work_id = next(each for each in sandbox.ids() if sandbox.get(each)["type"] == type_)
+        refused = await call(driver, "update", id=work_id, **{field: value})
         assert refused.status == 400
         assert (refused.data["type"], refused.data["field_name"]) == ("invalid_field", field)
 

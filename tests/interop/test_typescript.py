@@ -34,31 +34,46 @@ def sdk(request: pytest.FixtureRequest, driver: Driver) -> Callable[..., Any]:
 
 
 async def test_a_life_of_a_work(sandbox: Sandbox, sdk: Callable[..., Any]) -> None:
-    part, owner = sandbox.get(sandbox.ids()[0])["applies_to_part"]["id"], sandbox.get(sandbox.ids()[0])["owned_by"][0]["id"]
+    part, owner = (
+        sandbox.get(sandbox.ids()[0])["applies_to_part"]["id"],
+        sandbox.get(sandbox.ids()[0])["owned_by"][0]["id"],
+    )
     created = await sdk(
-        "worksCreate", {"type": "ticket", "title": "From TypeScript", "applies_to_part": part, "owned_by": [owner], "severity": "high"}
+        "worksCreate",
+        {
+            "type": "ticket",
+            "title": "From TypeScript",
+            "applies_to_part": part,
+            "owned_by": [owner],
+            "severity": "high",
+        },
     )
     assert created.status == 201, created
     validate_response("works.create", created.data)
-    id = created.data["work"]["id"]
-    got, posted = await sdk("worksGet", {"id": id}), await sdk("worksGetPost", {"id": id})
+    work_id = created.data["work"]["id"]
+    got, posted = await sdk("worksGet", {"id": work_id}), await sdk("worksGetPost", {"id": work_id})
     assert (got.status, posted.status) == (200, 200)
     assert got.data == posted.data == created.data
-    updated = await sdk("worksUpdate", {"id": id, "type": "ticket", "severity": "low", "title": "Changed", "owned_by": {"set": [owner]}})
+    updated = await sdk(
+        "worksUpdate",
+        {"id": work_id, "type": "ticket", "severity": "low", "title": "Changed", "owned_by": {"set": [owner]}},
+    )
     assert updated.status == 200, updated
     validate_response("works.update", updated.data)
     assert (updated.data["work"]["severity"], updated.data["work"]["title"]) == ("low", "Changed")
     async with DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
-        seen = await devrev.works.get(id)
+        seen = await devrev.works.get(work_id)
         assert isinstance(seen, Ticket)
         assert (seen.severity, seen.title) == ("low", "Changed")
-    assert await sdk("worksDelete", {"id": id}) == (200, {})
-    gone = await sdk("worksGet", {"id": id})
+    assert await sdk("worksDelete", {"id": work_id}) == (200, {})
+    gone = await sdk("worksGet", {"id": work_id})
     assert (gone.status, gone.data["type"]) == (404, "not_found")
 
 
 async def test_lists_exports_and_counts(sandbox: Sandbox, sdk: Callable[..., Any]) -> None:
-    exported = await sdk("worksExportPost", {"type": ["issue", "ticket"], "first": 100, "sort_by": ["created_date:asc"]})
+    exported = await sdk(
+        "worksExportPost", {"type": ["issue", "ticket"], "first": 100, "sort_by": ["created_date:asc"]}
+    )
     assert exported.status == 200, exported
     validate_response("works.export", {"works": exported.data["works"][:5]})
     wanted = [work["id"] for work in exported.data["works"]]
@@ -77,7 +92,10 @@ async def test_lists_exports_and_counts(sandbox: Sandbox, sdk: Callable[..., Any
             break
         query["cursor"] = page.data["next_cursor"]
     assert listed[: len(wanted)] == wanted
-    count, posted = await sdk("worksCount", {"type": ["issue", "ticket"]}), await sdk("worksCountPost", {"type": ["issue", "ticket"]})
+    count, posted = (
+        await sdk("worksCount", {"type": ["issue", "ticket"]}),
+        await sdk("worksCountPost", {"type": ["issue", "ticket"]}),
+    )
     assert count.data == posted.data == {"count": len(listed), "has_more": False}
     one = await sdk("worksListPost", {"type": ["issue"], "issue": {"priority": ["p0"]}, "limit": 5})
     assert one.status == 200
@@ -91,7 +109,7 @@ def sandbox_query(sandbox: Sandbox) -> str:
 
 async def test_an_update_without_type_breaks_the_spec(sandbox: Sandbox, sdk: Callable[..., Any]) -> None:
     """Its typings let `type` be left out; the API refuses a field of one type without it."""
-    issue = next(id for id in sandbox.ids() if sandbox.get(id)["type"] == "issue")
+    issue = next(each for each in sandbox.ids() if sandbox.get(each)["type"] == "issue")
     refused = await sdk("worksUpdate", {"id": issue, "priority": "p0"})
     assert (refused.status, refused.data["type"], refused.data["field_name"]) == (400, "invalid_field", "priority")
     assert (await sdk("worksUpdate", {"id": issue, "type": "issue", "priority": "p0"})).status == 200

@@ -21,7 +21,7 @@ class Received(NamedTuple):
 
 
 class Canned:
-    """One loop, one server, one client: tests are plain functions that `run` coroutines, hundreds of them if need be."""
+    """One loop, one server, one client: tests are plain functions that `run` coroutines, hundreds if need be."""
 
     devrev: DevRevClient
 

@@ -1,4 +1,4 @@
-"""Works made at random from the strict schema: any property present or not, strings, numbers and times at their extremes."""
+"""Works made at random from the strict schema: any property or none; strings, numbers and times at their extremes."""
 
 import random
 from typing import Any

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async import UnknownWork, Work, WorkBase
+from devrev_async.models._base import is_object
 from tests.models.canned import Canned
 from tests.models.random_works import Maker
-from tests.models.wire import FREE_FORM, normal, same
+from tests.models.wire import FREE_FORM, is_list, normal, same
 
 Path = tuple[str | int, ...]
 SHARED = [name for name in WorkBase.__struct_fields__ if name != "raw"]
@@ -53,17 +54,17 @@ class Mutation(NamedTuple):
 def places(node: Any, path: Path = ()) -> list[Path]:
     """The paths of all values that are typed, free-form ones and what is in them left out."""
     here = [path] if path else []
-    if isinstance(node, dict):
+    if is_object(node):
         return here + [
             inner for key, item in node.items() if not free_form(key, item) for inner in places(item, (*path, key))
         ]
-    if isinstance(node, list):
+    if is_list(node):
         return here + [inner for index, item in enumerate(node) for inner in places(item, (*path, index))]
     return here
 
 
 def free_form(key: str, item: Any) -> bool:
-    return key in FREE_FORM and not (key == "value" and isinstance(item, dict) and set(item) == {"amount", "currency"})
+    return key in FREE_FORM and not (key == "value" and is_object(item) and set(item) == {"amount", "currency"})
 
 
 def at(node: Any, path: Path) -> Any:
@@ -101,7 +102,9 @@ def retype(other: Any) -> Callable[[Any, Path], Mutation]:
     def change(work: Any, path: Path) -> Mutation:
         old = at(work, path)
         at(work, path[:-1])[path[-1]] = copy.deepcopy(other)
-        same_kind = kind(old, path) == kind(other, path) and (other in ([], {}) or kind(old, path) not in ("array", "object"))
+        same_kind = kind(old, path) == kind(other, path) and (
+            other in ([], {}) or kind(old, path) not in ("array", "object")
+        )
         if same_kind and path == ("type",):
             same_kind = False
         if isinstance(other, dict) and isinstance(old, dict):
@@ -118,7 +121,8 @@ def kind(value: Any, path: Path) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number" if path[-1] == "estimated_effort" or isinstance(value, float) else "int"
-    return {str: "str", list: "array", dict: "object"}.get(type(value), "null")
+    kinds: dict[type, str] = {str: "str", list: "array", dict: "object"}
+    return next((name for kind_, name in kinds.items() if isinstance(value, kind_)), "null")
 
 
 MUTATIONS: list[Callable[[Any, Path], Mutation]] = [drop, null, invent, add_keys, *map(retype, OTHER_TYPES)]
@@ -176,7 +180,7 @@ def check_the_broken_one(work: Work, wire: dict[str, Any], before: Work, mutatio
         assert work.type == wire["type"]
 
 
-NO_WORKS = [1, -1.5, True, None, "x", [], [[]], {}, [{"type": "issue", "id": "ISS-1"}]]
+NO_WORKS: list[Any] = [1, -1.5, True, None, "x", [], [[]], {}, [{"type": "issue", "id": "ISS-1"}]]
 
 
 @pytest.mark.parametrize("odd", NO_WORKS, ids=repr)

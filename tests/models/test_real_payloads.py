@@ -4,18 +4,32 @@ from typing import Any
 
 import pytest
 
-from devrev_async import Issue, Ticket
+from devrev_async import Issue, ResponseDecodeError, Ticket
 from devrev_async.models import TagSummary
 from tests.models.canned import Canned
 from tests.models.test_mutations import warnings_of_the_client
 from tests.models.wire import assert_no_leaf_lost
 
 DON = "don:core:dvrv-us-1:devo/0aB"
-USER = {"type": "dev_user", "display_handle": "ada", "display_id": "DEVU-1", "display_name": "ada", "email": "ada@example.com",
-        "full_name": "Ada", "id": "don:identity:dvrv-us-1:devo/0aB:devu/1", "id_v1": "don:DEV-0aB:dev_user:DEVU-1",
-        "state": "active", "thumbnail": "https://example.com/a.png"}  # fmt: skip
-SYSTEM = {"type": "sys_user", "display_id": "SYSU-1", "display_name": "devrev-bot", "full_name": "DevRev Bot",
-          "id": "don:identity:dvrv-us-1:devo/0aB:sysu/1"}  # fmt: skip
+USER = {
+    "type": "dev_user",
+    "display_handle": "ada",
+    "display_id": "DEVU-1",
+    "display_name": "ada",
+    "email": "ada@example.com",
+    "full_name": "Ada",
+    "id": "don:identity:dvrv-us-1:devo/0aB:devu/1",
+    "id_v1": "don:DEV-0aB:dev_user:DEVU-1",
+    "state": "active",
+    "thumbnail": "https://example.com/a.png",
+}
+SYSTEM = {
+    "type": "sys_user",
+    "display_id": "SYSU-1",
+    "display_name": "devrev-bot",
+    "full_name": "DevRev Bot",
+    "id": "don:identity:dvrv-us-1:devo/0aB:sysu/1",
+}
 
 CREATED_2024: dict[str, Any] = {
     "type": "issue",
@@ -35,31 +49,64 @@ CREATED_2024: dict[str, Any] = {
 }
 WEBHOOK_2025: dict[str, Any] = {
     **CREATED_2024,
-    "applies_to_part": {**CREATED_2024["applies_to_part"], "id_v1": "don:DEV-0aB:product:1", "owned_by": [SYSTEM], "stage": {"name": ""}},
+    "applies_to_part": {
+        **CREATED_2024["applies_to_part"],
+        "id_v1": "don:DEV-0aB:product:1",
+        "owned_by": [SYSTEM],
+        "stage": {"name": ""},
+    },
     "body": "See <don:core:dvrv-us-1:devo/0aB:issue/91>\n",
     "custom_fields": {"tnt__empty": "", "tnt__rich": "<don:x>", "tnt__list": []},
     "id_v1": "don:DEV-0aB:issue:14",
     "owned_by": [USER, SYSTEM],
     "priority_v2": {"id": 2, "label": "P1", "ordinal": 2},
-    "references": [{"type": "issue", "id": f"{DON}:issue/14", "display_id": "ISS-14", "owned_by": [USER], "title": None}],
-    "stage": {"name": "triage", "display_name": "Triage", "notes": "", "ordinal": 3250,
-              "stage": {"id": f"{DON}:custom_stage/4"},
-              "state": {"id": f"{DON}:custom_state/1", "name": "open", "display_name": "Open", "is_final": False}},
+    "references": [
+        {"type": "issue", "id": f"{DON}:issue/14", "display_id": "ISS-14", "owned_by": [USER], "title": None}
+    ],
+    "stage": {
+        "name": "triage",
+        "display_name": "Triage",
+        "notes": "",
+        "ordinal": 3250,
+        "stage": {"id": f"{DON}:custom_stage/4"},
+        "state": {"id": f"{DON}:custom_state/1", "name": "open", "display_name": "Open", "is_final": False},
+    },
     "state": "open",
-    "tags": [{"id": {"display_id": "TAG-1", "id": f"{DON}:tag/1", "name": ""},
-              "tag": {"display_id": "TAG-1", "id": f"{DON}:tag/1", "id_v1": "don:DEV-0aB:tag:1", "name": ""}},
-             {"tag": {"id": f"{DON}:tag/2", "name": "n", "description": "", "color": "#0f0"}, "value": None}],
-}  # fmt: skip
+    "tags": [
+        {
+            "id": {"display_id": "TAG-1", "id": f"{DON}:tag/1", "name": ""},
+            "tag": {"display_id": "TAG-1", "id": f"{DON}:tag/1", "id_v1": "don:DEV-0aB:tag:1", "name": ""},
+        },
+        {"tag": {"id": f"{DON}:tag/2", "name": "n", "description": "", "color": "#0f0"}, "value": None},
+    ],
+}
 NEWER: dict[str, Any] = {
-    "type": "ticket", "id": "TKT-1", "external_ref": "", "state_display_name": "Open", "is_frozen": False, "is_spam": None,
+    "type": "ticket",
+    "id": "TKT-1",
+    "external_ref": "",
+    "state_display_name": "Open",
+    "is_frozen": False,
+    "is_spam": None,
     "sentiment": {"id": 1, "label": "Delighted", "ordinal": 1, "value": {"any": [1]}, "color": "#fff"},
     "group": {"id": "G", "name": "n", "parents": [{"id": "G2"}, None]},
-    "sync_metadata": {"external_record_id": "1", "external_record_type": "t",
-                      "last_sync_in": {"sync_unit": {"external_system_type": "s3", "external_system_id": "i",
-                                                     "sync_run": {"progress": {"state": "orchestration_error"}}}}},
-    "sla_summary": {"sla_tracker": {"applies_to_type": "incident",
-                                    "metric_target_summaries": [{"completed_in_seconds": 3, "org_schedule_version": 2}]}},
-}  # fmt: skip
+    "sync_metadata": {
+        "external_record_id": "1",
+        "external_record_type": "t",
+        "last_sync_in": {
+            "sync_unit": {
+                "external_system_type": "s3",
+                "external_system_id": "i",
+                "sync_run": {"progress": {"state": "orchestration_error"}},
+            }
+        },
+    },
+    "sla_summary": {
+        "sla_tracker": {
+            "applies_to_type": "incident",
+            "metric_target_summaries": [{"completed_in_seconds": 3, "org_schedule_version": 2}],
+        }
+    },
+}
 
 
 @pytest.mark.parametrize("wire", [CREATED_2024, WEBHOOK_2025, NEWER], ids=["REST 2024", "webhook 2025", "spec of 2026"])
@@ -100,9 +147,11 @@ def test_equal_users_may_be_one_object_and_each_work_has_its_own(canned: Canned)
     assert first.created_by != second.created_by
 
 
-@pytest.mark.parametrize("body", [b'{"work":null}', b"{}", b"[]", b"null", b"5", b'{"works":[]}', b"", b"<html>", b'{"work":{}', b'{"work":{}}x'])
+@pytest.mark.parametrize(
+    "body",
+    [b'{"work":null}', b"{}", b"[]", b"null", b"5", b'{"works":[]}', b"", b"<html>", b'{"work":{}', b'{"work":{}}x'],
+)
 def test_no_work_at_all(canned: Canned, body: bytes) -> None:
-    from devrev_async import ResponseDecodeError  # noqa: PLC0415
 
     canned.answer(body)
     for call in (canned.devrev.works.get("ISS-1"), canned.devrev.works.update("ISS-1", title="t")):
@@ -114,7 +163,6 @@ def test_no_work_at_all(canned: Canned, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b'{"count":"5"}', b"{}", b"[]", b'{"count":1.5}', b'{"count":null,"has_more":false}'])
 def test_no_count(canned: Canned, body: bytes) -> None:
-    from devrev_async import ResponseDecodeError  # noqa: PLC0415
 
     canned.answer(body)
     with pytest.raises(ResponseDecodeError):

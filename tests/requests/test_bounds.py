@@ -17,10 +17,16 @@ def update(field: str, id: str = "ISS-1") -> Call:
 
 
 def create(field: str, type: str = "issue") -> Call:
-    required = {"type": type, "title": "t", "applies_to_part": "PROD-1", "owned_by": ["DEVU-1"], "account": "ACC-1"}
+    required: dict[str, Any] = {
+        "type": type,
+        "title": "t",
+        "applies_to_part": "PROD-1",
+        "owned_by": ["DEVU-1"],
+        "account": "ACC-1",
+    }
     if type != "opportunity":
         del required["account"]
-    return lambda devrev, value: devrev.works.create(**{**required, field: value})  # type: ignore[arg-type]
+    return lambda devrev, value: devrev.works.create(**{**required, field: value})
 
 
 def query(field: str) -> Call:
@@ -45,7 +51,13 @@ BOUNDS: list[tuple[str, Call, list[Any], list[Any], str]] = [
     ("create owned_by", create("owned_by"), [ids(1), ids(100)], [[], ()], "1"),
     ("update artifacts", update("artifacts"), [[], ids(50)], [ids(51)], "50"),
     ("update artifacts, added", update("artifacts"), [ListUpdate(add=ids(50))], [ListUpdate(add=ids(51))], "50"),
-    ("update artifacts, removed", update("artifacts"), [ListUpdate(remove=ids(50))], [ListUpdate(remove=ids(51))], "50"),
+    (
+        "update artifacts, removed",
+        update("artifacts"),
+        [ListUpdate(remove=ids(50))],
+        [ListUpdate(remove=ids(51))],
+        "50",
+    ),
     ("update artifacts, set", update("artifacts"), [ListUpdate(set=ids(50))], [ListUpdate(set=ids(51))], "50"),
     ("create artifacts", create("artifacts"), [[], ids(50)], [ids(51)], "50"),
     ("update developed_with", update("developed_with"), [[], ids(8)], [ids(9)], "8"),
@@ -54,24 +66,55 @@ BOUNDS: list[tuple[str, Call, list[Any], list[Any], str]] = [
     *(
         (f"{name} {field}", call(field, where), [-INT64, INT64 - 1], [-INT64 - 1, INT64], "9223372036854775")
         for name, call, places in (
-            ("update", update, (("priority_v2", "ISS-1"), ("sentiment", "TKT-1"), ("visibility", "TKT-1"),
-                                ("forecast_category_v2", "OPP-1"))),
-            ("create", create, (("priority_v2", "issue"), ("visibility", "ticket"), ("forecast_category_v2", "opportunity"))),
+            (
+                "update",
+                update,
+                (
+                    ("priority_v2", "ISS-1"),
+                    ("sentiment", "TKT-1"),
+                    ("visibility", "TKT-1"),
+                    ("forecast_category_v2", "OPP-1"),
+                ),
+            ),
+            (
+                "create",
+                create,
+                (("priority_v2", "issue"), ("visibility", "ticket"), ("forecast_category_v2", "opportunity")),
+            ),
         )
         for field, where in places
     ),
     ("first", query("first"), [1, 5000], [0, -1, 5001], "5000"),
     ("limit", listed, [1, 2**31 - 1], [0, -1, 2**31], "2147483647"),
-    ("issue.priority_v2", lambda d, v: d.works.count(issue=IssueFilter(priority_v2=[v])), [-INT64, INT64 - 1], [-INT64 - 1, INT64], "9223372036854775"),
-    ("ticket.visibility", lambda d, v: d.works.count(ticket=TicketFilter(visibility=[v])), [-INT64, INT64 - 1], [-INT64 - 1, INT64], "9223372036854775"),
-    ("opportunity.forecast_category_v2", lambda d, v: d.works.count(opportunity=OpportunityFilter(forecast_category_v2=[v])),
-     [-INT64, INT64 - 1], [-INT64 - 1, INT64], "9223372036854775"),
+    (
+        "issue.priority_v2",
+        lambda d, v: d.works.count(issue=IssueFilter(priority_v2=[v])),
+        [-INT64, INT64 - 1],
+        [-INT64 - 1, INT64],
+        "9223372036854775",
+    ),
+    (
+        "ticket.visibility",
+        lambda d, v: d.works.count(ticket=TicketFilter(visibility=[v])),
+        [-INT64, INT64 - 1],
+        [-INT64 - 1, INT64],
+        "9223372036854775",
+    ),
+    (
+        "opportunity.forecast_category_v2",
+        lambda d, v: d.works.count(opportunity=OpportunityFilter(forecast_category_v2=[v])),
+        [-INT64, INT64 - 1],
+        [-INT64 - 1, INT64],
+        "9223372036854775",
+    ),
     ("last days", lambda d, v: d.works.count(created_date=LastDays(v)), [0, 2**32 - 1], [-1, 2**32], "4294967295"),
     ("next days", lambda d, v: d.works.count(target_close_date=NextDays(v)), [0, 2**32 - 1], [-1, 2**32], "4294967295"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("call", "inside", "outside", "named"), [row[1:] for row in BOUNDS], ids=[row[0] for row in BOUNDS])
+@pytest.mark.parametrize(
+    ("call", "inside", "outside", "named"), [row[1:] for row in BOUNDS], ids=[row[0] for row in BOUNDS]
+)
 def test_bounds(canned: Canned, call: Call, inside: list[Any], outside: list[Any], named: str) -> None:
     canned.answer({"work": {"type": "issue", "id": "ISS-1"}, "works": [], "count": 1, "has_more": False})
     for value in inside:
@@ -83,9 +126,34 @@ def test_bounds(canned: Canned, call: Call, inside: list[Any], outside: list[Any
     assert canned.received == []
 
 
-BAD_IDS = ["", " ", "ISS 1", "ISS-1\n", "\tISS-1", "ISS-1\x00", "ISS\x7f-1", "\x85", "\xa0ISS-1", "ISS\u2028", "ISS-1/2",
-           "a/../b", "/", "don:core:x:issue/1 2", "don:core:x:issue/1\r\n", "\ud83e"]  # fmt: skip
-GOOD_IDS = ["ISS-1", "X", "ünï-1", "don:core:dvrv-us-1:devo/0aB:issue/14", "don:DEV-0aB:issue:98", "a&b=c%2F?#", "..", "+1"]
+BAD_IDS = [
+    "",
+    " ",
+    "ISS 1",
+    "ISS-1\n",
+    "\tISS-1",
+    "ISS-1\x00",
+    "ISS\x7f-1",
+    "\x85",
+    "\xa0ISS-1",
+    "ISS\u2028",
+    "ISS-1/2",
+    "a/../b",
+    "/",
+    "don:core:x:issue/1 2",
+    "don:core:x:issue/1\r\n",
+    "\ud83e",
+]
+GOOD_IDS = [
+    "ISS-1",
+    "X",
+    "ünï-1",
+    "don:core:dvrv-us-1:devo/0aB:issue/14",
+    "don:DEV-0aB:issue:98",
+    "a&b=c%2F?#",
+    "..",
+    "+1",
+]
 
 
 @pytest.mark.parametrize("id", BAD_IDS)
@@ -114,7 +182,7 @@ def test_what_no_id_can_be_is_refused_everywhere(canned: Canned, id: str) -> Non
         lambda: works.count(ticket=TicketFilter(rev_org=[id])),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="id|empty|length >= 1"):
+        with pytest.raises(ValueError, match=r"id|empty|length >= 1"):
             canned.run(call())
     assert canned.received == []
 

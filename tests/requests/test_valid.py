@@ -5,17 +5,22 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devrev_async import UNSET
+from devrev_async.models import CreateFields, Filters, UpdateFields
+from devrev_async.models.updates import UPDATE_FIELDS_OF
 from tests.models.canned import Canned
 from tests.requests import strategies as some
 from tests.spec import validate_request
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+QUICK = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 WORK = {"work": {"type": "issue", "id": "ISS-1"}}
 PAGE: dict[str, Any] = {"works": []}
 
 
 def given_ones(arguments: dict[str, Any]) -> set[str]:
-    return {name for name, value in arguments.items() if value is not some.UNSET}
+    return {name for name, value in arguments.items() if value is not UNSET}
 
 
 @given(some.an_update())
@@ -26,7 +31,7 @@ def test_updates(canned: Canned, update: tuple[str, dict[str, Any]]) -> None:
     endpoint, body = canned.sent(canned.devrev.works.update(**arguments))
     assert endpoint == "works.update"
     validate_request(endpoint, body)
-    special = given_ones(arguments) & some.UPDATE_FIELDS_OF[type_]
+    special = given_ones(arguments) & UPDATE_FIELDS_OF[type_]
     assert body.get("type") == (type_ if special or arguments["type"] else None)
     assert body["id"] == arguments["id"]
     assert set(body) - {"custom_schema_spec"} == (given_ones(arguments) - {"type", "custom_schema_spec"}) | (
@@ -51,7 +56,7 @@ def test_creates(canned: Canned, arguments: dict[str, Any]) -> None:
 @QUICK
 def test_exports(canned: Canned, filters: dict[str, Any], first: int | None, sort_by: list[str] | None) -> None:
     canned.answer(PAGE)
-    options = {} if first is None else {"first": first}
+    options: dict[str, Any] = {} if first is None else {"first": first}
     endpoint, body = canned.sent(canned.devrev.works.export(**filters, **options, sort_by=sort_by))
     assert endpoint == "works.export"
     validate_request(endpoint, body)
@@ -59,7 +64,12 @@ def test_exports(canned: Canned, filters: dict[str, Any], first: int | None, sor
     assert set(body) - {"first"} == set(filters) | ({"sort_by"} if sort_by is not None else set())
 
 
-@given(some.every_filter, st.integers(1, 2**31 - 1) | st.none(), st.sampled_from(["after", "before", None]), st.text(min_size=1) | st.none())
+@given(
+    some.every_filter,
+    st.integers(1, 2**31 - 1) | st.none(),
+    st.sampled_from(["after", "before", None]),
+    st.text(min_size=1) | st.none(),
+)
 @settings(QUICK, max_examples=60)
 def test_lists(canned: Canned, filters: dict[str, Any], limit: int | None, mode: Any, cursor: str | None) -> None:
     canned.answer(PAGE)
@@ -99,6 +109,5 @@ def test_gets_and_deletes(canned: Canned, id: str) -> None:
 
 def test_every_argument_is_drawn() -> None:
     """The strategies above follow the types; this says that they leave nothing out."""
-    assert set(some.of_fields(some.filters.Filters)) == set(some.filters.Filters.__annotations__)
-    assert set(some.of_fields(some.updates.UpdateFields)) == set(some.updates.UpdateFields.__annotations__)
-    assert set(some.of_fields(some.updates.CreateFields)) == set(some.updates.CreateFields.__annotations__)
+    for model in (Filters, UpdateFields, CreateFields):
+        assert set(some.of_fields(model)) == set(model.__annotations__)

@@ -75,14 +75,27 @@ async def reads(devrev: DevRevClient) -> None:
 async def writes(devrev: DevRevClient, fields: Mapping[str, Any]) -> None:
     assert_type(await devrev.works.update("ISS-1", title="t", priority="p9", sprint=None, target_close_date=None), Work)
     await devrev.works.update("TKT-1", type="ticket", account=None, group=None, rev_org=None, source_channel_v2=None)
-    await devrev.works.update("OPP-1", amount=None, customer_budget=1, probability=0.5, value={"amount": "1", "currency": "EUR"})
+    await devrev.works.update(
+        "OPP-1", amount=None, customer_budget=1, probability=0.5, value={"amount": "1", "currency": "EUR"}
+    )
     await devrev.works.update("ISS-1", owned_by=["DEVU-1"], reported_by=("REVU-1",), stage="triage", title=UNSET)
-    await devrev.works.update("ISS-1", stage=StageUpdate(stage="S-1"), stage_validation_options=["allow_invalid_transition"])
+    await devrev.works.update(
+        "ISS-1", stage=StageUpdate(stage="S-1"), stage_validation_options=["allow_invalid_transition"]
+    )
     await devrev.works.update("ISS-1", tags=["TAG-1", {"id": "TAG-2", "value": "v"}, {"id": "TAG-3"}])
-    await devrev.works.update("ISS-1", tags=ListUpdate(add=["TAG-1"], remove=[{"id": "TAG-2"}]), artifacts=ListUpdate(add=["A-1"]))
-    await devrev.works.update("ISS-1", custom_fields={"tnt__x": None}, custom_schema_spec={"tenant_fragment": True}, extra_body=fields)
+    await devrev.works.update(
+        "ISS-1", tags=ListUpdate(add=["TAG-1"], remove=[{"id": "TAG-2"}]), artifacts=ListUpdate(add=["A-1"])
+    )
+    await devrev.works.update(
+        "ISS-1", custom_fields={"tnt__x": None}, custom_schema_spec={"tenant_fragment": True}, extra_body=fields
+    )
     created = await devrev.works.create(
-        type="opportunity", title="t", applies_to_part="PROD-1", owned_by=["DEVU-1"], account="ACC-1", forecast_category="won"
+        type="opportunity",
+        title="t",
+        applies_to_part="PROD-1",
+        owned_by=["DEVU-1"],
+        account="ACC-1",
+        forecast_category="won",
     )
     assert_type(created, Work)
     await devrev.works.delete(created.id or "")

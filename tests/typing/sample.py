@@ -36,7 +36,9 @@ def line(work: Work) -> str:
 async def triage(devrev: DevRevClient) -> Counter[str]:
     long_ago = DateRange(before=datetime.now(UTC) - timedelta(days=1))
     count = await devrev.works.count(type=["issue"], issue=IssueFilter(priority=["p0", "p1"]))
-    works = await devrev.works.export(type=["issue", "ticket"], created_date=long_ago, sort_by=["created_date:desc"], first=20)
+    works = await devrev.works.export(
+        type=["issue", "ticket"], created_date=long_ago, sort_by=["created_date:desc"], first=20
+    )
     kinds = Counter[str]()
     for work in works:
         sys.stdout.write(line(work) + "\n")

@@ -16,15 +16,17 @@ from tests.typing import sample
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SOURCES = ("right.py", "sample.py", "wrong.py.txt")  # the last is no .py, so that nothing else takes offence at it
+SOURCES = ("right.py", "sample.py", "wrong.py.txt")  # the last is no .py: nothing else is to take offence
 Errors = set[tuple[str, int, str]]
 """File, line and code of each error."""
 
 
 def mypy(folder: Path) -> Errors:
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "--no-error-summary",
-               "--warn-unreachable", *(path.name for path in sorted(folder.glob("*.py")))]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, "MYPYPATH": str(ROOT)}, check=False)
+    options = ["--strict", "--warn-unreachable", "--config-file=", "--follow-imports=silent", "--no-error-summary"]
+    command = [sys.executable, "-m", "mypy", *options, *(path.name for path in sorted(folder.glob("*.py")))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env={**os.environ, "MYPYPATH": str(ROOT)}, check=False
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     lines = [line for line in done.stdout.splitlines() if " note: " not in line]
     found = [re.fullmatch(r"(.+):(\d+): error: .*\[([a-z-]+)\]", line) for line in lines]
@@ -33,7 +35,12 @@ def mypy(folder: Path) -> Errors:
 
 
 def pyright(folder: Path) -> Errors:
-    config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)], "include": ["."], "reportUnusedExpression": False}
+    config = {
+        "typeCheckingMode": "strict",
+        "extraPaths": [str(ROOT)],
+        "include": ["."],
+        "reportUnusedExpression": False,
+    }
     (folder / "pyrightconfig.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
@@ -45,12 +52,15 @@ def pyright(folder: Path) -> Errors:
     return {
         (Path(entry["file"]).name, entry["range"]["start"]["line"] + 1, entry.get("rule", entry["message"]))
         for entry in report["generalDiagnostics"]
-        if entry["severity"] == "error" and not entry.get("rule", "").startswith("reportUnknown")  # follows from another
+        if entry["severity"] == "error"
+        and not entry.get("rule", "").startswith("reportUnknown")  # follows from another
     }
 
 
 @pytest.mark.timeout(300)  # a cold cache, and on a first run the download of pyright itself
-@pytest.mark.parametrize(("check", "column"), [pytest.param(mypy, 0, id="mypy"), pytest.param(pyright, 1, id="pyright")])
+@pytest.mark.parametrize(
+    ("check", "column"), [pytest.param(mypy, 0, id="mypy"), pytest.param(pyright, 1, id="pyright")]
+)
 def test_right_programs_are_clean_and_each_wrong_line_is_refused(
     tmp_path: Path, check: Callable[[Path], Errors], column: int
 ) -> None:
