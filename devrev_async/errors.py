@@ -166,7 +166,7 @@ class RateLimitWaitError(TooManyRequestsError):
 
 
 class ServerError(APIError):
-    """5xx, and 408: the server failed. `outcome_unknown` says whether a write may have been applied all the same."""
+    """5xx: the server failed. `outcome_unknown` says whether a write may have been applied all the same."""
 
 
 class InternalServerError(ServerError):

@@ -1,0 +1,124 @@
+"""Errors as values: what they are, that they pickle, and that nothing unprintable is in their text."""
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from devrev_async import errors
+from devrev_async._decode import Answer, api_error
+from tests.models.canned import Canned
+
+BODY = (
+    b'{"type":"missing_dependency","message":"m\\u001b[31m\\u202e","detail":"d\\n","field_name":"f",'
+    b'"allowed_values":["a",1,null,"b"],"dependencies":[{"dependent_field_name":"x"},"no object"],"is_same":false}'
+)
+
+
+def of_status(status: int, body: bytes = BODY, **headers: str) -> errors.APIError:
+    return api_error(Answer(status, headers, body, "request-7"), "works.update", now=0.0)
+
+
+EVERY: list[errors.DevRevError] = [
+    errors.ConfigurationError("c"),
+    errors.ClientClosedError("c"),
+    errors.APIConnectionError("c"),
+    errors.APITimeoutError("c"),
+    errors.OutcomeUnknownError("c"),
+    *(of_status(status) for status in (301, 400, 401, 403, 404, 408, 409, 413, 418, 429, 500, 502, 503)),
+    errors.RateLimitWaitError("c", status=429),
+    errors.ResponseDecodeError("c", status=200, body=b"x", request_id="r"),
+    errors.ResponseTooLargeError("c", limit=5, status=200),
+    errors.IncompleteExportError("c", report={"works": 3}),
+]
+
+
+def test_every_class_is_here() -> None:
+    abstract = {"DevRevError", "TransportError"}
+    assert {type(error).__name__ for error in EVERY} == set(errors.__all__) - abstract
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_errors_pickle_and_copy(error: errors.DevRevError) -> None:
+    error.endpoint, error.attempts = "works.get", 3
+    error.add_note("a note")
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+        assert (twin.endpoint, twin.attempts, twin.__notes__) == ("works.get", 3, ["a note"])
+
+
+def test_text_of_the_server_is_made_printable() -> None:
+    error = of_status(400)
+    assert isinstance(error, errors.BadRequestError)
+    assert (error.message, error.detail) == ("m\\u001b[31m\\u202e", "d\\u000a")
+    assert error.allowed_values == ["a", "b"]
+    assert error.dependencies == [{"dependent_field_name": "x"}]
+    assert error.is_same is False
+    assert str(error).isprintable()
+    assert error.body == BODY
+
+
+def test_long_messages_are_cut_in_the_text_alone() -> None:
+    error = of_status(400, b'{"message":"' + b"m" * 60_000 + b'"}')
+    assert len(str(error)) < 1000
+    assert error.message == "m" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "hint"),
+    [
+        (401, b"{}", "check the token"),
+        (401, b'{"type":"token_expired"}', "expired"),
+        (401, b'{"type":"token_revoked"}', "revoked"),
+        (401, b'{"type":"dev_org_deactivated"}', "deactivated"),
+        (403, b"{}", "right"),
+        (409, b'{"type":"conflict","message":"Conflict"}', "external_ref"),
+        (413, b'{"type":"request_entity_too_large"}', "too large"),
+        (400, b'{"type":"invalid_field","field_name":"severity"}', "severity is no field of this request"),
+    ],
+)
+def test_a_hint_says_what_to_do(status: int, body: bytes, hint: str) -> None:
+    error = of_status(status, body)
+    assert hint in (error.hint or "")
+    assert hint in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"retry-after": "7"}, b"{}", 7.0),
+        ({}, b'{"retry_after":9}', 9.0),
+        ({"retry-after": "7"}, b'{"retry_after":9}', 7.0),
+        ({"retry-after": "-3"}, b"{}", 0.0),
+        ({"retry-after": "soon"}, b'{"retry_after":2.5}', 2.5),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:30 GMT"}, b"{}", 30.0),
+        ({}, b'{"retry_after":-9223372036854775808}', 0.0),
+        ({}, b'{"retry_after":null}', None),
+        ({}, b"<html>", None),
+    ],
+)
+def test_seconds_to_wait(headers: dict[str, str], body: bytes, seconds: float | None) -> None:
+    for status in (429, 503):
+        error: Any = of_status(status, body, **headers)
+        assert error.retry_after == seconds
+
+
+def test_a_redirect_names_its_target(canned: Canned) -> None:
+    error = of_status(302, b"", location="https://elsewhere.example/\x1b[0m")
+    assert type(error) is errors.APIError
+    assert error.location == "https://elsewhere.example/\\u001b[0m"
+    assert "is not followed" in str(error)
+
+
+def test_an_update_that_failed_at_the_server_may_have_been_applied(canned: Canned) -> None:
+    for status, unknown in ((400, False), (404, False), (408, True), (429, False), (500, True), (502, True), (503, True)):
+        canned.answer(b"{}", status)
+        with pytest.raises(errors.APIError) as caught:
+            canned.run(canned.devrev.works.update("ISS-1", title="t"))
+        assert caught.value.outcome_unknown is unknown, status
+        with pytest.raises(errors.APIError) as caught:
+            canned.run(canned.devrev.works.get("ISS-1"))
+        assert caught.value.outcome_unknown is False
