@@ -35,10 +35,11 @@ BATCH_WORKS: Final = 200
 """About as many works a batch has at most: what holds the loop when works are tiny."""
 
 _skip: Final = msgspec.json.Decoder(Raw).decode
-_END: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_WHERE: Final = re.compile(r"\(byte (\d+)\)\Z")
 _USUAL_HEAD: Final = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"works"[ \t\n\r]*:[ \t\n\r]*(?=\[)')
 _BRACE: Final = re.compile(rb"[ \t\n\r]*\{")
 _KEY: Final = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_PART_OF_KEY: Final = re.compile(rb'[ \t\n\r]*(?:"(?:[^"\\]|\\.)*(?:\\|"[ \t\n\r]*)?)?', re.DOTALL)
 _GAP: Final = re.compile(rb"[ \t\n\r]*")
 _ELEMENT_START: Final = re.compile(rb'\{[ \t\n\r]*("[^"\\]*")[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*")[ \t\n\r]*,)?')
 _as_text: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
@@ -177,7 +178,7 @@ class PageStream(Generic[T]):
             if buffer[at] != 0x2C:
                 return None
             at += 1
-        if _GAP.fullmatch(buffer, at) or buffer.find(b":", at) < 0:
+        if _PART_OF_KEY.fullmatch(buffer, at):
             raise _NeedMore
         return None
 
@@ -215,8 +216,17 @@ class PageStream(Generic[T]):
 
     def _guess(self) -> int | None:
         """The comma behind the last element that seems to end within the target."""
+        comma = self._separator_before(self._at + self._target)
+        before = None if comma is None else self._separator_before(comma)
+        if comma is None or before is None:
+            return comma
+        size = comma - before
+        if comma - self._at > 4 * BATCH_WORKS * size:  # works have become tiny: so many must not make one batch
+            return self._separator_before(self._at + BATCH_WORKS * size) or comma
+        return comma
+
+    def _separator_before(self, end: int) -> int | None:
         separator, buffer = self._separator or b"", self._buffer
-        end = self._at + self._target
         for _ in range(64):  # nested objects may start like works; those are passed over
             at = buffer.rfind(separator, self._at, end)
             if at < 0:
@@ -314,10 +324,10 @@ class PageStream(Generic[T]):
                 raise Malformed("nested too deeply") from None
             else:
                 raise _NeedMore  # it may go on in the bytes to come
-        match = _END.search(said)
-        if match is not None:
-            return at + int(match[1]) - 1
-        if "truncated" in said:
+        where = _WHERE.search(said)
+        if where is not None and "trailing characters" in said:
+            return at + int(where[1]) - 1
+        if _is_cut(said, len(self._buffer) - at):
             raise _NeedMore
         if "surrogate" in said or "hex escape" in said:
             return self._value_end_by_text(at)
@@ -357,7 +367,7 @@ class PageStream(Generic[T]):
             envelope = msgspec.json.decode(document, type=_Envelope)
             _check_single(document)
         except DECODE_ERRORS as error:
-            if "truncated" in str(error):
+            if _is_cut(str(error), len(document)):
                 raise Truncated("the body ends before its JSON does") from None
             raise Malformed(str(error)) from None
         if bytes(envelope.works) != b"null":
@@ -371,6 +381,14 @@ class PageStream(Generic[T]):
 def _after_gap(buffer: bytearray, at: int) -> int:
     gap = _GAP.match(buffer, at)
     return at if gap is None else gap.end()
+
+
+def _is_cut(said: str, size: int) -> bool:
+    """Whether msgspec complains that a document of this size ends too early; in a number it calls that malformed."""
+    where = _WHERE.search(said)
+    if where is None or "trailing characters" in said:
+        return "truncated" in said
+    return int(where[1]) >= size
 
 
 def _nothing() -> None:

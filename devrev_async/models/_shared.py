@@ -87,6 +87,11 @@ class Sharing:
             known = self._caches[list, kind] = _Cache(decode, self)
         return known
 
+    @property
+    def kept(self) -> int:
+        """Bytes of all keys."""
+        return sum(map(len, chain.from_iterable(self._caches.values())))
+
     def make_room(self, size: int) -> None:
         """Forget all that is kept if a key of this size does not fit beside it."""
         self._room -= size
@@ -209,10 +214,10 @@ def _run(calls: Iterable[None]) -> None:
 class SharedDecoder:
     """Decodes JSON arrays of works, sharing repeated parts; all works must fit their types, or it raises."""
 
-    __slots__ = ("_fill",)
+    __slots__ = ("_fill", "sharing")
 
     def __init__(self) -> None:
-        sharing = Sharing()
+        self.sharing = sharing = Sharing()
         fillers: dict[type[Struct], _Fill] = {}
         for real in _PARTS:
             fillers[real] = _filler(real, sharing, fillers)

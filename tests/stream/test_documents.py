@@ -1,0 +1,91 @@
+"""Thousands of made-up documents: what is cut equals what is decoded work by work."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devrev_async.models import decode_one
+from tests.stream.bodies import LOOKALIKE, read, small_page
+
+_texts = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from([LOOKALIKE, '"},{"', "\\", '\\"', "]}", "works", '{"works":[', "\u2028", "\U0001f9a6", "\n"]),
+)
+_numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+_json: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), _numbers, _texts),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(_texts, st.sampled_from(["type", "id", "works"])), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+_users = st.sampled_from([None, {"id": "1"}, {"type": "dev_user", "id": "2", "full_name": LOOKALIKE}, {"x": {"id": "1"}}])
+_tags = st.sampled_from([{"tag": {"id": "a"}}, {"tag": {"id": "b", "name": "},{"}, "value": ""}, {}])
+_fields = st.fixed_dictionaries(
+    {"type": st.sampled_from(["issue", "ticket", "task", "opportunity"]), "id": _texts},
+    optional={
+        "title": _texts,
+        "body": _texts,
+        "created_by": _users,
+        "owned_by": st.one_of(st.none(), st.lists(_users.filter(bool), max_size=3)),
+        "tags": st.one_of(st.none(), st.lists(_tags, max_size=3)),
+        "custom_fields": st.one_of(st.none(), st.dictionaries(_texts, _json, max_size=2)),
+        "sla_summary": st.sampled_from([None, {}, {"sla_tracker": {"created_by": {"id": "1"}, "sla": None}}]),
+        "sync_metadata": st.sampled_from([None, {}, {"last_sync_in": {"sync_unit": {"id": "u"}}, "last_sync_out": None}]),
+        "created_date": st.sampled_from([None, "2025-01-02T03:04:05.678Z"]),
+        "surprise": _json,
+    },
+)
+_good = st.builds(lambda fields, order: dict(sorted(fields.items(), key=lambda i: hash((order, i[0])))), _fields,
+                  st.integers(0, 3))  # fmt: skip
+_odd = st.one_of(
+    _json,
+    st.builds(lambda fields, odd: {**fields, **odd}, _fields, st.sampled_from(
+        [{"type": "incident"}, {"type": None}, {"id": 5}, {"owned_by": [None]}, {"created_by": "me"}, {"tags": {}},
+         {"title": 1}, {"created_date": "today"}, {"sla_summary": []}, {"stage": {"ordinal": "x"}}])),
+)  # fmt: skip
+
+
+@st.composite
+def _documents(draw: st.DrawFn, works: st.SearchStrategy[Any]) -> tuple[bytes, list[bytes], list[bytes]]:
+    """A body, the texts of its works, and the same body in pieces."""
+    space = draw(st.sampled_from(["", "", "", " ", "\n  ", "\r\n\t"]))
+    ascii_only = draw(st.booleans())
+
+    def text(value: object) -> str:
+        return json.dumps(value, separators=(f"{space},", f":{space}"), ensure_ascii=ascii_only)
+
+    texts = [text(work) for work in draw(st.lists(works, max_size=14))]
+    around = st.dictionaries(_texts.filter(lambda key: key not in ("works", "next_cursor", "prev_cursor")), _json, max_size=2)
+    pairs = [f"{text(key)}:{space}{text(value)}" for key, value in draw(around).items()]
+    at = draw(st.integers(0, len(pairs)))
+    pairs.insert(at, f'"works"{space}:{space}[{space}' + f"{space},{space}".join(texts) + f"{space}]")
+    body = f"{space}{{{space}{f',{space}'.join(pairs)}{space}}}{space}".encode()
+    cuts = sorted(draw(st.sets(st.integers(0, len(body)), max_size=6)))
+    pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    return body, [one.encode() for one in texts], pieces
+
+
+def _check(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None:
+    _, texts, pieces = document
+    got = read(pieces, small_page(batch, batch))
+    wanted = [decode_one(one) for one in texts]
+    assert got.works == [work for work, _ in wanted]
+    assert [type(work) for work in got.works] == [type(work) for work, _ in wanted]
+    assert [work.to_json() for work in got.works] == [work.to_json() for work, _ in wanted]
+    assert [misfit.number for misfit in got.misfits] == [n for n, (_, reason) in enumerate(wanted) if reason is not None]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(_documents(_good), st.sampled_from([30, 120, 500, 4000]))
+def test_works_that_fit(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None:
+    _check(document, batch)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(_documents(st.one_of(_good, _good, _odd)), st.sampled_from([30, 120, 500, 4000]))
+def test_works_of_which_some_do_not(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None:
+    _check(document, batch)
