@@ -19,6 +19,7 @@ from ._decode import decode_typed
 from ._token import TokenProvider, find_token
 from ._version import __version__
 from .errors import ConfigurationError
+from .models.requests import encode_any
 from .options import ClientEvent, RateLimit, Timeout, as_timeout
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ class DevRevClient:
         request = _transport.Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
-            body=works.encode_any(body),
+            body=encode_any(body),
             read=idempotent,
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
             max_retries=max_retries,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
 
@@ -22,7 +21,6 @@ from .models.enums import WorkType
 from .models.requests import (
     MAX_FIRST,
     check_id,
-    check_json,
     create_body,
     encode_body,
     fields_of,
@@ -41,13 +39,6 @@ def check_endpoint(endpoint: str) -> str:
     if not _ENDPOINT.match(endpoint):
         raise ValueError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
     return endpoint
-
-
-def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
-    """Any body as JSON; TypeError or ValueError for what JSON cannot say."""
-    plain = msgspec.to_builtins(body if body is not None else {}, builtin_types=(datetime,))
-    check_json(plain, "body")
-    return msgspec.json.encode(plain)
 
 
 class Works:

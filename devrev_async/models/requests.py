@@ -29,8 +29,8 @@ from .updates import (
 __all__ = [
     "MAX_FIRST",
     "check_id",
-    "check_json",
     "create_body",
+    "encode_any",
     "encode_body",
     "fields_of",
     "query_body",
@@ -65,9 +65,12 @@ def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> byt
         raise ValueError("a string holds half a surrogate pair, which UTF-8 cannot say") from None
 
 
-def check_json(value: object, where: str) -> None:
-    """Refuse what JSON cannot say, NaN and naive datetimes included; see `plain`."""
-    plain(value, where)
+def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
+    """The body of any endpoint as JSON, ``{}`` for None; TypeError or ValueError for what JSON cannot say."""
+    checked = plain({} if body is None else body, "body")
+    if not is_object(checked):
+        raise TypeError(f"body takes a mapping or a Struct, not {type(body).__name__}")
+    return encode_body(checked, None)
 
 
 def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method: str) -> dict[str, Any]:
