@@ -10,6 +10,7 @@ import asyncio
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -34,6 +35,9 @@ FLOAT_ROUNDING: Final = 0.1
 
 PATIENCE: Final = 5.0
 """Seconds after which another request goes ahead into a new window if the first one has no answer yet."""
+
+MOST_LOSSES: Final = 256
+"""Lost answers that are remembered."""
 
 LONGEST_SPREAD: Final = 2.0
 """Seconds over which the tasks that waited for a pause are let out, at most."""
@@ -100,7 +104,7 @@ class Quota:
     A request is known by the instant of its turn (`sent`).
     """
 
-    __slots__ = ("_key", "_late", "_probe", "_received", "_reserve", "in_flight", "limit", "remaining", "reset")
+    __slots__ = ("_key", "_late", "_losses", "_probe", "_received", "_reserve", "in_flight", "limit", "remaining", "reset")
 
     def __init__(self, reserve: float = 0.0) -> None:
         self._reserve = reserve
@@ -110,6 +114,7 @@ class Quota:
         self._key = 0.0
         self._received = 0.0
         self._late = MARGIN
+        self._losses: deque[float] = deque(maxlen=MOST_LOSSES)  # when each was noticed
         self._probe: float | None = None  # the request that went ahead into the next window
         self.in_flight = 0
 
@@ -120,11 +125,16 @@ class Quota:
 
         Answers overtake each other, so that a report may be older than what is known. One that was asked for after
         the last one came is not; of others of this window the least counts; those of earlier windows tell nothing.
+        None of them need know of a request whose answer was lost after they had been asked for.
         """
         if sent == self._probe:
             self._probe = None
         if reset - received > FARTHEST_RESET:
             return
+        if self._losses:
+            remaining = max(0, remaining - sum(loss > sent for loss in self._losses))
+            if self.in_flight <= 1:
+                self._losses.clear()  # whatever is asked from now on is asked after them
         flicker = ROUNDING if key.is_integer() else FLOAT_ROUNDING
         turned = key > self._key + flicker or (key > self._key and sent >= self.reset)
         if self.remaining is None or turned or (sent >= self._received and key < self._key - flicker):
@@ -161,20 +171,16 @@ class Quota:
         """A request goes out."""
         self.in_flight += 1
 
-    def answered(self, sent: float, *, reported: bool) -> None:
-        """A request was answered; `reported` says that `observe` was told what the answer says of the quota."""
-        self.in_flight -= 1
-        if reported:
-            return
+    def answered(self, sent: float, now: float) -> None:
+        """A request was answered, and the answer tells nothing of the quota (else `observe` has been told)."""
         if sent == self._probe:
-            self._probe = None
             self.remaining = None  # the window is over, and the server tells nothing of the next one
-        elif self.remaining:
-            self.remaining -= 1
+        self.lost(sent, now)
 
-    def lost(self, sent: float) -> None:
+    def lost(self, sent: float, now: float) -> None:
         """The answer to a request is lost; the server may have counted it."""
         self.in_flight -= 1
+        self._losses.append(now)
         if sent == self._probe:
             self._probe = None
         elif self.remaining:
@@ -226,12 +232,15 @@ class Limiter:
 
     def answered(self, turn: float, *, reported: bool) -> None:
         """The request that had its turn then was answered; `reported` says whether `report` was called."""
-        self.quota.answered(turn, reported=reported)
+        if reported:
+            self.quota.in_flight -= 1
+        else:
+            self.quota.answered(turn, time.monotonic())
         self._wake()
 
     def lost(self, turn: float) -> None:
         """The request that had its turn then was sent, and its answer is lost."""
-        self.quota.lost(turn)
+        self.quota.lost(turn, time.monotonic())
         self._wake()
 
     def withdrawn(self, turn: float) -> None:

@@ -9,6 +9,7 @@ from yarl import URL
 
 __all__ = ["moved_to"]
 
+_VISIBLE = re.compile(r"\A[!-~]+\Z")
 _BARE_ID = re.compile(r"\A(?:don:[!-~]+|[A-Za-z][A-Za-z0-9_]*-[0-9]+)\Z")
 
 
@@ -20,12 +21,11 @@ def moved_to(url: URL, location: str) -> URL | None:
     if _BARE_ID.match(location):
         target = url.with_query(None).with_fragment(None)
         return URL(f"{target}?id={quote(location, safe='')}", encoded=True)
-    if not location or re.search(r"[\s\\\x00-\x1f\x7f]", location):
+    if not _VISIBLE.match(location) or "\\" in location:
         return None
     try:
         target = url.join(URL(location, encoded=True))
-    except ValueError:
+        same = target.origin() == url.origin() and target.user is None
+    except ValueError:  # no URL, or one without an origin
         return None
-    if target.origin() != url.origin() or target.user is not None:
-        return None
-    return None if target == url else target
+    return target if same and target != url else None

@@ -1,0 +1,291 @@
+"""The quota against a true server: fixed windows, answers late, reordered or lost, other users beside us."""
+
+import heapq
+import itertools
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devrev_async._limiter import FARTHEST_RESET, LATEST_TURN, PATIENCE, Quota, Wait
+
+
+@dataclass
+class Server:
+    """A fixed number of requests a window, counted as they arrive."""
+
+    limit: int
+    window: float
+    start: float
+    told: str = "ceil"
+    others: float = 0.0  # share of the windows' quota that another user takes, at their start
+    counts: dict[int, int] = field(default_factory=dict[int, int])
+    informed: dict[int, int] = field(default_factory=dict[int, int])
+    refused: int = 0  # of those sent after the first word of the quota
+
+    def arrive(self, now: float, *, informed: bool) -> tuple[int, float]:
+        """Count a request; what its answer says is left, and until when."""
+        index = math.floor((now - self.start) / self.window)
+        if index not in self.counts:
+            self.counts[index] = int(self.limit * self.others)
+        self.informed[index] = self.informed.get(index, 0) + informed
+        if self.counts[index] < self.limit:
+            self.counts[index] += 1
+        else:
+            self.refused += informed
+        end = self.start + (index + 1) * self.window
+        key = {"ceil": math.ceil, "floor": math.floor, "exact": float}[self.told](end)
+        return self.limit - self.counts[index], float(key)
+
+
+@dataclass
+class Client:
+    """Sends requests as its quota lets it, one at a time per slot."""
+
+    quota: Quota
+    server: Server
+    todo: int
+    slots: int
+    rng: random.Random
+    slow: float
+    loss: float
+    now: float = 1000.0
+    done: int = 0
+    informed: bool = False
+    scouts_lost: int = 0  # requests that went ahead into a new window, and of whose answer nothing was heard
+    asked: int = 0
+
+    def run(self) -> float:
+        """Until all is done; the time it took. Every event lets the client ask for turns again."""
+        ticket = itertools.count()
+        events: list[tuple[float, int, str, Any]] = []
+        busy, timer = 0, -1.0
+
+        def plan(at: float, kind: str, what: Any) -> None:
+            heapq.heappush(events, (at, next(ticket), kind, what))
+
+        plan(self.now, "ask", None)
+        while self.done < self.todo:
+            assert events, "deadlock"
+            self.now, _, kind, what = heapq.heappop(events)
+            if kind == "arrive":
+                sent, informed = what
+                remaining, key = self.server.arrive(self.now, informed=informed)
+                lost = self.rng.random() < self.loss
+                plan(self.now + self.rng.uniform(0, self.slow), "lost" if lost else "answer", (sent, remaining, key))
+            elif kind in ("answer", "lost"):
+                sent, remaining, key = what
+                busy -= 1
+                self.done += 1
+                if kind == "lost":
+                    self.scouts_lost += sent == self.quota._probe
+                    self.quota.lost(sent, self.now)
+                else:
+                    self.quota.observe(
+                        limit=self.server.limit, remaining=remaining, reset=key, key=key, sent=sent, received=self.now
+                    )
+                    self.quota.in_flight -= 1
+                    self.informed = True
+            while busy < self.slots and self.done + busy < self.todo:
+                self.asked += 1
+                assert self.asked < 200 * (self.todo + 10) + 50 * len(self.server.counts), "a busy loop"
+                wait = self.quota.wait(self.now)
+                if wait is None:
+                    self.quota.sent()
+                    busy += 1
+                    plan(self.now + self.rng.uniform(0, self.slow), "arrive", (self.now, self.informed))
+                    self.now = math.nextafter(self.now, math.inf)  # no two turns at one instant
+                    continue
+                assert 0 < wait.seconds <= max(self.server.window + LATEST_TURN + 1, PATIENCE + 1e-6)
+                if timer <= self.now or timer > self.now + wait.seconds:
+                    timer = self.now + wait.seconds
+                    plan(timer, "ask", None)
+                break
+        return self.now - 1000.0
+
+
+SCHEDULES = {
+    "limit": st.integers(1, 40),
+    "window": st.sampled_from([2.0, 7.0, 60.0, 300.0]),
+    "start": st.floats(940.0, 1000.0),
+    "todo": st.integers(1, 200),
+    "slots": st.integers(1, 50),
+    "seed": st.integers(0, 2**32),
+    "slow": st.sampled_from([0.0, 0.001, 0.1, 1.0, 2.4]),
+}
+
+
+def play(seed: int, *, reserve: float = 0.0, loss: float = 0.0, told: str = "ceil", others: float = 0.0, **of: Any) -> Client:
+    if told == "ceil":
+        of["start"] = math.floor(of["start"])  # whole windows have whole ends
+    server = Server(of["limit"], of["window"], of["start"], told, others)
+    client = Client(Quota(reserve), server, of["todo"], of["slots"], random.Random(seed), of["slow"], loss)
+    took = client.run()
+    assert client.done == client.todo
+    assert client.quota.in_flight == 0
+    usable = max(1, server.limit - math.ceil(server.limit * max(reserve, others) - 1e-9))
+    turns = math.ceil(client.todo / min(usable, client.slots)) + 2
+    assert took <= turns * (server.window + 2 * client.slow + LATEST_TURN) + PATIENCE
+    return client
+
+
+@settings(max_examples=300, deadline=None)
+@given(told=st.sampled_from(["ceil", "exact"]), loss=st.sampled_from([0.0, 0.05, 0.5]), **SCHEDULES)
+def test_what_was_told_is_never_exceeded(seed: int, told: str, loss: float, **of: Any) -> None:
+    client = play(seed, told=told, loss=loss, **of)
+    assert client.server.refused <= client.scouts_lost
+
+
+@settings(max_examples=150, deadline=None)
+@given(**SCHEDULES)
+def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> None:
+    of["slow"] = min(of["slow"], of["window"] / 8)
+    client = play(seed, told="floor", **of)
+    assert client.server.refused <= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(others=st.sampled_from([0.1, 0.5, 0.9]), told=st.sampled_from(["ceil", "exact", "floor"]), **SCHEDULES)
+def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: str, **of: Any) -> None:
+    of["limit"], of["slow"] = max(10, of["limit"]), min(of["slow"], of["window"] / 8)
+    client = play(seed, told=told, others=others, **of)
+    assert client.server.refused <= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(reserve=st.sampled_from([0.1, 0.3, 0.5, 0.99, 1.0]), loss=st.sampled_from([0.0, 0.1]), **SCHEDULES)
+def test_the_reserve_is_left_to_others(seed: int, reserve: float, loss: float, **of: Any) -> None:
+    of["slow"] = min(of["slow"], of["window"] / 8)  # else more than one window passes while a request is under way
+    client = play(seed, reserve=reserve, loss=loss, **of)
+    share = max(1, client.server.limit - math.ceil(client.server.limit * reserve - 1e-9))
+    assert max(client.server.informed.values()) <= share + client.scouts_lost
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), limit=st.integers(20, 60), window=st.sampled_from([10.0, 60.0]), windows=st.integers(2, 8))
+def test_the_least_possible_number_of_windows_is_used(seed: int, limit: int, window: float, windows: int) -> None:
+    client = play(seed, limit=limit, window=window, start=1000.0, todo=limit * windows, slots=16, slow=0.01)
+    assert list(client.server.counts.values()) == [limit] * windows
+    assert client.server.refused == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(0, 10**18),
+            st.integers(0, 10**18),
+            st.floats(allow_nan=False, allow_infinity=False, min_value=-1e18, max_value=1e18) | st.floats(900, 1400),
+            st.booleans(),
+            st.floats(0, 400),
+        ),
+        max_size=20,
+    )
+)
+def test_garbage_never_makes_it_sleep_long_or_stop(reports: list[tuple[int | None, int, float, bool, float]]) -> None:
+    """Whatever is told, a wait is at most as long as was told, and after it a request goes ahead."""
+    quota, now = Quota(), 1000.0
+    for limit, remaining, reset, reported, later in reports:
+        wait, farthest = quota.wait(now), 0
+        while wait is not None:
+            assert 0 < wait.seconds <= FARTHEST_RESET + LATEST_TURN
+            now += wait.seconds
+            farthest += 1
+            assert farthest < 5
+            wait = quota.wait(now)
+        sent = now
+        quota.sent()
+        now += later
+        if reported:
+            quota.observe(limit=limit, remaining=remaining, reset=reset, key=reset, sent=sent, received=now)
+            quota.in_flight -= 1
+        else:
+            quota.answered(sent, now)
+        assert quota.in_flight == 0
+
+
+def told(quota: Quota, remaining: int, reset: float, sent: float, received: float, limit: int | None = 10) -> None:
+    quota.sent()
+    quota.observe(limit=limit, remaining=remaining, reset=reset, key=reset, sent=sent, received=received)
+    quota.in_flight -= 1
+
+
+def test_milliseconds_and_ends_long_past_tell_nothing() -> None:
+    for reset in (1.7e12, 0.0, 30.0, 900.0):
+        quota = Quota()
+        told(quota, 0, reset, 1000.0, 1000.1)
+        assert quota.wait(1000.2) is None
+
+
+def test_one_goes_ahead_into_a_new_window_and_the_others_follow_its_answer() -> None:
+    quota = Quota()
+    told(quota, 0, 1010.0, 1000.0, 1000.1)
+    assert quota.wait(1005.0) == Wait(pytest.approx(5.02), firm=True)
+    assert quota.wait(1010.02) is None
+    quota.sent()
+    assert quota.wait(1010.03) == Wait(pytest.approx(PATIENCE - 0.01), firm=False)
+    quota.observe(limit=10, remaining=9, reset=1020.0, key=1020.0, sent=1010.02, received=1010.1)
+    quota.in_flight -= 1
+    assert quota.wait(1010.2) is None
+
+
+def test_a_silent_answer_in_a_new_window_lifts_the_limit_and_a_lost_one_does_not() -> None:
+    for lost in (False, True):
+        quota = Quota()
+        told(quota, 0, 1010.0, 1000.0, 1000.1)
+        assert quota.wait(1011.0) is None
+        quota.sent()
+        if lost:
+            quota.lost(1011.0, 1011.5)
+        else:
+            quota.answered(1011.0, 1011.5)
+        assert quota.wait(1012.0) is None
+        quota.sent()
+        assert (quota.wait(1012.0) is None) is not lost
+
+
+def test_patience_with_the_first_one_ends() -> None:
+    quota = Quota()
+    told(quota, 0, 1010.0, 1000.0, 1000.1)
+    assert quota.wait(1011.0) is None
+    quota.sent()
+    assert quota.wait(1011.0 + PATIENCE) is None
+
+
+def test_a_request_that_was_not_sent_leaves_the_way_free() -> None:
+    quota = Quota()
+    told(quota, 0, 1010.0, 1000.0, 1000.1)
+    assert quota.wait(1011.0) is None
+    quota.sent()
+    quota.withdrawn(1011.0)
+    assert quota.in_flight == 0
+    assert quota.wait(1011.5) is None
+
+
+def test_an_end_that_flickers_is_one_window() -> None:
+    quota = Quota()
+    told(quota, 5, 1010.0, 1000.0, 1000.5)
+    told(quota, 9, 1011.0, 1000.1, 1000.6)  # asked before that answer came, and told of a later end
+    assert quota.remaining == 5
+
+
+def test_an_end_that_slides_is_followed() -> None:
+    quota = Quota()
+    for n in range(50):
+        told(quota, 0 if n % 2 else 3, 1010.0 + n * 2, 1000.0 + n, 1000.5 + n)
+    assert quota.remaining == 0
+    assert quota.wait(1050.0) is not None
+
+
+def test_waiting_for_an_answer_is_not_waiting_for_the_end() -> None:
+    quota = Quota()
+    told(quota, 1, 5000.0, 1000.0, 1000.1)
+    assert quota.wait(1001.0) is None
+    quota.sent()
+    wait = quota.wait(1001.0)
+    assert wait is not None
+    assert not wait.firm
