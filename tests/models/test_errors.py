@@ -114,7 +114,15 @@ def test_a_redirect_names_its_target(canned: Canned) -> None:
 
 
 def test_an_update_that_failed_at_the_server_may_have_been_applied(canned: Canned) -> None:
-    for status, unknown in ((400, False), (404, False), (408, True), (429, False), (500, True), (502, True), (503, True)):
+    for status, unknown in (
+        (400, False),
+        (404, False),
+        (408, True),
+        (429, False),
+        (500, True),
+        (502, True),
+        (503, True),
+    ):
         canned.answer(b"{}", status)
         with pytest.raises(errors.APIError) as caught:
             canned.run(canned.devrev.works.update("ISS-1", title="t"))
