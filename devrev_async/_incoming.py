@@ -64,18 +64,26 @@ class Incoming:
 
     async def read(self) -> bytes | Failure:
         """The whole body, or how reading failed."""
-        first = await self.next()
-        if first is None or isinstance(first, Failure):
-            return b"" if first is None else first
-        second = await self.next()
-        if second is None:
-            return first
-        whole = bytearray(first)
-        while second is not None:
-            if isinstance(second, Failure):
-                return second
-            whole += second
+        first: bytes | Failure | None = None
+        second: bytes | Failure | None = None
+        whole = bytearray()
+        try:
+            first = await self.next()
+            if first is None or isinstance(first, Failure):
+                return b"" if first is None else first
             second = await self.next()
+            if second is None:
+                return first
+            whole += first
+            while second is not None:
+                if isinstance(second, Failure):
+                    return second
+                whole += second
+                second = await self.next()
+        except BaseException:
+            whole.clear()  # tracebacks show local variables, and the server may have said the token
+            first = second = None
+            raise
         return bytes(whole)
 
     def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> Failure:

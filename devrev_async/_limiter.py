@@ -157,12 +157,15 @@ class Quota:
         if self.remaining is None:
             return None
         end = self.reset + self._late
+        kept = math.ceil((self.limit or 0) * self._reserve - 1e-9)
         if now >= end:
+            if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PATIENCE:
+                return Wait(end + PATIENCE - now, firm=False)  # those in flight may be counted to the new window
             if self._probe is None or now >= self._probe + PATIENCE:
                 self._probe = now
                 return None
             return Wait(self._probe + PATIENCE - now, firm=False)
-        free = self.remaining - math.ceil((self.limit or 0) * self._reserve - 1e-9)
+        free = self.remaining - kept
         if free > self.in_flight:
             return None
         return Wait(end - now, firm=free <= 0 or not self.in_flight)

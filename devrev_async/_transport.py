@@ -202,6 +202,7 @@ class Call:
     async def _refused(self, incoming: Incoming, reply: Reply) -> Failure:
         """Read the body of an answer that is no success, as far as it is kept."""
         kept = bytearray()
+        piece: bytes | Failure | None = None
         try:
             while (piece := await incoming.next()) is not None:
                 if isinstance(piece, Failure):
@@ -209,6 +210,10 @@ class Call:
                         return piece
                     break  # the status says enough
                 kept += piece[: KEPT_OF_ERRORS - len(kept)]
+        except BaseException:
+            kept.clear()  # tracebacks show local variables, and the server may have said the token
+            piece = None
+            raise
         finally:
             incoming.drop()
         return self._refusal(reply, bytes(kept), incoming.request_id)

@@ -245,7 +245,10 @@ class DevRevClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url}{' closed' if self._transport.pool.closed else ''}>"
+        # of one that could not be built, too: it is a local variable of the traceback
+        transport = getattr(self, "_transport", None)
+        closed = " closed" if transport is not None and transport.pool.closed else ""
+        return f"<{type(self).__name__} {getattr(self, '_base_url', '')}{closed}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a client holds a token and connections, and is not to be pickled")
