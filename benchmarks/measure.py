@@ -29,12 +29,12 @@ def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-async def _tick(late: list[float]) -> None:
-    """How late a task is that asks to run every millisecond."""
+async def _tick(late: list[tuple[float, float]]) -> None:
+    """How late a task is that asks to run every millisecond, and how much of that this very thread was at work."""
     while True:
-        due = time.perf_counter() + 0.001
+        due, busy = time.perf_counter() + 0.001, time.thread_time()
         await asyncio.sleep(0.001)
-        late.append(time.perf_counter() - due)
+        late.append((time.perf_counter() - due, time.thread_time() - busy))
 
 
 def _id(work: Any) -> str:
@@ -55,7 +55,7 @@ async def export(client: str, url: str, count: int, *, ticking: bool) -> dict[st
 
 
 async def _export(fetch: Fetch, count: int, *, ticking: bool) -> dict[str, float]:
-    late: list[float] = []
+    late: list[tuple[float, float]] = []
     ticker: asyncio.Task[None] | None = None
     if ticking:
         ticker = asyncio.create_task(_tick(late))
@@ -69,8 +69,7 @@ async def _export(fetch: Fetch, count: int, *, ticking: bool) -> dict[str, float
     end = time.monotonic()
     cpu = time.process_time() - cpu
     if ticker is not None:
-        await asyncio.sleep(0)
-        late.append(0.0)
+        await asyncio.sleep(0.01)  # the ticker may be late right now
         ticker.cancel()
     peak = _status("VmHWM")
     gc.collect()
@@ -82,7 +81,8 @@ async def _export(fetch: Fetch, count: int, *, ticking: bool) -> dict[str, float
         "cpu": cpu,
         "first": times[0] - start,
         "done_at": end,
-        "stall": max(late, default=0.0),
+        "stall": max((wall for wall, _ in late), default=0.0),
+        "busy": max((busy for _, busy in late), default=0.0),
         "peak_above_result": max(0, peak - held),
         "peak": peak - before,
         "held": (held - before) / count,
@@ -165,11 +165,11 @@ async def quota(url: str, token: str, count: int) -> dict[str, float]:
 
 async def idle() -> dict[str, float]:
     """The ticker alone: what the machine itself does to it."""
-    late: list[float] = []
+    late: list[tuple[float, float]] = []
     ticker = asyncio.create_task(_tick(late))
     await asyncio.sleep(0.7)
     ticker.cancel()
-    return {"stall": max(late)}
+    return {"stall": max(wall for wall, _ in late), "busy": max(busy for _, busy in late)}
 
 
 def main() -> None:

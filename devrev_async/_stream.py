@@ -327,10 +327,10 @@ class PageStream(Generic[T]):
         where = _WHERE.search(said)
         if where is not None and "trailing characters" in said:
             return at + int(where[1]) - 1
-        if _is_cut(said, len(self._buffer) - at):
-            raise _NeedMore
         if "surrogate" in said or "hex escape" in said:
             return self._value_end_by_text(at)
+        if _is_cut(said, len(self._buffer) - at):
+            raise _NeedMore
         raise Malformed(said)
 
     def _value_end_by_text(self, at: int) -> int:

