@@ -112,6 +112,8 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
         checked = msgspec.convert(values, model)
     except msgspec.ValidationError as error:
         raise _argument_error(str(error), none) from None
+    except SystemError:  # msgspec before 0.20, of an int too large for a float
+        raise ValueError("number out of range") from None
     return checked if isinstance(checked, dict) else msgspec.structs.asdict(checked)  # pyright: ignore[reportUnknownVariableType]
 
 
