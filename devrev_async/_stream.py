@@ -330,6 +330,8 @@ class PageStream(Generic[T]):
         if "surrogate" in said or "hex escape" in said:
             return self._value_end_by_text(at)
         if _is_cut(said, len(self._buffer) - at):
+            if self._final and self._buffer.find(b"\\u", at) >= 0:  # so it says of half a surrogate pair near the end
+                return self._value_end_by_text(at)
             raise _NeedMore
         raise Malformed(said)
 
@@ -342,8 +344,8 @@ class PageStream(Generic[T]):
             raise Malformed("nested too deeply") from None
         except UnicodeDecodeError as error:
             raise Malformed(str(error)) from None
-        except ValueError as error:
-            if self._final:
+        except json.JSONDecodeError as error:
+            if self._final and error.pos + len("\\u0000") < len(text) and not error.msg.startswith("Unterminated"):
                 raise Malformed(str(error)) from None
             raise _NeedMore from None
         return _after_gap(self._buffer, at + len(text[:end].encode()))
