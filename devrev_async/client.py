@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import platform
+import re
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
@@ -33,6 +34,7 @@ DEFAULT_BASE_URL: Final = "https://api.devrev.ai"
 MIB: Final = 1 << 20
 """Bytes."""
 
+_HEADER_NAME: Final = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _TAKEN_HEADERS: Final = frozenset(
     {"authorization", "host", "content-type", "content-length", "accept-encoding", "transfer-encoding", "connection"}
 )
@@ -263,8 +265,8 @@ def _check_base_url(given: str | None) -> str:
         raise ConfigurationError("base_url is no URL") from None
     if not host or parts.scheme not in ("https", "http"):
         raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
-    if parts.username is not None or parts.query or parts.fragment or any(c.isspace() or ord(c) < 33 for c in url):
-        raise ConfigurationError("base_url takes no user, query, fragment or white space")
+    if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\\x00-\x20\x7f]", url):
+        raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
     return url
@@ -309,8 +311,8 @@ def _all_headers(own: Mapping[str, str], *, beta: bool) -> dict[str, str]:
     for name, value in own.items():
         if name.lower() in _TAKEN_HEADERS:
             raise ConfigurationError(f"headers: {name} is set by the client")
-        if any(ord(c) < 32 or ord(c) == 127 for c in name + value) or not name:
-            raise ConfigurationError(f"headers: {name!r} holds a line break or another control character")
+        if not _HEADER_NAME.match(name) or any(ord(c) < 32 or ord(c) == 127 for c in value):
+            raise ConfigurationError(f"headers: {name!r} is no header's name, or its value holds a control character")
         headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
         headers[name] = value
     return headers

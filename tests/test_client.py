@@ -1,0 +1,416 @@
+"""What the client takes, refuses and shares; redirects; what goes over the wire."""
+
+import asyncio
+import json
+import logging
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+import devrev_async
+from devrev_async import DevRevClient, RateLimit, Timeout
+from devrev_async.errors import APIError, ClientClosedError, ConfigurationError, ResponseDecodeError
+from tests.faults.server import ONE, WORK, FaultServer, answer, refuse
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "test-token-0123456789"
+VARIABLES = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY", "DEVREV_BASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def server(anyio_backend: str) -> AsyncGenerator[FaultServer]:
+    async with FaultServer() as one:
+        yield one
+
+
+# -- options -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_token_comes_from_the_environment_in_this_order(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigurationError, match="DEVREV_TOKEN, DEVREV_API_TOKEN, DEVREV_API_KEY") as caught:
+        DevRevClient()
+    assert isinstance(caught.value, ValueError)
+    monkeypatch.setenv("DEVREV_TOKEN", "")  # an empty one counts as not set
+    for name in ("DEVREV_API_KEY", "DEVREV_API_TOKEN", "DEVREV_TOKEN"):
+        monkeypatch.setenv(name, f"from-{name}")
+        async with DevRevClient(base_url=server.url) as client:
+            await client.works.get("ISS-1")
+        assert server.requests[-1].headers["authorization"] == f"Bearer from-{name}"
+    async with DevRevClient("given-token", base_url=server.url) as client:
+        await client.works.get("ISS-1")
+    assert server.requests[-1].headers["authorization"] == "Bearer given-token"
+
+
+@pytest.mark.parametrize(
+    "token", ["", " ", "a b", "a\tb", "a\r\nX: y", "a\nb", "a\x00b", "tökèn", "Bearer x", "bearer x", 5, b"x", ["x"]]
+)
+def test_what_is_no_token_is_refused(token: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        DevRevClient(token)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (None, "https://api.devrev.ai"),
+        ("https://api.devrev.ai", "https://api.devrev.ai"),
+        ("https://api.devrev.ai///", "https://api.devrev.ai"),
+        ("https://proxy.example:8443/devrev/", "https://proxy.example:8443/devrev"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1:80"),
+        ("http://127.8.9.1", "http://127.8.9.1"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_base_urls(url: str | None, kept: str) -> None:
+    assert DevRevClient(TOKEN, base_url=url).base_url == kept
+
+
+def test_the_base_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREV_BASE_URL", "https://eu.example/")
+    assert DevRevClient(TOKEN).base_url == "https://eu.example"
+    assert DevRevClient(TOKEN, base_url="https://us.example").base_url == "https://us.example"
+    monkeypatch.setenv("DEVREV_BASE_URL", "http://eu.example/")
+    with pytest.raises(ConfigurationError):
+        DevRevClient(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", " ", "api.devrev.ai", "ftp://api.devrev.ai", "https://", "https:///x", "http://api.devrev.ai",
+        "http://10.0.0.1", "http://0.0.0.0", "http://127.0.0.1.evil.example", "http://localhost.evil.example",
+        "http://127.0.0.1@evil.example", "http://127.0.0.1\\@evil.example", "https://user:secret@api.devrev.ai",
+        "https://api.devrev.ai?x=y", "https://api.devrev.ai#x", "https://api.devrev.ai\r\nX: y", "https://a b",
+        "https://api.devrev.ai:99999", "https://api.devrev.ai:x", "http://[::1", "https://api\\devrev.ai",
+    ],
+)  # fmt: skip
+def test_other_base_urls_are_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        DevRevClient(TOKEN, base_url=url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_retries": -1}, {"max_retries": True}, {"max_retries": 1.5}, {"max_concurrency": 0}, {"max_connections": 0},
+        {"max_rate_limit_wait": -1}, {"max_rate_limit_wait": float("nan")}, {"quota_reserve": -0.1},
+        {"quota_reserve": 1.1}, {"max_response_bytes": 0}, {"max_response_bytes": True}, {"ssl": False}, {"ssl": True},
+        {"headers": {"Authorization": "x"}}, {"headers": {"authorization": "x"}}, {"headers": {"Host": "x"}},
+        {"headers": {"X": "a\r\nb"}}, {"headers": {"X\r\n": "a"}}, {"headers": {"": "a"}}, {"headers": {"X: Y": "a"}},
+        {"headers": {"X Y": "a"}}, {"headers": {"X": "a\x00"}}, {"headers": {"Content-Length": "5"}},
+    ],
+)  # fmt: skip
+def test_other_options_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        DevRevClient(TOKEN, **options)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), True, "5"])
+def test_times_that_are_none_are_refused(timeout: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        DevRevClient(TOKEN, timeout=timeout)
+
+
+async def test_ids_and_endpoints_cannot_smuggle(server: FaultServer) -> None:
+    async with DevRevClient(TOKEN, base_url=server.url) as client:
+        for bad in ("", "ISS-1\r\nX: y", "ISS 1", "ISS-1\x00", "../works.delete", "ISS-1/.."):
+            with pytest.raises(ValueError):
+                await client.works.get(bad)
+        for bad in ("", "works", "works.get?id=1", "../x.y", "works.get/x", "works.get\r\n", "https://evil.example"):
+            with pytest.raises(ValueError):
+                await client.request(bad)
+    assert server.requests == []
+
+
+# -- the wire ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_sent(server: FaultServer) -> None:
+    async with DevRevClient(TOKEN, base_url=server.url, headers={"X-Mine": "ä", "User-Agent": "me/1"}) as client:
+        await client.works.get("don:core:dvrv-us-1:devo/1:issue/1")
+        await client.works.update("ISS-1", title="x")
+    get, post = server.requests
+    assert (get.method, get.body) == ("GET", b"")
+    assert get.target == "/works.get?id=don%3Acore%3Advrv-us-1%3Adevo%2F1%3Aissue%2F1"
+    assert "content-type" not in get.headers
+    assert get.headers["x-devrev-scope"] == "beta"
+    assert get.headers["accept-encoding"] == "gzip, deflate"
+    assert get.headers["user-agent"] == "me/1"
+    assert get.headers["x-mine"].encode("latin-1").decode() == "ä"
+    assert (post.method, post.target, post.json) == ("POST", "/works.update", {"id": "ISS-1", "title": "x"})
+    assert post.headers["content-type"] == "application/json"
+
+
+async def test_without_beta_the_scope_is_not_sent(server: FaultServer) -> None:
+    async with DevRevClient(TOKEN, base_url=server.url, beta=False) as client:
+        await client.works.get("ISS-1")
+        await client.with_options(beta=True).works.get("ISS-1")
+    assert ["x-devrev-scope" in request.headers for request in server.requests] == [False, True]
+
+
+class Account(msgspec.Struct):
+    id: str
+
+
+async def test_request_reaches_any_endpoint(server: FaultServer) -> None:
+    server.play(
+        answer('{"accounts": [1]}'), answer('{"id": "ACC-1"}'), answer('{"id": 5}'), answer(b""), refuse(500), answer("{}")
+    )
+    async with DevRevClient(TOKEN, base_url=server.url) as client:
+        assert await client.request("accounts.list", {"limit": 10}) == {"accounts": [1]}
+        assert await client.request("accounts.get", Account("x"), response_type=Account) == Account("ACC-1")
+        with pytest.raises(ResponseDecodeError) as caught:
+            await client.request("accounts.get", response_type=Account)
+        assert caught.value.outcome_unknown
+        assert await client.request("accounts.delete") is None
+        with pytest.raises(APIError) as refused:
+            await client.request("accounts.create")
+        assert refused.value.outcome_unknown
+        assert await client.request("accounts.list", idempotent=True) == {}
+    assert [request.json for request in server.requests[:3]] == [{"limit": 10}, {"id": "x"}, {}]
+
+
+async def test_the_last_seen_quota(server: FaultServer) -> None:
+    async with DevRevClient(TOKEN, base_url=server.url) as client:
+        assert client.rate_limit is None
+        await client.works.get("ISS-1")
+        assert client.rate_limit is None
+        reset = 4_000_000_000
+        seen = {"X-Ratelimit-Limit": "8000", "X-Ratelimit-Remaining": "7999", "X-Ratelimit-Reset": str(reset)}
+        server.play(answer(ONE, headers=seen))
+        await client.works.get("ISS-1")
+        assert client.rate_limit == RateLimit(8000, 7999, datetime.fromtimestamp(reset, UTC))
+        assert client.with_options(timeout=1).rate_limit is client.rate_limit
+        for garbage in ("x", "1e400", "-5", "9" * 400, "1e300"):
+            server.play(answer(ONE, headers={"X-Ratelimit-Remaining": "5", "X-Ratelimit-Reset": garbage}))
+            await client.works.get("ISS-1")
+            assert client.rate_limit is not None
+            assert client.rate_limit.remaining == 5
+        for remaining in ("x", "-1", "1.5", "9" * 400):
+            server.play(answer(ONE, headers={"X-Ratelimit-Remaining": remaining, "X-Ratelimit-Reset": "0"}))
+            await client.works.get("ISS-1")
+
+
+# -- redirects -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("ISS-2", "/works.get?id=ISS-2"),
+        ("don:core:x:devo/0:issue/2", "/works.get?id=don%3Acore%3Ax%3Adevo%2F0%3Aissue%2F2"),
+        ("/works.get?id=ISS-2", "/works.get?id=ISS-2"),
+        ("{url}/works.get?id=ISS-2", "/works.get?id=ISS-2"),
+    ],
+)
+async def test_get_follows_a_301_once(server: FaultServer, location: str, target: str) -> None:
+    location = location.replace("{url}", server.url)
+    server.play(refuse(301, headers={"Location": location}), refuse(503), answer(ONE))
+    async with DevRevClient(TOKEN, base_url=server.url) as client:
+        assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+        assert [request.target for request in server.requests] == ["/works.get?id=ISS-1", target, target]
+        server.usual = refuse(301, headers={"Location": "ISS-3"})
+        with pytest.raises(APIError) as caught:
+            await client.works.get("ISS-1")
+    assert (caught.value.status, caught.value.location, caught.value.attempts) == (301, "ISS-3", 2)
+    assert "ISS-3" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_nothing_else_is_followed(server: FaultServer, status: int) -> None:
+    async with FaultServer() as elsewhere, DevRevClient(TOKEN, base_url=server.url) as client:
+        other = f"{elsewhere.url}/works.get?id=ISS-2"
+        server.usual = refuse(status, headers={"Location": other})
+        for call in (
+            client.works.get("ISS-1"),
+            client.works.update("ISS-1", title="x"),
+            client.works.export(),
+            client.request("works.get", {"id": "ISS-1"}, idempotent=True),
+        ):
+            with pytest.raises(APIError) as caught:
+                await call
+            assert (caught.value.status, caught.value.location, caught.value.attempts) == (status, other, 1)
+            assert other in str(caught.value)
+            assert not caught.value.outcome_unknown
+        server.usual = refuse(status, headers={"Location": "/works.get?id=ISS-2"})
+        for call in (client.works.update("ISS-1", title="x"), client.works.export()):
+            with pytest.raises(APIError):
+                await call
+        if status != 301:
+            with pytest.raises(APIError):
+                await client.works.get("ISS-1")
+        assert elsewhere.accepted == 0
+    assert [request.method for request in server.requests].count("GET") == (1 if status == 301 else 2)
+
+
+# -- life ----------------------------------------------------------------------------------------------------------
+
+
+async def test_close_is_final_and_idempotent(server: FaultServer) -> None:
+    client = DevRevClient(TOKEN, base_url=server.url)
+    copy = client.with_options(timeout=5)
+    await client.works.get("ISS-1")
+    await copy.close()
+    await client.close()
+    await server.all_gone()
+    for call in (client.works.get("ISS-1"), copy.works.export(), client.request("works.count")):
+        with pytest.raises(ClientClosedError):
+            await call
+    with pytest.raises(ClientClosedError):
+        async for _ in client.works.export_stream():
+            pass
+    with pytest.raises(ClientClosedError):
+        async with client:
+            pass
+    assert "closed" in repr(client)
+    await DevRevClient(TOKEN).close()  # before it was ever used
+
+
+async def test_copies_share_the_session_and_the_limiter(server: FaultServer) -> None:
+    async with DevRevClient(TOKEN, base_url=server.url, headers={"X-A": "1"}, max_concurrency=1) as client:
+        copy = client.with_options(timeout=Timeout(total=9), max_retries=0, headers={"X-B": "2"})
+        await client.works.get("ISS-1")
+        await copy.works.get("ISS-1")
+        assert copy._transport.pool is client._transport.pool
+        server.usual = refuse(500)
+        with pytest.raises(APIError) as caught:
+            await copy.works.get("ISS-1")
+        assert caught.value.attempts == 1
+    assert server.accepted == 1
+    assert [("x-a" in request.headers, "x-b" in request.headers) for request in server.requests] == [
+        (True, False), (True, True), (True, True),
+    ]  # fmt: skip
+    assert client._transport.settings.timeout == Timeout()
+    with pytest.raises(ConfigurationError):
+        client.with_options(max_retries=-1)
+
+
+@pytest.mark.parametrize("raising", [False, True])
+async def test_a_users_own_session_is_used_and_never_closed(server: FaultServer, raising: bool) -> None:
+    async with aiohttp.ClientSession(headers={"X-Own": "yes"}, raise_for_status=raising) as session:
+        async with DevRevClient(TOKEN, base_url=server.url, session=session) as client:
+            server.play(refuse(503), answer(ONE), refuse(404))
+            assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+            with pytest.raises(APIError) as caught:
+                await client.works.get("ISS-1")
+            assert caught.value.status == 404
+        assert not session.closed
+        async with session.get(f"{server.url}/mine") as response:
+            assert response.status == 200
+        assert [request.headers.get("x-own") for request in server.requests] == ["yes"] * 4
+    client = DevRevClient(TOKEN, base_url=server.url, session=session)
+    with pytest.raises(ClientClosedError) as closed:
+        await client.works.update("ISS-1", title="x")
+    assert not closed.value.outcome_unknown
+    with pytest.raises(ConfigurationError):
+        DevRevClient(TOKEN, session=session, trace_configs=[aiohttp.TraceConfig()])
+
+
+TWICE = """
+import asyncio, json, sys
+from devrev_async import DevRevClient
+from tests.faults.server import FaultServer
+
+client = None
+
+async def main():
+    global client
+    async with FaultServer() as server:
+        if client is None:
+            client = DevRevClient("test-token-0123456789", base_url=server.url)
+        else:
+            client.works._get_url = f"{server.url}/works.get?id="
+        print((await client.works.get("ISS-1")).display_id)
+        print((await client.works.get("ISS-1")).display_id)
+
+asyncio.run(main())
+asyncio.run(main())
+asyncio.run(client.close())
+"""
+
+
+def test_one_client_in_two_runs_leaves_nothing_open() -> None:
+    command = [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-c", TWICE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert done.stdout.split() == ["ISS-1"] * 4
+
+
+def test_one_client_serves_one_loop_at_a_time() -> None:
+    client = DevRevClient(TOKEN)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    async def enter() -> None:
+        client._transport.pool.session()
+
+    try:
+        first.run_until_complete(enter())
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            second.run_until_complete(enter())
+        first.run_until_complete(client.close())
+    finally:
+        first.close()
+        second.close()
+
+
+# -- seeing in -----------------------------------------------------------------------------------------------------
+
+
+async def test_trace_configs_reach_aiohttp(server: FaultServer) -> None:
+    seen: list[str] = []
+    trace = aiohttp.TraceConfig()
+
+    async def note(*args: Any) -> None:
+        seen.append(str(args[2].url))
+
+    trace.on_request_start.append(note)
+    trace.on_request_end.append(note)
+    async with DevRevClient(TOKEN, base_url=server.url, trace_configs=[trace]) as client:
+        await client.works.get("ISS-1")
+    assert seen == [f"{server.url}/works.get?id=ISS-1"] * 2
+
+
+async def test_one_debug_line_an_attempt(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.play(refuse(503, headers={"X-Request-Id": "r-7"}), answer(ONE))
+    with caplog.at_level(logging.DEBUG, "devrev_async"):
+        async with DevRevClient(TOKEN, base_url=server.url) as client:
+            await client.works.get("ISS-1")
+    lines = [record.getMessage() for record in caplog.records if record.name == "devrev_async"]
+    attempts = [line for line in lines if line.startswith("GET ")]
+    assert len(attempts) == 2
+    assert attempts[0].startswith("GET works.get: 503 in ")
+    assert attempts[0].endswith("ms, attempt 1, request id r-7")
+    assert attempts[1].startswith("GET works.get: 200 in ")
+    assert attempts[1].endswith("ms, attempt 2, request id None")
+    assert len([line for line in lines if ": retry of" in line]) == 1
+
+
+def test_the_library_is_silent_by_itself() -> None:
+    handlers = logging.getLogger("devrev_async").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+    assert devrev_async.DevRevClient is DevRevClient
+    assert json.loads(ONE)["work"] == WORK
+
+
+def test_verification_is_on() -> None:
+    context = ssl.create_default_context()
+    assert DevRevClient(TOKEN, ssl=context)._transport.pool._options["ssl"] is context
+    assert "ssl" not in DevRevClient(TOKEN)._transport.pool._options
