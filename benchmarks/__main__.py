@@ -38,8 +38,15 @@ IMPORTS = {
 Samples = dict[str, list[dict[str, float]]]
 
 
-def _python(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+def _python(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}, **environment},
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)}\n{done.stderr}")
     return done.stdout
@@ -126,15 +133,18 @@ def gets(base: str, rounds: int) -> Samples:
 
 
 def imports(rounds: int) -> Samples:
-    """CPU seconds of a fresh interpreter, less those of one that imports nothing."""
+    """CPU seconds of a fresh interpreter, less those of one that imports nothing; all bytecode is there beforehand."""
     samples: Samples = {name: [] for name in ("nothing", *IMPORTS)}
-    for _ in range(rounds):
-        for name in samples:
-            _say(f"import {name}")
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            _python("-c", IMPORTS.get(name, "pass"))
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            samples[name].append({"cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime})
+    with tempfile.TemporaryDirectory() as cache:
+        for turn in range(rounds + 1):
+            for name in samples:
+                _say(f"import {name}")
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                _python("-c", IMPORTS.get(name, "pass"), PYTHONPYCACHEPREFIX=cache)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                if turn:  # the first one compiles
+                    samples[name].append({"cpu": cpu})
     nothing = statistics.median(sample["cpu"] for sample in samples.pop("nothing"))
     return {name: [{"cpu": sample["cpu"] - nothing} for sample in found] for name, found in samples.items()}
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import chain, islice, repeat
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -171,12 +172,21 @@ def _shadow(real: type[Struct], made: Mapping[type[Struct], Any]) -> type[Struct
 
 _ABSENT: Final = Raw(b"null")
 
-_SHADOWS: Final[dict[type[Struct], type[Struct]]] = {}
-for _real in _PARTS:  # children stand before their parents
-    _SHADOWS[_real] = _shadow(_real, _SHADOWS)
 
-SHADOW_WORK: Final[Any] = _SHADOWS[Issue] | _SHADOWS[Ticket] | _SHADOWS[Task] | _SHADOWS[Opportunity]
-_decode_shadows: Final = msgspec.json.Decoder(list[SHADOW_WORK]).decode
+class _Shadows(NamedTuple):
+    of: Mapping[type[Struct], type[Struct]]
+    decode: Callable[[bytes | memoryview], list[Any]]
+
+
+@cache
+def _shadows() -> _Shadows:
+    """The shadows of all that has shared parts. Made on first use: who only gets single works never needs them."""
+    made: dict[type[Struct], type[Struct]] = {}
+    for real in _PARTS:  # children stand before their parents
+        made[real] = _shadow(real, made)
+    works: Any = made[Issue] | made[Ticket] | made[Task] | made[Opportunity]
+    return _Shadows(made, msgspec.json.Decoder(list[works]).decode)
+
 
 _Fill = Callable[[list[Any]], None]
 
@@ -217,11 +227,14 @@ class SharedDecoder:
     __slots__ = ("_fill", "sharing")
 
     def __init__(self) -> None:
-        self.sharing = sharing = Sharing()
+        self.sharing = Sharing()
+        self._fill: dict[type[Struct], _Fill] | None = None
+
+    def _fillers(self) -> dict[type[Struct], _Fill]:
         fillers: dict[type[Struct], _Fill] = {}
         for real in _PARTS:
-            fillers[real] = _filler(real, sharing, fillers)
-        self._fill = {_SHADOWS[real]: fill for real, fill in fillers.items()}
+            fillers[real] = _filler(real, self.sharing, fillers)
+        return {_shadows().of[real]: fill for real, fill in fillers.items()}
 
     def decode(self, array: bytes | memoryview) -> list[Work]:
         """The works of a JSON array.
@@ -229,7 +242,9 @@ class SharedDecoder:
         Raises:
             msgspec.MsgspecError, UnicodeDecodeError, RecursionError: whatever msgspec raises; nothing was decoded.
         """
-        works: list[Any] = _decode_shadows(array)
+        works = _shadows().decode(array)
+        if self._fill is None:
+            self._fill = self._fillers()
         for shadow in set(map(type, works)):
             self._fill[shadow]([work for work in works if work.__class__ is shadow])
         return works

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -17,9 +18,6 @@ DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError
 
 _decode_work: Final = msgspec.json.Decoder(Issue | Ticket | Task | Opportunity).decode
 _decode_keys: Final = msgspec.json.Decoder(dict[str, Raw]).decode
-_SHARED_FIELDS: Final = {
-    field.name: msgspec.json.Decoder(field.type).decode for field in structs.fields(UnknownWork) if field.name != "raw"
-}
 
 
 def decode_one(work: bytes) -> tuple[Work, str | None]:
@@ -52,10 +50,16 @@ def _as_written(number: str) -> str:
     return number  # only the syntax is asked for; converting could fail on the size
 
 
+@cache
+def _shared_fields() -> dict[str, Callable[[bytes], Any]]:
+    fields = [field for field in structs.fields(UnknownWork) if field.name != "raw"]
+    return {field.name: msgspec.json.Decoder(field.type).decode for field in fields}
+
+
 def _fields_that_fit(work: bytes) -> dict[str, Any]:
     keys = _keys(work)
     fitting: dict[str, Any] = {}
-    for name, decode in _SHARED_FIELDS.items():
+    for name, decode in _shared_fields().items():
         if name in keys:
             try:
                 fitting[name] = decode(bytes(keys[name]))

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from devrev_async.models import decode_one
 from tests.stream.bodies import LOOKALIKE, issue, read, small_page
 
-_texts = st.one_of(
+_texts: st.SearchStrategy[str] = st.one_of(
     st.text(max_size=12),
     st.sampled_from([LOOKALIKE, '"},{"', "\\", '\\"', "]}", "works", '{"works":[', "\u2028", "\U0001f9a6", "\n"]),
 )
-_numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+_numbers: st.SearchStrategy[int | float] = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
 _json: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), _numbers, _texts),
     lambda inner: st.one_of(
@@ -27,9 +27,9 @@ _json: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=8,
 )
-_users = st.sampled_from([None, {"id": "1"}, {"type": "dev_user", "id": "2", "full_name": LOOKALIKE}, {"x": {"id": "1"}}])
-_tags = st.sampled_from([{"tag": {"id": "a"}}, {"tag": {"id": "b", "name": "},{"}, "value": ""}, {}])
-_fields = st.fixed_dictionaries(
+_users: st.SearchStrategy[Any] = st.sampled_from([None, {"id": "1"}, {"type": "dev_user", "id": "2", "full_name": LOOKALIKE}, {"x": {"id": "1"}}])
+_tags: st.SearchStrategy[Any] = st.sampled_from([{"tag": {"id": "a"}}, {"tag": {"id": "b", "name": "},{"}, "value": ""}, {}])
+_fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"type": st.sampled_from(["issue", "ticket", "task", "opportunity"]), "id": _texts},
     optional={
         "title": _texts,
@@ -44,9 +44,9 @@ _fields = st.fixed_dictionaries(
         "surprise": _json,
     },
 )
-_good = st.builds(lambda fields, order: dict(sorted(fields.items(), key=lambda i: hash((order, i[0])))), _fields,
+_good: st.SearchStrategy[Any] = st.builds(lambda fields, order: dict(sorted(fields.items(), key=lambda i: hash((order, i[0])))), _fields,
                   st.integers(0, 3))  # fmt: skip
-_odd = st.one_of(
+_odd: st.SearchStrategy[Any] = st.one_of(
     _json,
     st.builds(lambda fields, odd: {**fields, **odd}, _fields, st.sampled_from(
         [{"type": "incident"}, {"type": None}, {"id": 5}, {"owned_by": [None]}, {"created_by": "me"}, {"tags": {}},
@@ -96,7 +96,7 @@ def test_works_of_which_some_do_not(document: tuple[bytes, list[bytes], list[byt
     _check(document, batch)
 
 
-_ODD = [None, 5, "x", [], {}, {"type": "incident", "id": "1"}, {"type": "issue"}, {"type": "task", "id": "1", "tags": 5},
+_ODD: list[Any] = [None, 5, "x", [], {}, {"type": "incident", "id": "1"}, {"type": "issue"}, {"type": "task", "id": "1", "tags": 5},
         {"type": "issue", "id": "1", "owned_by": [None]}, {"type": "issue", "id": "\ud800"}]  # fmt: skip
 
 
