@@ -293,6 +293,7 @@ class Works:
         async def call(id: str) -> Work:
             return await self.get(id, timeout=timeout, max_retries=max_retries)
 
+        self._transport.pool.session()  # a closed client is told of once, and not once an input
         job = Job(prepare, call, write=False)
         return await run_all(job, ids, workers=self._transport.pool.max_concurrency, on_error=on_error, result=result)
 
@@ -304,6 +305,7 @@ class Works:
         dry_run: Literal[False] = False,
         on_error: Literal["collect", "raise"] = "collect",
         result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
     ) -> BulkResult: ...
@@ -316,6 +318,7 @@ class Works:
         dry_run: Literal[True],
         on_error: Literal["collect", "raise"] = "collect",
         result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
     ) -> builtins.list[dict[str, Any]]: ...
@@ -327,6 +330,7 @@ class Works:
         dry_run: bool = False,
         on_error: Literal["collect", "raise"] = "collect",
         result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
     ) -> BulkResult | builtins.list[dict[str, Any]]:
@@ -341,6 +345,7 @@ class Works:
             on_error: ``"raise"`` ends the call with the first failure.
             result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled;
                 writes that were under way then are `unknown`.
+            extra_body: further keys of each body, as they are.
             timeout: of each request.
             max_retries: of each request.
         """
@@ -349,7 +354,7 @@ class Works:
             if not isinstance(update, WorkUpdate):
                 raise TypeError(f"a WorkUpdate is expected, not {type(update).__name__}")
             body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
-            return update.id, encode_body(body, None)
+            return update.id, encode_body(body, extra_body)
 
         async def call(body: bytes) -> Work:
             request = self._post("works.update", body, False, timeout, max_retries)
@@ -357,6 +362,7 @@ class Works:
 
         if dry_run:
             return [msgspec.json.decode(prepare(update)[1]) async for update in iterate(updates)]
+        self._transport.pool.session()  # a closed client is told of once, and not once an input
         job = Job(prepare, call, write=True)
         workers = self._transport.pool.max_concurrency
         return await run_all(job, updates, workers=workers, on_error=on_error, result=result)

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from devrev_async import (
     BulkResult,
+    ClientClosedError,
     DevRevClient,
     InternalServerError,
     NotFoundError,
@@ -233,3 +234,17 @@ async def test_a_timeout_bounds_each_request_of_a_bulk_call() -> None:
     assert [each.display_id for each in result.ok] == ["ISS-0", "ISS-2"]
     assert [each.key for each in result.failed] == ["ISS-1"]
     assert repr(result) == "<BulkResult ok=2 failed=1 unknown=0>"
+
+
+async def test_extra_body_goes_into_every_update_and_a_closed_client_is_told_of_at_once() -> None:
+    devrev = DevRevClient("t", base_url="http://127.0.0.1:9")
+    updates = [WorkUpdate(id="ISS-1", title="a"), WorkUpdate(id="ISS-2", title="b")]
+    assert await devrev.works.update_many(updates, dry_run=True, extra_body={"new": 1}) == [
+        {"id": "ISS-1", "title": "a", "new": 1},
+        {"id": "ISS-2", "title": "b", "new": 1},
+    ]
+    await devrev.close()
+    with pytest.raises(ClientClosedError):
+        await devrev.works.get_many(["ISS-1"])
+    with pytest.raises(ClientClosedError):
+        await devrev.works.update_many(updates)

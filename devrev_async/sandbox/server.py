@@ -35,7 +35,8 @@ class Sandbox:
         token: What clients must send as the bearer token; None makes a random one.
         host: A loopback address; no other is accepted.
         port: 0 takes a free one.
-        quota: Requests a window, told and enforced as the API does; None switches limits and their headers off.
+        quota: Requests a window, told and enforced as the API does, by default more than anyone sends; None switches
+            the limit and its headers off.
         window: Length of the quota's window in seconds.
         latency: Seconds before each answer.
         gzip: Compress answers for clients that accept it.
@@ -49,7 +50,7 @@ class Sandbox:
         token: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        quota: int | None = None,
+        quota: int | None = 1_000_000,
         window: float = 60.0,
         latency: float = 0.0,
         gzip: bool = False,
