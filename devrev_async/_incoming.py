@@ -24,9 +24,7 @@ class Incoming:
 
     __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_reply", "_slot", "request_id", "size", "status")
 
-    def __init__(
-        self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None
-    ) -> None:
+    def __init__(self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None) -> None:
         self.status = reply.status
         self.request_id = request_id
         self.size = 0
@@ -37,7 +35,7 @@ class Incoming:
         self._pieces: Iterator[bytes] | None = None
         self._slot = True
 
-    async def next(self) -> bytes | None | Failure:
+    async def next(self) -> bytes | Failure | None:
         """The next piece of the decompressed body, None at its end, or how reading failed."""
         rest = True  # of bytes that were received before, which may inflate to very much
         try:
@@ -57,7 +55,7 @@ class Incoming:
                 self._pieces = self._body.feed(data)
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
             problem = error.with_traceback(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it goes on
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
         return self._failures.of_reading(problem, self.status, self.request_id)

@@ -104,7 +104,18 @@ class Quota:
     A request is known by the instant of its turn (`sent`).
     """
 
-    __slots__ = ("_key", "_late", "_losses", "_probe", "_received", "_reserve", "in_flight", "limit", "remaining", "reset")
+    __slots__ = (
+        "_key",
+        "_late",
+        "_losses",
+        "_probe",
+        "_received",
+        "_reserve",
+        "in_flight",
+        "limit",
+        "remaining",
+        "reset",
+    )
 
     def __init__(self, reserve: float = 0.0) -> None:
         self._reserve = reserve
@@ -214,7 +225,9 @@ class Limiter:
         self._changed = asyncio.Event()
 
     async def acquire(self, max_wait: float, on_wait: Callable[[float], None]) -> float:
-        """Wait for a turn and a slot; `answered`, `lost` or `withdrawn`, and `release` must follow. `on_wait` is told of a wait that is about to begin, once.
+        """Wait for a turn and a slot; `answered`, `lost` or `withdrawn`, and `release` must follow.
+
+        `on_wait` is told of a wait that is about to begin, once.
 
         Returns:
             The instant (monotonic seconds) at which the turn came.
@@ -276,9 +289,7 @@ class Limiter:
             self._paused_until = until
             self._spread = min(LONGEST_SPREAD, max(0.05, seconds / 10))
 
-    def report(
-        self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float
-    ) -> None:
+    def report(self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float) -> None:
         """What an answer says of the quota: `reset` and `date` are epoch seconds of the server's clock."""
         received = time.monotonic()
         if date is not None:

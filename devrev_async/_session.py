@@ -184,7 +184,7 @@ class Pool:
         return self._owned
 
     def session(self) -> aiohttp.ClientSession:
-        """The session, opened on first use in the loop that runs; a loop that was closed leaves the place to the next."""
+        """The session, opened on first use in the loop that runs; a closed loop leaves the place to the next."""
         if self.closed:
             raise errors.ClientClosedError("the client is closed")
         loop = asyncio.get_running_loop()
@@ -256,7 +256,7 @@ class Pool:
             await self._closer.aclose()
 
     def settle(self, task: asyncio.Task[Any], cancelled: int) -> bool:
-        """Whether `close` was all that cancelled a task since it had been cancelled so often; `close` is undone in it."""
+        """Whether nothing but `close` cancelled a task since it had been cancelled so often; that is undone."""
         if task not in self._ended:
             return False
         self._ended.discard(task)

@@ -122,7 +122,7 @@ def _forms(token: str) -> list[str]:
 
 
 def find_token(token: object) -> tuple[TokenSource | None, str]:
-    """The source of a client's token, or None and what is wrong. It does not raise: its caller forgets the token first."""
+    """The source of a client's token, or None and what is wrong. Its caller raises, once it has forgotten the token."""
     if token is None:
         token = next((value for name in TOKEN_VARIABLES if (value := os.environ.get(name))), None)
         if token is None:

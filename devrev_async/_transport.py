@@ -37,8 +37,8 @@ T = TypeVar("T")
 class Call:
     """The attempts of one call: `open` until it gives an answer, `again` when reading that answer failed."""
 
-    __slots__ = ("_attempt", "_deadline", "_redirected", "_renewed", "_retries", "_since", "_timeout", "_version", "_waits",
-                 "attempts", "failures", "pool", "request", "settings")  # fmt: skip
+    __slots__ = ("_attempt", "_deadline", "_redirected", "_renewed", "_retries", "_since", "_timeout", "_version",
+                 "_waits", "attempts", "failures", "pool", "request", "settings")  # fmt: skip
 
     def __init__(self, pool: Pool, settings: Settings, request: Request) -> None:
         self.pool = pool
@@ -143,9 +143,10 @@ class Call:
     async def _take_turn(self) -> None:
         try:
             self._since = await self.pool.limiter.acquire(self.settings.max_rate_limit_wait, self._on_wait)
-            return
         except WaitTooLongError as error:
             seconds = error.seconds
+        else:
+            return
         raise self.failures.wait_too_long(seconds, self.attempts)
 
     async def _exchange(self) -> Incoming | Failure | None:
@@ -163,7 +164,7 @@ class Call:
             return None
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
             problem = error.with_traceback(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it goes on
             self._give_up(sent=attempt.connected or not self.pool.owned)
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token

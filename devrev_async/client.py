@@ -8,7 +8,7 @@ import platform
 import re
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -237,7 +237,7 @@ class DevRevClient:
         """Close, once for all copies; calls in flight end with a `ClientClosedError`. Closing again does nothing."""
         await self._transport.pool.close()
 
-    async def __aenter__(self) -> DevRevClient:
+    async def __aenter__(self) -> Self:
         self._transport.pool.session()
         return self
 

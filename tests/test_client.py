@@ -172,7 +172,12 @@ class Account(msgspec.Struct):
 
 async def test_request_reaches_any_endpoint(server: FaultServer) -> None:
     server.play(
-        answer('{"accounts": [1]}'), answer('{"id": "ACC-1"}'), answer('{"id": 5}'), answer(b""), refuse(500), answer("{}")
+        answer('{"accounts": [1]}'),
+        answer('{"id": "ACC-1"}'),
+        answer('{"id": 5}'),
+        answer(b""),
+        refuse(500),
+        answer("{}"),
     )
     async with DevRevClient(TOKEN, base_url=server.url) as client:
         assert await client.request("accounts.list", {"limit": 10}) == {"accounts": [1]}

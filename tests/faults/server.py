@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 if TYPE_CHECKING:
     import ssl
 
-WORK: dict[str, Any] = {"type": "issue", "id": "don:core:dvrv-us-1:devo/1:issue/1", "display_id": "ISS-1", "title": "One"}
+WORK: dict[str, Any] = {
+    "type": "issue",
+    "id": "don:core:dvrv-us-1:devo/1:issue/1",
+    "display_id": "ISS-1",
+    "title": "One",
+}
 ONE = json.dumps({"work": WORK}).encode()
 PAGE = json.dumps({"works": [WORK | {"display_id": f"ISS-{n}", "body": "x" * 100} for n in range(20)]}).encode()
 

@@ -18,17 +18,7 @@ from devrev_async.errors import (
     ServiceUnavailableError,
 )
 from tests.faults.conftest import Clients
-from tests.faults.server import (
-    ONE,
-    PAGE,
-    FaultServer,
-    Play,
-    answer,
-    chunked,
-    message,
-    raw,
-    zipped,
-)
+from tests.faults.server import ONE, PAGE, FaultServer, Play, answer, chunked, message, raw, zipped
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +55,9 @@ async def test_a_read_cut_short_is_asked_again(server: FaultServer, client: DevR
 
 @pytest.mark.parametrize("name", CUT)
 async def test_a_page_cut_short_is_asked_again_whole(server: FaultServer, client: DevRevClient, name: str) -> None:
-    plays: dict[str, Play] = {"connection-close": raw(f"HTTP/1.1 200 OK\r\n{JSON}\r\n".encode() + PAGE[:-2], then="close")}
+    plays: dict[str, Play] = {
+        "connection-close": raw(f"HTTP/1.1 200 OK\r\n{JSON}\r\n".encode() + PAGE[:-2], then="close")
+    }
     server.play(plays.get(name, CUT[name]), answer(PAGE))
     works = await client.works.export()
     assert [work.display_id for work in works] == [f"ISS-{n}" for n in range(20)]

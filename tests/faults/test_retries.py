@@ -78,7 +78,9 @@ async def test_reads_are_retried_on(server: FaultServer, client: DevRevClient, c
     assert len(server.requests) == 5
 
 
-@pytest.mark.parametrize("play", [drop, reset, silence, raw(message()[:-5], then="silence"), raw(b"HTTP", then="reset")])
+@pytest.mark.parametrize(
+    "play", [drop, reset, silence, raw(message()[:-5], then="silence"), raw(b"HTTP", then="reset")]
+)
 @pytest.mark.parametrize("call", READS)
 async def test_reads_are_retried_when_no_answer_comes(
     server: FaultServer, connect: Clients, call: Any, play: Play
@@ -98,9 +100,7 @@ async def test_nothing_else_is(server: FaultServer, client: DevRevClient, call: 
 
 
 @pytest.mark.parametrize("call", READS)
-async def test_the_last_failure_is_raised_with_what_it_took(
-    server: FaultServer, connect: Clients, call: Any
-) -> None:
+async def test_the_last_failure_is_raised_with_what_it_took(server: FaultServer, connect: Clients, call: Any) -> None:
     server.play(drop, refuse(502), refuse(500, reference_id="r-1", headers={"X-Request-Id": "q"}))
     with pytest.raises(InternalServerError) as caught:
         await call(connect(max_retries=2))
@@ -188,9 +188,7 @@ async def test_a_write_that_was_turned_away_is_sent_again(
 
 @pytest.mark.parametrize("call", WRITES)
 @pytest.mark.parametrize("status", [429, 503])
-async def test_and_its_error_is_no_open_question(
-    server: FaultServer, connect: Clients, call: Any, status: int
-) -> None:
+async def test_and_its_error_is_no_open_question(server: FaultServer, connect: Clients, call: Any, status: int) -> None:
     server.usual = refuse(status, headers={"Retry-After": "0"})
     with pytest.raises(APIError) as caught:
         await call(connect(max_retries=1))
@@ -391,9 +389,7 @@ async def test_a_plain_token_is_not_renewed(server: FaultServer, client: DevRevC
 @pytest.mark.parametrize(
     "bad", [None, "", "a b", "a\r\nb", "Bearer abcdefgh", b"bytes", "tökèn", ValueError("secret-value"), KeyError("k")]
 )
-async def test_a_callable_that_fails_is_a_configuration_error(
-    server: FaultServer, connect: Clients, bad: Any
-) -> None:
+async def test_a_callable_that_fails_is_a_configuration_error(server: FaultServer, connect: Clients, bad: Any) -> None:
     def give() -> Any:
         if isinstance(bad, Exception):
             raise bad
@@ -504,9 +500,7 @@ async def test_other_refusals_that_ask_too_much_raise_as_they_are(
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("where", ["header", "body"])
-async def test_a_retry_after_stops_every_task(
-    server: FaultServer, connect: Clients, status: int, where: str
-) -> None:
+async def test_a_retry_after_stops_every_task(server: FaultServer, connect: Clients, status: int, where: str) -> None:
     if where == "body" and status not in (429, 503):
         pytest.skip("only those have the field")
     client = connect()

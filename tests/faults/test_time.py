@@ -10,27 +10,9 @@ import pytest
 import trustme
 
 from devrev_async import DevRevClient, Timeout
-from devrev_async.errors import (
-    APIConnectionError,
-    APITimeoutError,
-    ClientClosedError,
-    DevRevError,
-    OutcomeUnknownError,
-)
+from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError, OutcomeUnknownError
 from tests.faults.conftest import TOKEN, Clients, free_slots, in_flight
-from tests.faults.server import (
-    ONE,
-    PAGE,
-    FaultServer,
-    Play,
-    answer,
-    chunked,
-    drip,
-    message,
-    raw,
-    refuse,
-    silence,
-)
+from tests.faults.server import ONE, PAGE, FaultServer, Play, answer, chunked, drip, message, raw, refuse, silence
 from tests.faults.test_retries import READS, WRITES, export, read, stream, update
 
 pytestmark = pytest.mark.anyio
@@ -147,9 +129,7 @@ async def test_tls_works_with_a_context_of_ones_own(tls: FaultServer, authority:
     await tls.all_gone()
 
 
-async def test_a_certificate_is_verified_and_nothing_is_sent_without(
-    tls: FaultServer, authority: trustme.CA
-) -> None:
+async def test_a_certificate_is_verified_and_nothing_is_sent_without(tls: FaultServer, authority: trustme.CA) -> None:
     async with DevRevClient(TOKEN, base_url=tls.url) as client:
         for call in (read, update):
             with pytest.raises(APIConnectionError) as caught:
@@ -289,7 +269,8 @@ async def test_cancelled_while_waiting_for_a_slot(server: FaultServer, connect: 
 
 async def test_cancelled_just_as_the_slot_is_given(server: FaultServer, connect: Clients) -> None:
     client = connect(max_concurrency=1)
-    limiter = client._transport.pool.session() and client._transport.pool.limiter
+    client._transport.pool.session()
+    limiter = client._transport.pool.limiter
     for _ in range(50):
         await limiter._slots.acquire()
         waiting = asyncio.create_task(client.works.get("ISS-1"))
@@ -348,9 +329,7 @@ async def all_closed(tasks: list[asyncio.Task[Any]]) -> None:
 
 @pytest.mark.parametrize("call", [*READS, *WRITES])
 @pytest.mark.parametrize("name", SILENT)
-async def test_close_ends_what_is_sent_or_read(
-    server: FaultServer, client: DevRevClient, call: Any, name: str
-) -> None:
+async def test_close_ends_what_is_sent_or_read(server: FaultServer, client: DevRevClient, call: Any, name: str) -> None:
     server.usual = SILENT[name]
     tasks = await start_all(server, client, [call])
     await server.arrived(1)
@@ -386,7 +365,8 @@ async def test_close_ends_what_waits_to_retry(
 async def test_close_ends_what_waits_in_a_pause_or_for_the_quota(server: FaultServer, connect: Clients) -> None:
     for hold in ("pause", "quota"):
         client = connect()
-        limiter = client._transport.pool.session() and client._transport.pool.limiter
+        client._transport.pool.session()
+        limiter = client._transport.pool.limiter
         if hold == "pause":
             limiter.pause(60)
         else:

@@ -18,9 +18,7 @@ EPOCH = 1_800_000_000.0
 
 def on(loop: VirtualLoop, patch: pytest.MonkeyPatch, skew: float = 0.0) -> None:
     """Let the limiter read the loop's clock; `skew` is by how much our wall clock runs before the server's."""
-    patch.setattr(
-        _limiter, "time", SimpleNamespace(monotonic=loop.time, time=lambda: EPOCH + loop.time() + skew)
-    )
+    patch.setattr(_limiter, "time", SimpleNamespace(monotonic=loop.time, time=lambda: EPOCH + loop.time() + skew))
 
 
 def quiet(delay: float) -> None:
@@ -45,7 +43,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(steps=STEPS, slots=st.integers(1, 4), skew=st.sampled_from([0.0, -5000.0, 5000.0, 0.4]), seed=st.integers(0, 9))
 def test_no_schedule_loses_a_slot_or_stops_it(
     steps: list[tuple[str, float, int, float]], slots: int, skew: float, seed: int
@@ -176,7 +174,7 @@ def test_the_reset_is_read_against_the_servers_own_clock(skew: float) -> None:
         run(main(), loop)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     limit=st.integers(5, 60),
     window=st.sampled_from([5, 60, 300]),

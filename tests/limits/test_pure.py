@@ -1,5 +1,6 @@
 """The parts that decide, as plain functions: tables, and any input at all."""
 
+import contextlib
 import gzip
 import itertools
 import math
@@ -79,7 +80,8 @@ def test_seconds_of_any_json(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "count"), [("0", 0), ("8000", 8000), (" 5 ", 5), ("-1", None), ("1.0", None), ("٣", None), ("9" * 19, None)]
+    ("value", "count"),
+    [("0", 0), ("8000", 8000), (" 5 ", 5), ("-1", None), ("1.0", None), ("٣", None), ("9" * 19, None)],
 )
 def test_counts(value: str, count: int | None) -> None:
     assert parse_count(value) == count
@@ -124,7 +126,9 @@ def test_own_waits_are_full_jitter_below_bounds_that_grow(monkeypatch: pytest.Mo
 @given(st.integers(0, 2**32))
 def test_own_waits_lie_within_their_bounds(seed: int) -> None:
     random.seed(seed)
-    for wait, bound in zip(islice(own_waits(), 200), itertools.chain((0.5, 1, 2, 4, 8, 16), itertools.repeat(30)), strict=False):
+    for wait, bound in zip(
+        islice(own_waits(), 200), itertools.chain((0.5, 1, 2, 4, 8, 16), itertools.repeat(30)), strict=False
+    ):
         assert 0 <= wait <= bound
 
 
@@ -169,7 +173,12 @@ def test_where_a_301_leads(location: str, target: str | None) -> None:
     assert (None if found is None else str(found)) == target
 
 
-@given(st.text(max_size=60) | st.builds("".join, st.lists(st.sampled_from([*"ahtps:/@\\?#[]%.-0", "//", "evil.example", "api.devrev.ai", "don:"]))))
+@given(
+    st.text(max_size=60)
+    | st.builds(
+        "".join, st.lists(st.sampled_from([*"ahtps:/@\\?#[]%.-0", "//", "evil.example", "api.devrev.ai", "don:"]))
+    )
+)
 def test_no_location_leads_to_another_origin(location: str) -> None:
     found = moved_to(ASKED, location)
     if found is not None:
@@ -206,7 +215,9 @@ ENCODINGS = st.sampled_from(["gzip", "deflate", "bare", "identity"])
 DATA = st.binary(max_size=300) | st.integers(0, 2000).map(lambda size: b"{}" * size)
 
 
-@given(data=DATA, encoding=ENCODINGS, cuts=st.lists(st.integers(1, 300)), piece=st.sampled_from([1, 2, 7, 64, 258, 1000]))
+@given(
+    data=DATA, encoding=ENCODINGS, cuts=st.lists(st.integers(1, 300)), piece=st.sampled_from([1, 2, 7, 64, 258, 1000])
+)
 def test_any_body_in_any_pieces(data: bytes, encoding: str, cuts: list[int], piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_body, "PIECE", piece)
@@ -224,7 +235,7 @@ def test_no_body_passes_its_bound(data: bytes, encoding: str, cuts: list[int], s
 @given(data=DATA, encoding=st.sampled_from(["gzip", "deflate", "bare"]), cut=st.integers(1, 30))
 def test_no_body_that_is_cut_passes(data: bytes, encoding: str, cut: int) -> None:
     packed = pack(data, encoding)
-    if not 0 < len(packed) - cut:
+    if len(packed) <= cut:
         return
     with pytest.raises(BadEncodingError) as caught:
         unpack(packed[:-cut], encoding, 10**6, [])
@@ -233,10 +244,8 @@ def test_no_body_that_is_cut_passes(data: bytes, encoding: str, cut: int) -> Non
 
 @given(garbage=st.binary(min_size=1, max_size=50), encoding=st.sampled_from(["gzip", "deflate"]))
 def test_garbage_is_a_typed_error_or_nothing(garbage: bytes, encoding: str) -> None:
-    try:
+    with contextlib.suppress(BadEncodingError, TooLargeError):
         unpack(garbage, encoding, 10**6, [])
-    except (BadEncodingError, TooLargeError):
-        pass
 
 
 # -- the server's clock --------------------------------------------------------------------------------------------

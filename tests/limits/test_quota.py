@@ -7,11 +7,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._limiter import FARTHEST_RESET, LATEST_TURN, PATIENCE, Quota, Wait
+from devrev_async._limiter import FARTHEST_RESET, LATEST_TURN, MARGIN, PATIENCE, Quota, Wait
 
 
 @dataclass
@@ -38,8 +37,8 @@ class Server:
         else:
             self.refused += informed
         end = self.start + (index + 1) * self.window
-        key = {"ceil": math.ceil, "floor": math.floor, "exact": float}[self.told](end)
-        return self.limit - self.counts[index], float(key)
+        key = float({"ceil": math.ceil(end), "floor": math.floor(end)}.get(self.told, end))
+        return self.limit - self.counts[index], key
 
 
 @dataclass
@@ -119,7 +118,9 @@ SCHEDULES = {
 }
 
 
-def play(seed: int, *, reserve: float = 0.0, loss: float = 0.0, told: str = "ceil", others: float = 0.0, **of: Any) -> Client:
+def play(
+    seed: int, *, reserve: float = 0.0, loss: float = 0.0, told: str = "ceil", others: float = 0.0, **of: Any
+) -> Client:
     if told == "ceil":
         of["start"] = math.floor(of["start"])  # whole windows have whole ends
     server = Server(of["limit"], of["window"], of["start"], told, others)
@@ -133,14 +134,14 @@ def play(seed: int, *, reserve: float = 0.0, loss: float = 0.0, told: str = "cei
     return client
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(told=st.sampled_from(["ceil", "exact"]), loss=st.sampled_from([0.0, 0.05, 0.5]), **SCHEDULES)
 def test_what_was_told_is_never_exceeded(seed: int, told: str, loss: float, **of: Any) -> None:
     client = play(seed, told=told, loss=loss, **of)
     assert client.server.refused <= client.scouts_lost
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(**SCHEDULES)
 def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> None:
     of["slow"] = min(of["slow"], of["window"] / 8)
@@ -148,7 +149,7 @@ def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> 
     assert client.server.refused <= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(others=st.sampled_from([0.1, 0.5, 0.9]), told=st.sampled_from(["ceil", "exact", "floor"]), **SCHEDULES)
 def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: str, **of: Any) -> None:
     of["limit"], of["slow"] = max(10, of["limit"]), min(of["slow"], of["window"] / 8)
@@ -156,7 +157,7 @@ def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: 
     assert client.server.refused <= 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(reserve=st.sampled_from([0.1, 0.3, 0.5, 0.99, 1.0]), loss=st.sampled_from([0.0, 0.1]), **SCHEDULES)
 def test_the_reserve_is_left_to_others(seed: int, reserve: float, loss: float, **of: Any) -> None:
     of["slow"] = min(of["slow"], of["window"] / 8)  # else more than one window passes while a request is under way
@@ -165,15 +166,20 @@ def test_the_reserve_is_left_to_others(seed: int, reserve: float, loss: float, *
     assert max(client.server.informed.values()) <= share + client.scouts_lost
 
 
-@settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 2**32), limit=st.integers(20, 60), window=st.sampled_from([10.0, 60.0]), windows=st.integers(2, 8))
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    limit=st.integers(20, 60),
+    window=st.sampled_from([10.0, 60.0]),
+    windows=st.integers(2, 8),
+)
 def test_the_least_possible_number_of_windows_is_used(seed: int, limit: int, window: float, windows: int) -> None:
     client = play(seed, limit=limit, window=window, start=1000.0, todo=limit * windows, slots=16, slow=0.01)
     assert list(client.server.counts.values()) == [limit] * windows
     assert client.server.refused == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -224,10 +230,10 @@ def test_milliseconds_and_ends_long_past_tell_nothing() -> None:
 def test_one_goes_ahead_into_a_new_window_and_the_others_follow_its_answer() -> None:
     quota = Quota()
     told(quota, 0, 1010.0, 1000.0, 1000.1)
-    assert quota.wait(1005.0) == Wait(pytest.approx(5.02), firm=True)
+    assert quota.wait(1005.0) == Wait(1010.0 + MARGIN - 1005.0, firm=True)
     assert quota.wait(1010.02) is None
     quota.sent()
-    assert quota.wait(1010.03) == Wait(pytest.approx(PATIENCE - 0.01), firm=False)
+    assert quota.wait(1010.03) == Wait(1010.02 + PATIENCE - 1010.03, firm=False)
     quota.observe(limit=10, remaining=9, reset=1020.0, key=1020.0, sent=1010.02, received=1010.1)
     quota.in_flight -= 1
     assert quota.wait(1010.2) is None

@@ -122,9 +122,9 @@ async def test_two_clients_with_one_token_share_it() -> None:
     quota = Quota(200, 1)
     async with FaultServer() as server:
         server.usual = quota.play
-        async with DevRevClient(TOKEN, base_url=server.url, max_concurrency=8) as one:
-            async with DevRevClient(TOKEN, base_url=server.url, max_concurrency=8) as two:
-                await asyncio.gather(ask(one, 250), ask(two, 250))
+        one, two = (DevRevClient(TOKEN, base_url=server.url, max_concurrency=8) for _ in range(2))
+        async with one, two:
+            await asyncio.gather(ask(one, 250), ask(two, 250))
     assert sum(quota.counts.values()) == 500
     # what the other one sends while the last answer travels is not known: at most its concurrency a window
     assert max(quota.refused.values(), default=0) <= 16
