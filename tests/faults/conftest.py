@@ -40,7 +40,8 @@ class Clients:
         self.made: list[DevRevClient] = []
 
     def __call__(self, token: Any = TOKEN, **options: Any) -> DevRevClient:
-        client = DevRevClient(token, **{"base_url": self.server.url, **options})
+        options.setdefault("base_url", self.server.url)
+        client = DevRevClient(token, **options)
         self.made.append(client)
         return client
 

@@ -476,7 +476,7 @@ async def test_a_patient_copy_shares_the_pause(server: FaultServer, connect: Cli
 async def test_a_wait_of_just_the_bound_is_waited(
     server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devrev_async._limiter.random.uniform", lambda low, high: high)  # the latest way out
+    monkeypatch.setattr("devrev_async._limiter.random.uniform", max)  # the latest way out
     client = connect(max_rate_limit_wait=0.05)
     server.play(refuse(429, headers={"Retry-After": "0.05"}))
     await client.works.get("ISS-1")

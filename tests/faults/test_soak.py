@@ -50,7 +50,8 @@ class Store:
     def carry_out(self, peer: Any) -> bytes:
         request = peer.request
         if request.method == "GET":
-            (id,) = parse_qs(urlsplit(request.target).query)["id"]
+            target: str = request.target
+            (id,) = parse_qs(urlsplit(target).query)["id"]
             return json.dumps({"work": WORK | {"display_id": id, "body": "x" * 500}}).encode()
         if request.target == "/works.update":
             self.applied[request.json["title"]] += 1

@@ -111,14 +111,14 @@ def authority() -> trustme.CA:
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    authority.configure_trust(context)
+    authority.configure_trust(context)  # pyright: ignore[reportUnknownMemberType] - untyped for want of pyOpenSSL
     return context
 
 
 @pytest.fixture
 async def tls(anyio_backend: str, authority: trustme.CA) -> AsyncGenerator[FaultServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     async with FaultServer(context=context) as one:
         yield one
 

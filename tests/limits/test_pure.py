@@ -117,9 +117,9 @@ def test_reads_that_are_sent_again() -> None:
 
 
 def test_own_waits_are_full_jitter_below_bounds_that_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(random, "uniform", max)
     assert list(islice(own_waits(), 9)) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-    monkeypatch.setattr(random, "uniform", lambda low, high: low)
+    monkeypatch.setattr(random, "uniform", min)
     assert list(islice(own_waits(), 9)) == [0] * 9
 
 

@@ -7,6 +7,7 @@ import logging
 import pickle
 import types
 from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import pytest
 
@@ -54,16 +55,17 @@ def holds(text: str | bytes) -> bool:
     return any(form in text for form in forms) or TOKEN[:20] in text
 
 
-def inside(value: object) -> Iterator[tuple[str, object]]:
+def inside(value: Any) -> Iterator[tuple[str, Any]]:
     """A value, its items, and its attributes."""
     yield "", value
-    if isinstance(value, dict):
-        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+    known: type[Any] = type(value)
+    if issubclass(known, dict):
+        for key, item in value.items():
             yield f"[{key!r}]", item
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
+    elif issubclass(known, list | tuple | set | frozenset):
+        for item in value:
             yield "[]", item
-    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
+    slots = [slot for kind in known.__mro__ for slot in getattr(kind, "__slots__", ())]
     for name in [*getattr(value, "__dict__", {}), *slots]:
         if hasattr(value, name):
             yield f".{name}", getattr(value, name)
