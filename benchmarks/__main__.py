@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from . import payload, report
 from .clients import EXPORTS, GETTERS
@@ -122,9 +123,7 @@ def tails(base: str, rounds: int) -> dict[str, Samples]:
 
 
 def _last_byte(base: str) -> float:
-    from urllib.request import urlopen
-
-    with urlopen(f"{base}/last") as answer:  # noqa: S310 - our own loopback server
+    with urlopen(f"{base}/last") as answer:
         return float(answer.read())
 
 

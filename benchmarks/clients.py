@@ -6,6 +6,8 @@ work, and returns the works. All are set up as their documentation says; where o
 server, it is said here.
 """
 
+# ruff: noqa: PLC0415 - a process imports only what it measures
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """One measurement in a fresh process: ``python -m benchmarks.measure WHAT CLIENT URL ...`` prints one line of JSON."""
 
+# ruff: noqa: PLC0415 - a process imports only what it measures
+
 from __future__ import annotations
 
 import argparse

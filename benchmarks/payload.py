@@ -15,10 +15,11 @@ __all__ = ["FORMS", "make", "write"]
 FORMS = {"compact": 5000, "pretty": 5000, "shuffled": 5000, "bodies": 1000}
 """What works can look like, and how many of them there are: "bodies" has texts of 64 KB."""
 
-_WORDS = (
+_TEXT = (
     "the export stalls while a customer waits for an answer that nobody owns since the last release changed how sync "
     "retries behave under load and the dashboard shows a stale sprint until somebody reloads it twice naïve café"
-).split()
+)
+_WORDS = _TEXT.split()
 _DEV = "dvrv-us-1:devo/1kT"
 
 

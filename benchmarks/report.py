@@ -1,5 +1,7 @@
 """From samples to a table, a plot, and the place in README.md that holds the last table."""
 
+# ruff: noqa: PLC0415 - a process imports only what it measures
+
 from __future__ import annotations
 
 import statistics
@@ -39,20 +41,15 @@ def table(data: dict[str, Any]) -> str:
     floors = [sample["wall"] for sample in data["exports"]["plain"][FLOOR]]
     spread = (max(floors) - min(floors)) / statistics.median(floors)
     idle = _median(data["stalls"]["idle"]["ticker alone"], "stall")
-    return "\n".join(
-        (
-            f"`{machine['command']}`: {machine['seconds']} s on {machine['cores']} cores, Python {machine['python']}, "
-            f"load {machine['load'][0]} before and {machine['load'][1]} after. Noise: the floor's own wall time spread "
-            f"over {spread:.0%} of its median, and a 1 ms ticker beside nothing at all was late by {idle * 1e3:.1f} ms.\n",
-            _goals(data),
-            *(_export_table(wire, samples) for wire, samples in data["exports"].items()),
-            _stall_table(data["stalls"]),
-            _tail_table(data["tails"]),
-            _get_table(data["gets"]),
-            _import_table(data["imports"]),
-            _growth_table(data["growth"]),
-        )
+    run = (
+        f"`{machine['command']}`: {machine['seconds']} s on {machine['cores']} cores, Python {machine['python']}, "
+        f"load {machine['load'][0]} before and {machine['load'][1]} after. Noise: the floor's own wall time spread "
+        f"over {spread:.0%} of its median, and a 1 ms ticker beside nothing was late by {idle * 1e3:.1f} ms.\n"
     )
+    tables = [_export_table(wire, samples) for wire, samples in data["exports"].items()]
+    tables += [_stall_table(data["stalls"]), _tail_table(data["tails"]), _get_table(data["gets"])]
+    tables += [_import_table(data["imports"]), _growth_table(data["growth"])]
+    return "\n".join((run, _goals(data), *tables))
 
 
 def _goals(data: dict[str, Any]) -> str:
@@ -124,12 +121,18 @@ def _export_table(wire: str, samples: Samples) -> str:
 
 def _stall_table(stalls: dict[str, Samples]) -> str:
     rows = [
-        [form, client, f"{_median(found, 'stall') * 1e3:.1f} ms", f"{max(s['stall'] for s in found) * 1e3:.1f} ms",
-         f"{_median(found, 'busy') * 1e3:.1f} ms"]
+        [
+            form,
+            client,
+            f"{_median(found, 'stall') * 1e3:.1f} ms",
+            f"{max(sample['stall'] for sample in found) * 1e3:.1f} ms",
+            f"{_median(found, 'busy') * 1e3:.1f} ms",
+        ]
         for form, samples in stalls.items()
         for client, found in samples.items()
     ]
-    return "### Longest stall of the event loop in one export\n\n" + _rows(["body", "client", "median", "worst", "of it at work (median)"], rows)
+    head = ["body", "client", "median", "worst", "of it at work (median)"]
+    return "### Longest stall of the event loop in one export\n\n" + _rows(head, rows)
 
 
 def _tail_table(tails: dict[str, Samples]) -> str:
@@ -178,7 +181,7 @@ def plot(data: dict[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     plain, compact, gets = data["exports"]["plain"], data["stalls"]["compact"], data["gets"]
     charts = [
@@ -187,7 +190,7 @@ def plot(data: dict[str, Any], path: Path) -> None:
         ("longest stall of the loop, ms", {name: _median(found, "stall") * 1e3 for name, found in compact.items()}),
         ("CPU of one works.get, us", {name: _median(found, "cpu") * 1e6 for name, found in gets.items()}),
     ]
-    figure, axes = pyplot.subplots(2, 2, figsize=(13, 7))
+    figure, axes = plt.subplots(2, 2, figsize=(13, 7))
     for axis, (title, bars) in zip(axes.flat, charts, strict=True):
         names = list(reversed(bars))
         colours = ["#2a7f62" if name.startswith("devrev-async") else "#9aa5b1" for name in names]

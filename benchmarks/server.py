@@ -122,9 +122,7 @@ def main() -> None:
     bodies: dict[str, memoryview] = {}
     while True:
         connection, _ = listener.accept()
-        threading.Thread(
-            target=_serve_quietly, args=(connection, folder, bodies, single), daemon=True
-        ).start()
+        threading.Thread(target=_serve_quietly, args=(connection, folder, bodies, single), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Structs of the same fields as those of devrev_async, as anyone would write them: for one-shot decoding by msgspec."""
 
+# ruff: noqa: PLC0415 - a process imports only what it measures
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,10 +19,10 @@ def _twin(kind: Any, made: dict[Any, Any], *, gc: bool) -> Any:
         if kind not in made:
             hints = get_type_hints(kind, include_extras=True)
             config = kind.__struct_config__
-            fields = [
-                (name, _twin(hints[name], made, gc=gc)) if name == "id" and config.tag is not None else (name, _twin(hints[name], made, gc=gc), None)
-                for name in kind.__struct_fields__
-            ]
+            fields: list[tuple[Any, ...]] = []
+            for name in kind.__struct_fields__:
+                required = name == "id" and config.tag is not None
+                fields.append((name, _twin(hints[name], made, gc=gc), *(() if required else (None,))))
             made[kind] = msgspec.defstruct(
                 kind.__name__, fields, gc=gc, kw_only=True, tag=config.tag, tag_field=config.tag_field
             )

@@ -111,6 +111,9 @@ class PageStream(Generic[T]):
         self._starts: set[bytes] = set()  # ways in which a work was seen to start
         self._tries = _TRIES
         self._bytes = 0
+        self._eager = False
+        self._worth_a_try = 0  # the same of eager looks
+        self._owed = False  # the last work was taken before the comma or bracket behind it had come
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """More of the body."""
@@ -125,22 +128,27 @@ class PageStream(Generic[T]):
         """That was the whole body."""
         self._final = True
 
-    def take(self) -> list[T] | None:
-        """The next batch, or None.
+    def take(self, *, eager: bool = False) -> list[T] | None:
+        """The next batch, or None; an `eager` one is whatever is whole, though it be less than a batch.
 
         Raises:
             Truncated: the body has ended and its JSON has not.
             Malformed: the body is no JSON, or no page of works.
         """
-        if len(self._buffer) - self._at < self._worth_a_look and not self._final:
+        size = len(self._buffer) - self._at
+        if size < (self._worth_a_try if eager else self._worth_a_look) and not self._final:
             return None
+        self._eager = eager
         try:
             return self._step()
         except _NeedMore:
             if self._final:
                 raise Truncated("the body ends before its JSON does") from None
-            # twice as much next time: what is looked at again and again stays linear in all
-            self._worth_a_look = 2 * (len(self._buffer) - self._at)
+            # so much more next time that what is looked at again and again stays linear in all
+            if eager:
+                self._worth_a_try = size + size // 4 + 1
+            else:
+                self._worth_a_look = 2 * size
             return None
 
     # -- before the array ------------------------------------------------------------------------------------------
@@ -153,7 +161,7 @@ class PageStream(Generic[T]):
             return self._step()
         self._head += self._buffer[:end]
         self._at = end
-        self._worth_a_look = 0
+        self._worth_a_look = self._worth_a_try = 0
         self._step = self._read_elements
         return self._step()
 
@@ -187,6 +195,8 @@ class PageStream(Generic[T]):
     def _read_elements(self) -> list[T] | None:
         """A batch. Here the rest begins with a bracket, and an element or the array's end follows."""
         buffer = self._buffer
+        if self._owed and not self._settle():
+            return None
         start = _after_gap(buffer, self._at + 1)
         if start == len(buffer):
             raise _NeedMore
@@ -196,10 +206,25 @@ class PageStream(Generic[T]):
             batch = self._take_guessed()
             if batch is not None:
                 return batch
-        elif not self._final:
+        elif not self._final and not self._eager:
             self._worth_a_look = self._target
             return None
         return self._take_exact(start)
+
+    def _settle(self) -> bool:
+        """Find the comma or bracket that is owed; False if it was the bracket, and the array has ended."""
+        mark = _after_gap(self._buffer, self._at)
+        if mark == len(self._buffer):
+            raise _NeedMore
+        self._owed = False
+        if self._buffer[mark] == 0x5D:
+            self._end_array(mark + 1)
+            return False
+        if self._buffer[mark] != 0x2C:
+            raise Malformed(f"neither comma nor bracket after work {self.count - 1}")
+        self._at = mark
+        self._buffer[mark] = 0x5B
+        return True
 
     def _take_guessed(self) -> list[T] | None:
         """A batch up to a guessed cut, if the guess proves right."""
@@ -245,11 +270,9 @@ class PageStream(Generic[T]):
         while start < limit and len(spans) < BATCH_WORKS and mark == 0x2C:
             try:
                 end = self._value_end(start)
-                if end == len(buffer):
-                    raise _NeedMore
             except _NeedMore:
-                if not spans:
-                    raise
+                end = len(buffer)
+            if end == len(buffer):
                 break
             spans.append((start, end))
             mark = buffer[end]
@@ -257,6 +280,8 @@ class PageStream(Generic[T]):
                 start = _after_gap(buffer, end + 1)
             elif mark != 0x5D:
                 raise Malformed(f"neither comma nor bracket after work {self.count + len(spans) - 1}")
+        if not spans:
+            return self._take_last(start)
         end = spans[-1][1]
         works = self._try_to_decode(end)
         if works is None:
@@ -265,6 +290,25 @@ class PageStream(Generic[T]):
         self._drop(end, len(works))
         if mark == 0x5D:
             self._end_array(end + 1)
+        return works
+
+    def _take_last(self, start: int) -> list[T]:
+        """What seems to be one whole object with nothing behind it yet; only for one who will not wait."""
+        buffer = self._buffer
+        if not self._eager or self._final or buffer[start] != 0x7B or buffer[-1] != 0x7D:
+            raise _NeedMore
+        try:
+            _skip(bytes(buffer[start:]))
+        except (msgspec.DecodeError, RecursionError):
+            raise _NeedMore from None
+        end = len(buffer)
+        buffer.append(0x5D)
+        works = self._try_to_decode(end)
+        if works is None:
+            works = self._decode_spans([(start, end)])
+        self._drop(end, len(works))
+        del buffer[end:]
+        self._owed = True
         return works
 
     def _try_to_decode(self, end: int) -> list[T] | None:
@@ -311,7 +355,7 @@ class PageStream(Generic[T]):
         self._buffer[end] = 0x5B
         average = self._bytes // max(1, self.count)
         self._target = min(self._batch, max(4096, average * BATCH_WORKS))
-        self._worth_a_look = 0
+        self._worth_a_look = self._worth_a_try = 0
 
     def _value_end(self, at: int) -> int:
         """Where the value that starts at `at` ends, white space after it included."""
@@ -339,11 +383,12 @@ class PageStream(Generic[T]):
         # A string with half a surrogate pair is JSON, though not to msgspec.
         try:
             text = self._buffer[at:].decode("utf-8", "strict" if self._final else "ignore")
+        except UnicodeDecodeError as error:
+            raise Malformed(str(error)) from None
+        try:
             _, end = _as_text(text)
         except RecursionError:
             raise Malformed("nested too deeply") from None
-        except UnicodeDecodeError as error:
-            raise Malformed(str(error)) from None
         except json.JSONDecodeError as error:
             if self._final and error.pos + len("\\u0000") < len(text) and not error.msg.startswith("Unterminated"):
                 raise Malformed(str(error)) from None

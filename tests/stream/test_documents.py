@@ -18,7 +18,9 @@ _texts: st.SearchStrategy[str] = st.one_of(
     st.text(max_size=12),
     st.sampled_from([LOOKALIKE, '"},{"', "\\", '\\"', "]}", "works", '{"works":[', "\u2028", "\U0001f9a6", "\n"]),
 )
-_numbers: st.SearchStrategy[int | float] = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+_numbers: st.SearchStrategy[int | float] = st.one_of(
+    st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False)
+)
 _json: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), _numbers, _texts),
     lambda inner: st.one_of(
@@ -27,8 +29,12 @@ _json: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=8,
 )
-_users: st.SearchStrategy[Any] = st.sampled_from([None, {"id": "1"}, {"type": "dev_user", "id": "2", "full_name": LOOKALIKE}, {"x": {"id": "1"}}])
-_tags: st.SearchStrategy[Any] = st.sampled_from([{"tag": {"id": "a"}}, {"tag": {"id": "b", "name": "},{"}, "value": ""}, {}])
+_users: st.SearchStrategy[Any] = st.sampled_from(
+    [None, {"id": "1"}, {"type": "dev_user", "id": "2", "full_name": LOOKALIKE}, {"x": {"id": "1"}}]
+)
+_tags: st.SearchStrategy[Any] = st.sampled_from(
+    [{"tag": {"id": "a"}}, {"tag": {"id": "b", "name": "},{"}, "value": ""}, {}]
+)
 _fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"type": st.sampled_from(["issue", "ticket", "task", "opportunity"]), "id": _texts},
     optional={
@@ -39,16 +45,27 @@ _fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "tags": st.one_of(st.none(), st.lists(_tags, max_size=3)),
         "custom_fields": st.one_of(st.none(), st.dictionaries(_texts, _json, max_size=2)),
         "sla_summary": st.sampled_from([None, {}, {"sla_tracker": {"created_by": {"id": "1"}, "sla": None}}]),
-        "sync_metadata": st.sampled_from([None, {}, {"last_sync_in": {"sync_unit": {"id": "u"}}, "last_sync_out": None}]),
+        "sync_metadata": st.sampled_from(
+            [None, {}, {"last_sync_in": {"sync_unit": {"id": "u"}}, "last_sync_out": None}]
+        ),
         "created_date": st.sampled_from([None, "2025-01-02T03:04:05.678Z"]),
         "surprise": _json,
     },
 )
-_good: st.SearchStrategy[Any] = st.builds(lambda fields, order: dict(sorted(fields.items(), key=lambda i: hash((order, i[0])))), _fields,
-                  st.integers(0, 3))  # fmt: skip
+
+
+def _reordered(fields: dict[str, Any], order: int) -> dict[str, Any]:
+    return dict(sorted(fields.items(), key=lambda item: hash((order, item[0]))))
+
+
+def _with(fields: dict[str, Any], odd: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, **odd}
+
+
+_good: st.SearchStrategy[Any] = st.builds(_reordered, _fields, st.integers(0, 3))
 _odd: st.SearchStrategy[Any] = st.one_of(
     _json,
-    st.builds(lambda fields, odd: {**fields, **odd}, _fields, st.sampled_from(
+    st.builds(_with, _fields, st.sampled_from(
         [{"type": "incident"}, {"type": None}, {"id": 5}, {"owned_by": [None]}, {"created_by": "me"}, {"tags": {}},
          {"title": 1}, {"created_date": "today"}, {"sla_summary": []}, {"stage": {"ordinal": "x"}}])),
 )  # fmt: skip
@@ -64,7 +81,9 @@ def _documents(draw: st.DrawFn, works: st.SearchStrategy[Any]) -> tuple[bytes, l
         return json.dumps(value, separators=(f"{space},", f":{space}"), ensure_ascii=ascii_only)
 
     texts = [text(work) for work in draw(st.lists(works, max_size=14))]
-    around = st.dictionaries(_texts.filter(lambda key: key not in ("works", "next_cursor", "prev_cursor")), _json, max_size=2)
+    around = st.dictionaries(
+        _texts.filter(lambda key: key not in ("works", "next_cursor", "prev_cursor")), _json, max_size=2
+    )
     pairs = [f"{text(key)}:{space}{text(value)}" for key, value in draw(around).items()]
     at = draw(st.integers(0, len(pairs)))
     pairs.insert(at, f'"works"{space}:{space}[{space}' + f"{space},{space}".join(texts) + f"{space}]")
@@ -81,7 +100,9 @@ def _check(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None
     assert got.works == [work for work, _ in wanted]
     assert [type(work) for work in got.works] == [type(work) for work, _ in wanted]
     assert [work.to_json() for work in got.works] == [work.to_json() for work, _ in wanted]
-    assert [misfit.number for misfit in got.misfits] == [n for n, (_, reason) in enumerate(wanted) if reason is not None]
+    assert [misfit.number for misfit in got.misfits] == [
+        n for n, (_, reason) in enumerate(wanted) if reason is not None
+    ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

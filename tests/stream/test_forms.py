@@ -59,7 +59,9 @@ def test_the_key_may_be_escaped() -> None:
     assert read([b'{"w\\u006frks":[{"type":"task","id":"1"}]}']).works == expected([tiny(1)])
 
 
-@pytest.mark.parametrize("body", [b'{"works":null}', b'{"works":[]}', b' { "a":1, "works" : [ ] }\n', b'{"works": null }'])
+@pytest.mark.parametrize(
+    "body", [b'{"works":null}', b'{"works":[]}', b' { "a":1, "works" : [ ] }\n', b'{"works": null }']
+)
 def test_no_works(body: bytes) -> None:
     for size in (1, 100):
         assert read(pieces_of(body, size)).works == []
