@@ -22,7 +22,7 @@ class Incoming:
         size: bytes of the decompressed body that were read so far.
     """
 
-    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_reply", "_slot", "request_id", "size", "status")
+    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_received", "_reply", "_slot", "request_id", "size", "status")
 
     def __init__(self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None) -> None:
         self.status = reply.status
@@ -34,6 +34,11 @@ class Incoming:
         self._failures = failures
         self._pieces: Iterator[bytes] | None = None
         self._slot = True
+        self._received = 0
+
+    def idle(self) -> bool:
+        """Whether no further byte of the body has arrived; the last piece must have been the last of its chunk."""
+        return self._reply.arrived() == self._received
 
     async def next(self) -> bytes | Failure | None:
         """The next piece of the decompressed body, None at its end, or how reading failed."""
@@ -49,6 +54,7 @@ class Incoming:
                     self._pieces = None
                 rest = False
                 data = await self._reply.read()
+                self._received += len(data)
                 if not data:
                     self._body.finish()
                     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,7 +14,7 @@ import msgspec
 from . import errors
 from ._decode import printable
 from ._stream import Malformed, PageStream, Truncated, works_page
-from ._transport import Failure, Incoming, Request, Transport
+from ._transport import Call, Failure, Incoming, Request, Transport
 from .models import SharedDecoder, Work
 from .models.requests import encode_body
 
@@ -100,10 +101,10 @@ def feed(page: PageStream[T], piece: bytes | None) -> None:
         page.feed(piece)
 
 
-def take(page: PageStream[T], incoming: Incoming) -> list[T] | None | Failure:
+def take(page: PageStream[T], incoming: Incoming, *, eager: bool = False) -> list[T] | Failure | None:
     """The next batch, None if more bytes are needed, or what is wrong with the body."""
     try:
-        return page.take()
+        return page.take(eager=eager)
     except Malformed as error:
         return incoming.unreadable(str(error), cut=isinstance(error, Truncated))
 
@@ -141,11 +142,13 @@ class WorksStream(_Closable):
         return generator
 
     async def _works(self) -> AsyncGenerator[Work, None]:
-        async for batch in self._batches():
-            for work in batch:
-                yield work
+        async with aclosing(self._batches()) as batches:
+            async for batch in batches:
+                for work in batch:
+                    yield work
 
     async def _batches(self) -> AsyncGenerator[list[Work], None]:
+        """One attempt after the other, until one has yielded something or is through."""
         transport = self._pages.transport
         call = transport.call(self._request)
         while True:
@@ -153,30 +156,56 @@ class WorksStream(_Closable):
             page = works_page(self._pages.decoder)
             failure: Failure | None = None
             try:
-                piece: bytes | None | Failure = b""
-                while piece is not None and failure is None:
-                    piece = await transport.guarded(call, incoming.next)
-                    if isinstance(piece, Failure):
-                        failure = piece
-                        break
-                    feed(page, piece)
-                    while (batch := take(page, incoming)) is not None:
-                        if isinstance(batch, Failure):
-                            failure = batch
-                            break
-                        # a consumer may call the client itself, which must not wait for this very stream
-                        incoming.pause()
-                        yield batch
-                        await asyncio.sleep(0)
-                        await transport.guarded(call, incoming.resume)
+                async with aclosing(self._attempt(call, incoming, page)) as outcomes:
+                    async for outcome in outcomes:
+                        if isinstance(outcome, Failure):
+                            failure = outcome
+                        else:
+                            yield outcome
             finally:
                 incoming.close()
+            yielded, misfits = page.count, page.misfits
+            del page  # its buffer is the server's words, which tracebacks are not to show
             if failure is None:
-                self._pages.warn(self._request.endpoint, page.misfits, page.count)
+                self._pages.warn(self._request.endpoint, misfits, yielded)
                 return
-            if page.count:
+            if yielded:
                 raise call.failures.final(failure, call.attempts)
             await transport.guarded(call, partial(call.again, failure))
+
+    async def _attempt(
+        self, call: Call, incoming: Incoming, page: PageStream[Work]
+    ) -> AsyncGenerator[list[Work] | Failure, None]:
+        """The batches of one answer, and how it failed if it did. What is whole is not kept back for what is not."""
+        guarded = self._pages.transport.guarded
+        piece: bytes | Failure | None = b""
+        while piece is not None:
+            piece = await guarded(call, incoming.next)
+            if isinstance(piece, Failure):
+                while page.count and isinstance(batch := take(page, incoming, eager=True), list):
+                    yield batch
+                yield piece
+                return
+            feed(page, piece)
+            eager = False
+            while True:
+                batch = take(page, incoming, eager=eager)
+                if batch is None:
+                    if eager or piece is None:
+                        break
+                    await asyncio.sleep(0)  # the socket's turn
+                    eager = incoming.idle()
+                    if not eager:
+                        break
+                    continue
+                if isinstance(batch, Failure):
+                    yield batch
+                    return
+                # a consumer may call the client itself, which must not wait for this very stream
+                incoming.pause()
+                yield batch
+                await asyncio.sleep(0)
+                await guarded(call, incoming.resume)
 
 
 class WorksPager(_Closable):
@@ -219,6 +248,7 @@ class WorksPager(_Closable):
             request = request._replace(body=encode_body(body, None))
 
     async def _works(self) -> AsyncGenerator[Work, None]:
-        async for page in self.pages():
-            for work in page.works:
-                yield work
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for work in page.works:
+                    yield work

@@ -110,16 +110,20 @@ class Reply:
     Attributes:
         status: the HTTP status.
         read: the next bytes of the body as they arrive, none at its end.
+        arrived: how many bytes of the body have arrived, read or not; None once all have.
         drop: give the connection back, or close it if the body was not read to its end.
     """
 
-    __slots__ = ("_header", "_hide", "drop", "read", "status")
+    __slots__ = ("_header", "_hide", "arrived", "drop", "read", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, hide: Callable[[str], str]) -> None:
         content = response.content
 
         def read() -> Awaitable[bytes]:
             return content.readany()
+
+        def arrived() -> int | None:
+            return None if content.is_eof() else content.total_bytes
 
         def drop() -> None:
             if content.is_eof():
@@ -131,6 +135,7 @@ class Reply:
         self._header = response.headers.get
         self._hide = hide
         self.read = read
+        self.arrived = arrived
         self.drop = drop
 
     def header(self, name: str) -> str | None:

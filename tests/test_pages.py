@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from devrev_async import APIConnectionError, ClientClosedError, DevRevClient, ResponseDecodeError, WorksPage
+from devrev_async import (
+    APIConnectionError,
+    APITimeoutError,
+    ClientClosedError,
+    DevRevClient,
+    ResponseDecodeError,
+    Timeout,
+    WorksPage,
+)
 from devrev_async.sandbox import Sandbox
 
 from .servers import serving, work
@@ -139,6 +147,50 @@ async def test_works_come_before_the_body_has_ended() -> None:
             got.append(each)
             go_on.set()
     assert ids(got) == [f"ISS-{n}" for n in range(200)]
+
+
+@pytest.mark.parametrize("comma_first", [True, False])
+@pytest.mark.parametrize("size", [10, 9_000, 30_000])
+async def test_each_work_comes_when_its_bytes_have_come(size: int, comma_first: bool) -> None:
+    """The server sends a work only once the one before has been yielded."""
+    asked = asyncio.Semaphore(1)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"works": [')
+        for number in range(20):
+            await asked.acquire()
+            text = json.dumps(work(f"ISS-{number}", body="x" * size)).encode()
+            await response.write(b", " + text if comma_first and number else text)
+            if not comma_first and number < 19:
+                await response.write(b", ")
+        await asked.acquire()
+        await response.write(b"]}")
+        return response
+
+    got: list[Any] = []
+    async with serving(handler) as url, DevRevClient("t", base_url=url) as devrev:
+        async for each in devrev.works.export_stream():
+            got.append(each)
+            asked.release()
+    assert ids(got) == [f"ISS-{n}" for n in range(20)]
+
+
+async def test_what_arrived_whole_before_silence_is_yielded() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"works":[' + b",".join(json.dumps(work(f"ISS-{n}")).encode() for n in (1, 2)))
+        await asyncio.Event().wait()
+        return response
+
+    got: list[Any] = []
+    async with serving(handler) as url, DevRevClient("t", base_url=url, timeout=Timeout(read=0.3)) as devrev:
+        with pytest.raises(APITimeoutError):
+            async for each in devrev.works.export_stream():
+                got.append(each)
+    assert ids(got) == ["ISS-1", "ISS-2"]
 
 
 def cut_server(cuts: list[int]) -> Any:
