@@ -215,3 +215,27 @@ def test_a_true_quota_is_used_up_and_never_passed(limit: int, window: int, slots
         run(main(), loop)
     assert refused == []
     assert len(counts) <= 5  # four full ones, or five where it began in the middle of one
+
+
+def test_waiting_for_an_answer_is_no_wait_beyond_the_bound() -> None:
+    """The one request that is left is under way: what its answer says decides, however far the reset is."""
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        limiter = Limiter(2)
+        first = await limiter.acquire(5, quiet)
+        tell(limiter, loop, first, 1, 300)
+        limiter.answered(first, reported=True)
+        second = await limiter.acquire(5, quiet)
+        limiter.release()
+        waiting = asyncio.create_task(limiter.acquire(5, quiet))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        tell(limiter, loop, second, 7, 299)
+        limiter.answered(second, reported=True)
+        await waiting
+        assert loop.time() == 1001
+
+    with pytest.MonkeyPatch.context() as patch:
+        on(loop, patch)
+        run(main(), loop)

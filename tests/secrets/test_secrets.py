@@ -58,7 +58,7 @@ def holds(text: str | bytes) -> bool:
 def inside(value: Any) -> Iterator[tuple[str, Any]]:
     """A value, its items, and its attributes."""
     yield "", value
-    known: type[Any] = type(value)
+    known: type[Any] = value.__class__
     if issubclass(known, dict):
         for key, item in value.items():
             yield f"[{key!r}]", item
