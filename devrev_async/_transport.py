@@ -228,7 +228,9 @@ class Call:
         error = api_error(answer, self.request.endpoint, now=now, hide=token.hide)
         asked = retry_after_of(answer, now=now) if status in RETRIED_STATUSES else None
         if status == 429 and asked is None:
-            reset = parse_seconds(reply.header("X-Ratelimit-Reset"))
+            reset, date = parse_seconds(reply.header("X-Ratelimit-Reset")), parse_http_date(reply.header("Date"))
+            if date is not None:
+                self.pool.limiter.clock.observe(date, self._since, time.monotonic())
             until = None if reset is None else self.pool.limiter.seconds_until(reset)
             asked = until if until is not None and 0 < until < FARTHEST_RESET else None
         if isinstance(error, errors.TooManyRequestsError):
