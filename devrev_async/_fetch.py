@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence  # noqa: TC003 - msgspec reads the annotations at run time
-from datetime import datetime  # noqa: TC003 - as above
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +14,7 @@ from ._pages import Pages, drain
 from ._stream import PageStream, raw_page, works_page
 from ._transport import Failure, Incoming, Request
 from .models import DECODE_ERRORS, UnknownWork, Work, decode_one
-from .models._base import Timestamp  # noqa: TC001 - as above
+from .models._base import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -22,7 +22,18 @@ class Incoming:
         size: bytes of the decompressed body that were read so far.
     """
 
-    __slots__ = ("_body", "_failures", "_limiter", "_pieces", "_received", "_reply", "_slot", "request_id", "size", "status")
+    __slots__ = (
+        "_body",
+        "_failures",
+        "_limiter",
+        "_pieces",
+        "_received",
+        "_reply",
+        "_slot",
+        "request_id",
+        "size",
+        "status",
+    )
 
     def __init__(self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None) -> None:
         self.status = reply.status

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -133,7 +133,7 @@ class WorksStream(_Closable):
         self._pages = pages
         self._request = request
 
-    async def __aenter__(self) -> WorksStream:
+    async def __aenter__(self) -> Self:
         return self
 
     def __aiter__(self) -> AsyncIterator[Work]:
@@ -216,7 +216,7 @@ class WorksPager(_Closable):
         self._request = request
         self._body = body
 
-    async def __aenter__(self) -> WorksPager:
+    async def __aenter__(self) -> Self:
         return self
 
     def __aiter__(self) -> AsyncIterator[Work]:

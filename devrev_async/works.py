@@ -18,15 +18,7 @@ from .bulk import BulkResult, Job, iterate, run_all
 from .export import MAX_PARALLEL, ExportReport, WorkExport, open_export
 from .models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from .models.enums import WorkType
-from .models.requests import (
-    MAX_FIRST,
-    check_id,
-    create_body,
-    encode_body,
-    fields_of,
-    query_body,
-    update_body,
-)
+from .models.requests import MAX_FIRST, check_id, create_body, encode_body, fields_of, query_body, update_body
 from .options import Timeout, as_timeout
 
 __all__ = ["Works"]

@@ -26,6 +26,7 @@ from .servers import error, serving, work
 
 pytestmark = pytest.mark.anyio
 
+
 def fate(id: str) -> str:
     """What the server does with an id, for good: 1 % missing, 1 % broken, 5 % failing at first."""
     roll = zlib.crc32(id.encode()) % 100
@@ -105,7 +106,7 @@ async def test_a_bad_id_of_a_sequence_is_refused_before_anything_is_sent() -> No
             await devrev.works.get_many([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
         with pytest.raises(TypeError, match="not a single string"):
             await devrev.works.get_many("ISS-1")
-        with pytest.raises(ValueError, match="input 1: .*severity"):
+        with pytest.raises(ValueError, match=r"input 1: .*severity"):
             await devrev.works.update_many([WorkUpdate(id="ISS-1", title="t"), WorkUpdate(id="ISS-1", severity="low")])
         assert sandbox.requests == []
 

@@ -7,8 +7,7 @@ import pytest
 from aiohttp import web
 
 from devrev_async import ClientEvent, DevRevClient
-
-from ..servers import serving
+from tests.servers import serving
 
 pytestmark = pytest.mark.anyio
 

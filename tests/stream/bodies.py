@@ -63,8 +63,8 @@ def small_page(first_batch: int = 400, batch: int = 900) -> PageStream[Work]:
     return PageStream[Work](SharedDecoder().decode, decode_one, first_batch=first_batch, batch=batch)
 
 
-def read(pieces: Iterable[bytes], page: PageStream[Work] | None = None) -> Read:
-    """Cut as it arrives."""
+def read(pieces: Iterable[bytes], page: PageStream[Work] | None = None, *, eager: bool = False) -> Read:
+    """Cut as it arrives; `eager` as one does whose works trickle in."""
     page = page or works_page(SharedDecoder())
     works: list[Work] = []
     batches: list[int] = []
@@ -73,7 +73,7 @@ def read(pieces: Iterable[bytes], page: PageStream[Work] | None = None) -> Read:
             page.finish()
         else:
             page.feed(piece)
-        while (batch := page.take()) is not None:
+        while (batch := page.take(eager=eager)) is not None:
             works += batch
             batches.append(len(batch))
     assert page.count == len(works)

@@ -21,7 +21,9 @@ values = st.recursive(
     max_leaves=6,
 )
 works = st.lists(
-    st.fixed_dictionaries({"type": st.sampled_from(["issue", "ticket", "incident"]), "id": texts}, optional={"x": values})
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["issue", "ticket", "incident"]), "id": texts}, optional={"x": values}
+    )
     | values,
     max_size=6,
 )

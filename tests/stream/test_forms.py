@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from devrev_async import Issue, Opportunity, Task, Ticket
-from devrev_async._stream import raw_page, works_page
+from devrev_async import Issue, Opportunity, Task, Ticket, Work
+from devrev_async._stream import PageStream, raw_page, works_page
 from devrev_async.models import SharedDecoder
 from tests.stream.bodies import compact, expected, issue, pieces_of, read, small_page, tiny
 
@@ -72,15 +72,27 @@ def test_every_split_in_two() -> None:
     body = json.dumps({"a": [1], "works": works, "next_cursor": "n"}, indent=1).encode()
     want = expected(works)
     for at in range(len(body) + 1):
-        got = read([body[:at], body[at:]], small_page())
-        assert got.works == want
-        assert got.cursors == ("n", None)
+        for eager in (False, True):
+            got = read([body[:at], body[at:]], small_page(), eager=eager)
+            assert got.works == want
+            assert got.cursors == ("n", None)
 
 
 def test_single_bytes() -> None:
     body = compact({"works": FEW, "next_cursor": None})
     assert read(pieces_of(body, 1), small_page()).works == expected(FEW)
+    assert read(pieces_of(body, 1), small_page(), eager=True).works == expected(FEW)
     assert read(pieces_of(body, 1)).works == expected(FEW)
+
+
+def test_an_eager_reader_waits_for_no_comma() -> None:
+    page = works_page(SharedDecoder())
+    page.feed(b'{"works":[')
+    for n in range(3):
+        page.feed(compact(tiny(n)))
+        assert page.take(eager=True) == expected([tiny(n)])
+        page.feed(b" , ")
+        assert page.take(eager=True) is None
 
 
 def test_raw_works_are_their_bytes() -> None:
@@ -115,3 +127,12 @@ def test_what_is_read_is_let_go() -> None:
             pass
         held = max(held, len(page._buffer))
     assert held < 800_000 < len(body)
+
+
+def test_works_that_fit_are_never_decoded_one_by_one() -> None:
+    def single(work: bytes) -> tuple[Work, str | None]:
+        raise AssertionError(work)
+
+    for works in (WORKS[:500], _shuffled(WORKS[:500])):
+        page = PageStream[Work](SharedDecoder().decode, single)
+        assert read(pieces_of(compact({"works": works}), 65_536), page).works == expected(works)
