@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import NamedTuple
 
 import aiohttp
@@ -138,6 +139,10 @@ class Failures:
             return f"silence for {timeout.read} s (Timeout.read)"
         if isinstance(problem, aiohttp.ServerDisconnectedError):
             return "the server closed the connection without an answer"
+        if type(problem) is aiohttp.ClientConnectorError:  # its own words speak of TLS where there is none
+            code = problem.os_error.errno
+            reason = os.strerror(code) if code is not None and code > 0 else str(problem.os_error)
+            return self.shown(f"cannot connect to {problem.host}:{problem.port}: {reason}")[:300]
         if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | OSError):
             return self.shown(str(problem))[:300]
         if isinstance(problem, aiohttp.ClientResponseError):
