@@ -139,9 +139,10 @@ class Failures:
             return f"silence for {timeout.read} s (Timeout.read)"
         if isinstance(problem, aiohttp.ServerDisconnectedError):
             return "the server closed the connection without an answer"
-        if type(problem) is aiohttp.ClientConnectorError:  # its own words speak of TLS where there is none
-            code = problem.os_error.errno
-            reason = os.strerror(code) if code is not None and code > 0 else str(problem.os_error)
+        if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, aiohttp.ClientSSLError):
+            # aiohttp's own words speak of TLS where there is none
+            error = problem.os_error
+            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or type(error).__name__
             return self.shown(f"cannot connect to {problem.host}:{problem.port}: {reason}")[:300]
         if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | OSError):
             return self.shown(str(problem))[:300]
