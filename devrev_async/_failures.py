@@ -142,7 +142,8 @@ class Failures:
         if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, aiohttp.ClientSSLError):
             # aiohttp's own words speak of TLS where there is none
             error = problem.os_error
-            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or type(error).__name__
+            code = error.errno or 0
+            reason = os.strerror(code) if code > 0 else error.strerror or type(error).__name__
             return self.shown(f"cannot connect to {problem.host}:{problem.port}: {reason}")[:300]
         if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | OSError):
             return self.shown(str(problem))[:300]
