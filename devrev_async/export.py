@@ -120,6 +120,7 @@ class WorkExport:
         self._ledger = (
             Ledger(filters, _domain(self._own_range, self._now)) if resume is None else Ledger.resumed(resume, filters)
         )
+        self._resumed = resume is not None
         self._sorts = True
         self._raw: bool | None = None
         self._plan: Plan[Any]
@@ -237,7 +238,7 @@ class WorkExport:
         self._plan = Plan(
             ledger.domain,
             now=self._now,
-            gaps=ledger.open,
+            gaps=ledger.open if self._resumed else None,
             undated=ledger.undated,
             handed=ledger.works,
             first=self._first,
@@ -262,7 +263,7 @@ class WorkExport:
         """Start requests while there is room for their pages."""
         while len(self._tasks) + len(self._ready) < self._parallel:
             try:
-                request = self._plan.take()
+                request = self._plan.take(len(self._ready))
             except Unprovable as error:
                 raise self._incomplete(error) from None
             if request is None:
@@ -287,7 +288,7 @@ class WorkExport:
             elif request.kind == "list":
                 plan.feed_refusal(request)
             else:
-                plan.feed_count(request, answer)
+                self._ready += plan.feed_count(request, answer)
         except Unprovable as error:
             raise self._incomplete(error) from None
         finally:

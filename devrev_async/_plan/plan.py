@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
@@ -37,6 +38,24 @@ _SPLIT_AT: Final = 4.0
 _BOTH_ENDS_AT: Final = 2.0
 _NO_LIST: Final = "ranges of created_date are not enough, and the server has no works.list"
 _FIRST_DAY: Final = datetime(1900, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_LIES: Final = 6
+"""Pages in a row that a count contradicts, though they were asked for because of a count and brought nothing."""
+
+_SUSPECTS: Final = 4
+_BORNE_OUT: Final = -24
+"""Where to begin to tell lies once a count was right to contradict a page."""
+
+_HAD_ROOM: Final = 0.75
+"""Of the length of the page before it: what is that much shorter was hardly cut short itself."""
+
+_ROOM: Final = 3
+"""How many times as long as what the end of a range shows again the page before it must have been."""
+
+_BLATANT: Final = 10
+_BLATANT_SHARE: Final = 1.1
+"""How many works the server must count beyond those found, and how many times those, before the export is given up."""
 
 
 class _Trust(Enum):
@@ -46,13 +65,41 @@ class _Trust(Enum):
     NONE = 2
 
 
+class _Counted(Enum):
+    """What a count is asked for, beside the range of one page."""
+
+    ALL = 0
+    DATED = 1
+    EARLY = 2
+    """With a timestamp, and not after the run's beginning."""
+
+
+@dataclass(eq=False, slots=True)
+class _Held(Generic[T]):
+    """A page shorter than the longest seen: all that there is in its range, unless the cap varies."""
+
+    request: Request
+    page: Page[T]
+    ordered: list[tuple[Key, T]]
+    asked: bool = False
+
+
 class Plan(Generic[T]):
     """Take requests, send them, feed the answers in any order; what comes out is proved and comes out once.
 
-    It stands on one assumption: the server's cap on a page of `works.export` stays the same throughout a run. So a
-    page shorter than the longest seen is complete, whatever its order. A longer one proves something only if the
-    server was shown to sort before it caps (`sorts_before_cap`); else its stretch is cut and asked for again. What
-    cannot be cut is settled by `works.list`.
+    A page of `works.export` as long as the longest seen may be cut short by the server's cap. It proves something
+    only if the server was shown to sort before it caps (`sorts_before_cap`); else its stretch is cut and asked for
+    again. What cannot be cut is settled by `works.list`.
+
+    A shorter page is complete if the cap stays the same; one that goes by bytes does not. So it is held until
+    `works.count` agrees: one count over everything at the end, and one over a page's own range where that one differs
+    or too much is held. Where it counts more than the page shows, the page is taken as one cut short.
+
+    Where the server counts nothing, or counts works that no page shows, two rules remain. If it sorts, the end of a
+    range must be shown twice, the second time by a page that has room for more. If it does not, `works.list` settles
+    what wrong counts left open; but where nothing is counted, a short page is believed: this assumes that the cap
+    stays the same. Counts and pages that are not of the same moment also assume
+    that as many works as the cap hid in a range were not taken from it in between.
 
     Args:
         domain: the user's own range of `created_date`.
@@ -97,13 +144,21 @@ class Plan(Generic[T]):
         self._listing: Listing[T] | None = None
         self._ranged = True
         self._lists = True
-        self._counts: list[int | None] = []
+        self._fresh = gaps is None
+        self._held: list[_Held[T]] = []
+        self._believes = True
+        self._questions: dict[int, _Held[T] | _Counted] = {}
+        self._counts: dict[_Counted, int | None] = {}
+        self._suspects: list[tuple[int, int, set[Key]]] = []
+        self._lies = 0
+        self._lied = False
+        self._tails: dict[tuple[int, int], tuple[set[Key], int]] = {}
         self._span = (LATEST, EARLIEST)
 
     @property
     def duplicates(self) -> int:
         """Works that came more often than they are handed over, or not at all; those kept for a proof aside."""
-        kept = len(self._pair[1].keys) if self._pair else 0
+        kept = (len(self._pair[1].keys) if self._pair else 0) + sum(len(held.ordered) for held in self._held)
         return self.fetched - self.proved - kept - (len(self._listing.held) if self._listing else 0)
 
     @property
@@ -111,18 +166,29 @@ class Plan(Generic[T]):
         """Whether everything is proved and nothing is under way."""
         return not self._gaps and not self._flying
 
-    def take(self) -> Request | None:
+    def take(self, waiting: int = 0) -> Request | None:
         """The next request to send now; None if an answer must come first, or all is done.
+
+        Args:
+            waiting: pages' worth of works that wait to be handed over; there is room for so many fewer.
 
         Raises:
             Unprovable: nothing is under way, and nothing that could be asked would prove the rest.
         """
         if not self._gaps or len(self._flying) >= self._parallel:
             return None
-        request = self._next_export() or self._next_list() or self._last_word()
+        held = self._pages_held()
+        if len(self._flying) + held + waiting < self._parallel:
+            request = self._next_export() or self._next_list() or self._last_word()
+        elif self._held and all(gap.low == UNDATED or self._holds(gap.low, gap.high) for gap in self._gaps):
+            request = self._last_word()
+        elif held >= max(1, self._parallel // 2):
+            request = self._verify()
+        else:
+            return None
         if request is not None:
             self._flying[request.number] = request
-        elif self._gaps and not self._flying:
+        elif self._gaps and not self._flying and not waiting:
             raise Unprovable("nothing is left to ask")
         return request
 
@@ -137,6 +203,9 @@ class Plan(Generic[T]):
         if any(key[0] == UNDATED * SECOND for key in page.keys):
             self.undated = True
         batches = self._feed_list(page) if request.kind == "list" else self._feed_export(request, page)
+        return self._noted(batches)
+
+    def _noted(self, batches: list[Batch[T]]) -> list[Batch[T]]:
         self.proved += sum(len(batch.items) for batch in batches)
         self.ranges += len(batches)
         return batches
@@ -155,10 +224,24 @@ class Plan(Generic[T]):
                 raise Unprovable(_NO_LIST)
             gap.listing = False
 
-    def feed_count(self, request: Request, count: int | None) -> None:
-        """The answer to a request for a count; None if the server has no such endpoint or does not say it exactly."""
+    def feed_count(self, request: Request, count: int | None) -> list[Batch[T]]:
+        """The answer to a request for a count; None if the server has no such endpoint or does not say it exactly.
+
+        Raises:
+            Unprovable: as `take`.
+        """
         del self._flying[request.number]
-        self._counts.append(count)
+        question = self._questions.pop(request.number)
+        if isinstance(question, _Counted):
+            self._counts[question] = count
+            if count is not None:
+                exact = question is _Counted.ALL and self._fresh and count == self._found() + self._works_held()
+                return self._noted(self._believe_held() if exact else [])
+        elif count is not None:
+            return self._noted(self._weigh(question, count) if question in self._held else [])
+        for each in _Counted:
+            self._counts.setdefault(each, None)
+        return self._noted(self._cease_to_count())
 
     # --- what to ask ---
 
@@ -173,12 +256,17 @@ class Plan(Generic[T]):
             if not self._under_way(asked.low, asked.high):
                 return self._request("export", asked.low, asked.high, descending=True)
         gaps = [gap for gap in self._gaps if gap.low != UNDATED and not gap.listing]
+        if self._held:
+            gaps = [gap for gap in gaps if not self._holds(gap.low, gap.high)]
         if self._trust is _Trust.SORTED:
             return self._next_end(gaps)
         for gap in gaps:
             if not self._under_way(gap.low, gap.high):
                 return self._request("export", gap.low, gap.high)
         return None
+
+    def _holds(self, low: int, high: int) -> bool:
+        return any(held.request.low < high and held.request.high > low for held in self._held)
 
     def _next_end(self, gaps: list[Gap]) -> Request | None:
         """A free end of a gap, or an end made by cutting the largest gap in two."""
@@ -233,19 +321,24 @@ class Plan(Generic[T]):
         return (UNDATED, LATEST) if listing.whole else (listing.low, listing.high)
 
     def _last_word(self) -> Request | None:
-        """What is left is what shows no timestamp, which no range finds: settle it by list if there is any.
+        """What is left when no page is to be asked for: the pages held, then what shows no timestamp.
 
-        There is if one was seen, and if the server counts more works without a range than with one; the first count
-        is enough if it says no more than was found.
+        No range finds that: it is settled by list if there is any. There is if one was seen, and if the server counts
+        more works without a range than with one; the first count is enough if it says no more than was found.
         """
-        if self._flying or any(gap.low != UNDATED for gap in self._gaps):
+        if self._flying:
+            return self._verify() if all(request.kind == "count" for request in self._flying.values()) else None
+        if self._held:
+            # one count over everything may settle all of them
+            whole = self._fresh and not self.undated and _Counted.ALL not in self._counts
+            return self._count(_Counted.ALL) if whole else self._verify()
+        if any(gap.low != UNDATED for gap in self._gaps):
             return None
+        if (request := self._total()) is not None:
+            return request
         if not self.undated:
-            if self._asks_count():
-                self._number += 1
-                return Request("count", self._number, UNDATED, LATEST, _FIRST_DAY if self._counts else None)
-            everything, *with_date = self._counts or (None,)
-            if everything is None or not with_date or with_date[0] is None or everything <= with_date[0]:
+            everything, with_date = self._counts.get(_Counted.ALL), self._counts.get(_Counted.DATED)
+            if everything is None or with_date is None or everything <= with_date:
                 self._gaps = []
                 return None
         if not self._lists:
@@ -253,12 +346,88 @@ class Plan(Generic[T]):
         self._replace(self._gaps[0], [Gap(UNDATED, UNDATED + 1, self._gaps[0].past, listing=True)])
         return self._next_list()
 
-    def _asks_count(self) -> bool:
-        if self._domain.limited:
-            return False
-        if not self._counts:
-            return True
-        return len(self._counts) == 1 and self._counts[0] is not None and self._counts[0] > self._handed + self.proved
+    def _total(self) -> Request | None:
+        """The next count over the whole, None once enough is known.
+
+        Raises:
+            Unprovable: there are by far more works than were found.
+        """
+        steps = [_Counted.ALL, _Counted.DATED, _Counted.EARLY]
+        if self.undated:
+            steps.remove(_Counted.ALL)
+        elif self._domain.limited:
+            steps.remove(_Counted.DATED)
+        for step in steps:
+            if step not in self._counts:
+                return self._count(step) if self._believes or step is not _Counted.EARLY else None
+            count = self._counts[step]
+            least = self._found() if step is _Counted.ALL and not self._domain.limited else self._plausible()
+            if count is None or count <= least:
+                return None
+        if self._believes:
+            raise Unprovable("the server counts more works than it shows")
+        return None
+
+    def _plausible(self) -> int:
+        found = self._found()
+        return max(found + _BLATANT - 1, int(found * _BLATANT_SHARE))
+
+    def _count(self, question: _Counted) -> Request:
+        self._number += 1
+        self._questions[self._number] = question
+        after, before = self._domain.after, self._domain.before
+        if question is not _Counted.ALL:
+            after = after or _FIRST_DAY
+        if question is _Counted.EARLY:
+            before = self._early(before)
+        return Request("count", self._number, UNDATED, LATEST, after, before)
+
+    def _verify(self) -> Request | None:
+        """A count over the range of a page held: one that can tell whether a count was right, else the longest."""
+        if any(question is _Counted.ALL for question in self._questions.values()):
+            return None  # it may settle all of them
+        held = max(
+            (held for held in self._held if not held.asked),
+            key=lambda held: (self._suspect(held.request) is not None, len(held.ordered)),
+            default=None,
+        )
+        if held is None:
+            return None
+        held.asked = True
+        self._number += 1
+        self._questions[self._number] = held
+        request = held.request
+        return Request("count", self._number, request.low, request.high, request.after, self._early(request.before))
+
+    def _suspect(self, request: Request) -> set[Key] | None:
+        """The works of the last page that a count contradicted and that the range of this request was cut from."""
+        for low, high, keys in reversed(self._suspects):
+            if low <= request.low and request.high <= high:
+                return keys
+        return None
+
+    def _early(self, before: datetime | None) -> datetime:
+        """What was created since the run's beginning does not matter, and would make no count match."""
+        begun = _EPOCH + timedelta(microseconds=self._now)
+        return begun if before is None else min(before, begun)
+
+    def _found(self) -> int:
+        return self._handed + self.proved
+
+    def _pages_held(self) -> int:
+        return sum(len(held.ordered) for held in self._held) // self._cap if self._held else 0
+
+    def _works_held(self) -> int:
+        """The works that the pages held would bring."""
+        works: set[Key] = set()
+        for held in self._held:
+            low, high = held.request.low, held.request.high
+            if self._domain.whole(low, high):
+                low = UNDATED
+            for gap in self._gaps:
+                keys = (key for key, _ in chosen(gap, low, high, held.ordered))
+                works.update(key for key in keys if self._domain.admits(key))
+        return len(works)
 
     def _under_way(self, low: int, high: int) -> bool:
         return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
@@ -285,6 +454,7 @@ class Plan(Generic[T]):
             self._ranged = False
             self._trust = _Trust.NONE
             self._pair = None
+            self._held = []
             if not self._lists:
                 raise Unprovable(_NO_LIST)
             for gap in self._gaps:
@@ -293,11 +463,104 @@ class Plan(Generic[T]):
         times = dated(page.keys)
         if times:
             self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
+        parent = self._suspect(request)
+        if parent is not None and any(
+            request.low <= second_of(key) < request.high and key[0] <= self._now and key not in parent
+            for key in page.keys
+        ):
+            self._lies = _BORNE_OUT
         if request.descending and self._pair is not None and request.low == self._pair[0].low:
             return self._compare(*self._pair, page)
-        if size < self._cap or size == 0:
+        if size == 0:
             return self._prove(UNDATED if whole else request.low, request.high, page)
-        if size <= self._limit and self._lists:
+        return self._hold_back(request, page) if size < self._cap else self._cut_short(request, page)
+
+    def _hold_back(self, request: Request, page: Page[T]) -> list[Batch[T]]:
+        """A page that is all there is, if the cap stays the same."""
+        held = _Held(request, page, page.ordered())
+        if not self._believes:
+            return self._without_count(held)
+        if request.after is not None and micros(request.after) > self._now:
+            return self._settle(held)
+        if self._open(request.low, request.high):
+            self._held.append(held)
+        return []
+
+    def _weigh(self, held: _Held[T], count: int) -> list[Batch[T]]:
+        request, page = held.request, held.page
+        everything = request.after is None and request.before is None
+        shown = {key for key in page.keys if key[0] <= self._now and not (everything and key[0] == UNDATED * SECOND)}
+        self._held.remove(held)
+        if count <= len(shown):
+            return self._settle(held)
+        low, high = request.low, request.high
+        inside = {key for key in shown if low <= second_of(key) < high}
+        parent = self._suspect(request)
+        if parent is not None and inside <= parent and len(inside) <= _HAD_ROOM * len(parent):
+            self._lies += 1
+        if self._lies >= _LIES:
+            self._held.append(held)
+            self._lied = True
+            return self._cease_to_count()
+        self._suspects = [*self._suspects[-_SUSPECTS:], (low, high, inside)]
+        return self._cut_short(request, page, count)
+
+    def _believe_held(self) -> list[Batch[T]]:
+        batches: list[Batch[T]] = []
+        for held in list(self._held):
+            batches += self._settle(held, undated=True)
+        return batches
+
+    def _settle(self, held: _Held[T], *, undated: bool = False) -> list[Batch[T]]:
+        """A page is all there is, works without a timestamp included if `undated`."""
+        low, high = held.request.low, held.request.high
+        whole = self._domain.whole(low, high)
+        first = whole and (undated or self._domain.limited or shows_undated_first(held.page.keys))
+        return self._emit(UNDATED if first else low, high, held.ordered, None)
+
+    def _cease_to_count(self) -> list[Batch[T]]:
+        """The server does not count, or not what it shows: judge what is held without."""
+        self._believes = False
+        waiting, self._held = self._held, []
+        batches: list[Batch[T]] = []
+        for held in waiting:
+            if self._open(held.request.low, held.request.high):
+                batches += self._without_count(held)
+        return batches
+
+    def _without_count(self, held: _Held[T]) -> list[Batch[T]]:
+        request, page = held.request, held.page
+        low, high = request.low, request.high
+        inside = [key for key in page.keys if low <= second_of(key) < high]
+        if not in_order(page.keys, descending=request.descending):
+            self._trust = _Trust.NONE
+        times = dated(page.keys)
+        passed = bool(times) and (times[-1] // SECOND < low if request.descending else times[-1] // SECOND >= high)
+        tail, size = self._tails.pop((low, high), (set[Key](), 0))
+        again = tail == set(inside) and _ROOM * len(page.keys) <= size
+        if self._trust is not _Trust.SORTED and self._lied and self._lists:
+            self._list_instead(low, high)
+            return []
+        if self._trust is not _Trust.SORTED or passed or again:
+            return self._settle(held, undated=True)
+        if inside:
+            edge = second_of(inside[-1])
+            start, end = (low, edge + 1) if request.descending else (edge, high)
+            tail = {key for key in inside if start <= second_of(key) < end}
+            if (start, end) != (low, high) and _ROOM * len(tail) <= len(page.keys):
+                self._tails[start, end] = tail, len(page.keys)
+                return self._emit(*((end, high) if request.descending else (low, start)), held.ordered, None)
+        if not self._lists:
+            return self._settle(held, undated=True)
+        if len(page.keys) <= self._limit:
+            self._list_instead(low, high)
+        else:
+            self._cut(request, page.keys)
+        return []
+
+    def _cut_short(self, request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
+        """A page behind which there may be more: as many as `count` if that is known."""
+        if len(page.keys) <= self._limit and count <= 2 * self._limit and self._lists:
             self._list_instead(request.low, request.high)
             return []
         if self._trust is _Trust.SORTED:
@@ -323,10 +586,9 @@ class Plan(Generic[T]):
     def _compare(self, request: Request, low: Page[T], high: Page[T]) -> list[Batch[T]]:
         self._pair = None
         whole = self._domain.whole(request.low, request.high)
-        for page in (low, high):
-            if len(page.keys) < self._cap:
-                return self._prove(UNDATED if whole else request.low, request.high, page)
         if not sorts_before_cap(low.keys, high.keys, now=self._now):
+            if len(high.keys) < self._cap:
+                return self._hold_back(request, high)
             self._trust = _Trust.NONE
             self._cut(request, low.keys + high.keys)
             return []
@@ -373,6 +635,7 @@ class Plan(Generic[T]):
         start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
         rate = len(ordered) / (end - start) if end > start else None
         self._gaps = without(self._gaps, low, high, upto, rate)
+        self._held = [held for held in self._held if self._open(held.request.low, held.request.high)]
         return batches
 
     def _cut(self, request: Request, keys: Sequence[Key]) -> None:
