@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import anyio
-
 __all__ = ["Limiter", "Quota", "ServerClock", "Wait", "WaitTooLongError"]
 
 MARGIN: Final = 0.02
@@ -218,7 +216,7 @@ class Limiter:
     def __init__(self, max_concurrency: int, *, reserve: float = 0.0) -> None:
         self.quota = Quota(reserve)
         self.clock = ServerClock()
-        self._slots = anyio.Semaphore(max_concurrency, max_value=max_concurrency, fast_acquire=True)
+        self._slots = asyncio.BoundedSemaphore(max_concurrency)
         self._paused_until = 0.0
         self._spread = 0.0
         self._waiting = 0

@@ -48,7 +48,7 @@ class Clients:
 
 def free_slots(client: DevRevClient) -> int:
     """Slots of the limiter that nobody holds."""
-    return client._transport.pool.limiter._slots.value
+    return client._transport.pool.limiter._slots._value
 
 
 def in_flight(client: DevRevClient) -> int:
@@ -64,7 +64,7 @@ async def connect(server: FaultServer) -> AsyncGenerator[Clients]:
     for client in clients.made:
         pool = client._transport.pool
         if pool._loop is not None:
-            assert free_slots(client) == pool.limiter._slots.max_value
+            assert free_slots(client) == pool.max_concurrency
             assert in_flight(client) == 0
             assert not pool.calls
         await client.close()

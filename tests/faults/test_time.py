@@ -356,7 +356,7 @@ async def test_close_ends_what_waits_to_retry(
     server.usual = refuse(500)
     tasks = await start_all(server, client, [read, export])
     await server.arrived(2)
-    while client._transport.pool.limiter._slots.value < 32:
+    while client._transport.pool.limiter._slots._value < 32:
         await asyncio.sleep(0)
     await client.close()
     await all_closed(tasks)
