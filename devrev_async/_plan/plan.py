@@ -352,10 +352,10 @@ class Plan(Generic[T]):
         Raises:
             Unprovable: there are by far more works than were found.
         """
-        steps = [_Counted.ALL, _Counted.DATED, _Counted.EARLY]
         if self.undated:
-            steps.remove(_Counted.ALL)
-        elif self._domain.limited:
+            return None  # ranges may count those too; that there are some is known, and works.list will settle it
+        steps = [_Counted.ALL, _Counted.DATED, _Counted.EARLY]
+        if self._domain.limited:
             steps.remove(_Counted.DATED)
         for step in steps:
             if step not in self._counts:
