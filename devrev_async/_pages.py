@@ -76,21 +76,23 @@ class Pages:
 
 async def drain(page: PageStream[T], incoming: Incoming, into: list[T]) -> Failure | None:
     """Read a body through a page stream into a list; the loop has its turn between any two batches."""
-    while True:
-        piece = await incoming.next()
-        if isinstance(piece, Failure):
-            return piece
-        feed(page, piece)
-        while True:
-            batch = take(page, incoming)
-            if isinstance(batch, Failure):
-                return batch
-            if batch is None:
-                break
-            into += batch
-            await asyncio.sleep(0)
-        if piece is None:
-            return None
+    piece: bytes | Failure | None = b""
+    try:
+        while piece is not None:
+            piece = await incoming.next()
+            if isinstance(piece, Failure):
+                return piece
+            feed(page, piece)
+            while (batch := take(page, incoming)) is not None:
+                if isinstance(batch, Failure):
+                    return batch
+                into += batch
+                await asyncio.sleep(0)
+    except BaseException:
+        page.forget()
+        piece = None
+        raise
+    return None
 
 
 def feed(page: PageStream[T], piece: bytes | None) -> None:
@@ -164,12 +166,11 @@ class WorksStream(_Closable):
                             yield outcome
             finally:
                 incoming.close()
-            yielded, misfits = page.count, page.misfits
-            del page  # its buffer is the server's words, which tracebacks are not to show
+                page.forget()
             if failure is None:
-                self._pages.warn(self._request.endpoint, misfits, yielded)
+                self._pages.warn(self._request.endpoint, page.misfits, page.count)
                 return
-            if yielded:
+            if page.count:
                 raise call.failures.final(failure, call.attempts)
             await transport.guarded(call, partial(call.again, failure))
 
@@ -178,8 +179,8 @@ class WorksStream(_Closable):
     ) -> AsyncGenerator[list[Work] | Failure, None]:
         """The batches of one answer, and how it failed if it did. What is whole is not kept back for what is not."""
         guarded = self._pages.transport.guarded
-        piece: bytes | Failure | None = b""
-        while piece is not None:
+        last = False
+        while not last:
             piece = await guarded(call, incoming.next)
             if isinstance(piece, Failure):
                 while page.count and isinstance(batch := take(page, incoming, eager=True), list):
@@ -187,11 +188,13 @@ class WorksStream(_Closable):
                 yield piece
                 return
             feed(page, piece)
+            last = piece is None
+            del piece  # while a consumer is busy, no frame is to show the server's words
             eager = False
             while True:
                 batch = take(page, incoming, eager=eager)
                 if batch is None:
-                    if eager or piece is None:
+                    if eager or last:
                         break
                     await asyncio.sleep(0)  # the socket's turn
                     eager = incoming.idle()

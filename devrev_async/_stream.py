@@ -124,6 +124,11 @@ class PageStream(Generic[T]):
         else:
             self._buffer += data
 
+    def forget(self) -> None:
+        """Let go of the bytes, which are the server's words: the frames of an exception may show this object."""
+        self._buffer = bytearray()
+        self._head = bytearray()
+
     def finish(self) -> None:
         """That was the whole body."""
         self._final = True

@@ -287,3 +287,34 @@ async def test_unknown_works_of_a_stream_are_warned_of_once(caplog: pytest.LogCa
     assert len(warnings) == 1
     assert "2 of 4 works came as UnknownWork; the first is number 1" in warnings[0]
     assert "incident" in warnings[0]
+
+
+@pytest.mark.parametrize("way", ["export", "export_stream"])
+async def test_a_cancelled_export_shows_no_word_of_the_server(way: str) -> None:
+    token = "a-token-that-the-server-echoes"
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"works":[' + json.dumps(work("ISS-1")).encode() + b', {"' + token.encode())
+        await asyncio.Event().wait()
+        return response
+
+    async with serving(handler) as url, DevRevClient(token, base_url=url) as devrev:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.3):
+                if way == "export":
+                    await devrev.works.export()
+                async for _ in devrev.works.export_stream():
+                    pass
+    seen, error = 0, caught.value.__cause__
+    assert isinstance(error, asyncio.CancelledError)
+    trace = error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        if frame.f_code.co_filename != __file__:
+            seen += 1
+            for value in frame.f_locals.values():
+                inside = [getattr(value, name, None) for name in dir(value) if not name.startswith("__")]
+                assert token not in repr([value, *inside])
+    assert seen > 3
