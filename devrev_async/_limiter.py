@@ -316,7 +316,7 @@ class Limiter:
                 told = True
                 on_wait(wait.seconds)
             if pause > 0:
-                await asyncio.sleep(pause + random.uniform(0, self._spread))  # noqa: S311
+                await asyncio.sleep(pause + random.uniform(0, self._spread))  # noqa: S311 - it spreads load, and guards nothing
             else:
                 await self._until_changed(wait.seconds)
             now = time.monotonic()

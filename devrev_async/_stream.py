@@ -70,7 +70,7 @@ class _Envelope(Struct):
     prev_cursor: str | None = None
 
 
-class _NeedMore(Exception):  # noqa: N818
+class _NeedMore(Exception):  # noqa: N818 - a turn of this module's control flow, and no error
     pass
 
 
