@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -114,7 +114,16 @@ def take(page: PageStream[T], incoming: Incoming, *, eager: bool = False) -> lis
 class _Closable:
     """Asynchronous iteration over a generator that ``async with`` closes at once."""
 
-    _generator: AsyncGenerator[Any, None] | None = None
+    _generator: AsyncGenerator[Work, None] | None = None
+    _works: Callable[[], AsyncGenerator[Work, None]]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Work]:
+        generator = self._works()
+        self._generator = generator
+        return generator
 
     async def aclose(self) -> None:
         """End the request, if one is under way."""
@@ -134,14 +143,6 @@ class WorksStream(_Closable):
     def __init__(self, pages: Pages, request: Request) -> None:
         self._pages = pages
         self._request = request
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    def __aiter__(self) -> AsyncIterator[Work]:
-        generator = self._works()
-        self._generator = generator
-        return generator
 
     async def _works(self) -> AsyncGenerator[Work, None]:
         async with aclosing(self._batches()) as batches:
@@ -218,14 +219,6 @@ class WorksPager(_Closable):
         self._pages = pages
         self._request = request
         self._body = body
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    def __aiter__(self) -> AsyncIterator[Work]:
-        generator = self._works()
-        self._generator = generator
-        return generator
 
     async def pages(self) -> AsyncGenerator[WorksPage, None]:
         """Page by page. A cursor that comes again, or no end of empty pages, is a `ResponseDecodeError`."""
