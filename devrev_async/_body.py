@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 __all__ = ["BadEncodingError", "Body", "TooLargeError"]
@@ -42,7 +42,12 @@ class Body:
         self._inflater: Any = None
         self._left = limit
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing to undo."""
+        return self._make is None
+
+    def feed(self, data: bytes) -> Iterable[bytes]:
         """The pieces that these bytes decompress to.
 
         Raises:
@@ -51,8 +56,10 @@ class Body:
         """
         if self._make is None:
             self._count(len(data))
-            yield data
-            return
+            return (data,)
+        return self._inflated(data)
+
+    def _inflated(self, data: bytes) -> Iterator[bytes]:
         full = False
         while data or full:
             if self._inflater is None:

@@ -97,21 +97,8 @@ class Fetcher:
     async def _fetch(
         self, request: Request, stream: Callable[[], PageStream[T]]
     ) -> tuple[list[T], PageStream[T], int, int]:
-        transport = self._pages.transport
-        call = transport.call(request)
-
-        async def attempts() -> tuple[list[T], PageStream[T], int]:
-            while True:
-                incoming = await call.open()
-                try:
-                    outcome = await _read(incoming, stream())
-                finally:
-                    incoming.close()
-                if not isinstance(outcome, Failure):
-                    return outcome
-                await call.again(outcome)
-
-        works, page, size = await transport.guarded(call, attempts)
+        call = self._pages.transport.call(request)
+        works, page, size = await self._pages.transport.run(call, lambda incoming: _read(incoming, stream()))
         return works, page, size, call.attempts - 1
 
 

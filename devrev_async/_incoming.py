@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 from ._body import Body
 from ._failures import Failure, Failures
-from ._limiter import Limiter
-from ._session import Reply
+from ._session import Attempt, Reply
 
 __all__ = ["Incoming"]
 
@@ -23,6 +23,7 @@ class Incoming:
     """
 
     __slots__ = (
+        "_attempt",
         "_body",
         "_failures",
         "_limiter",
@@ -35,13 +36,14 @@ class Incoming:
         "status",
     )
 
-    def __init__(self, reply: Reply, body: Body, limiter: Limiter, failures: Failures, request_id: str | None) -> None:
+    def __init__(self, reply: Reply, body: Body, attempt: Attempt, failures: Failures, request_id: str | None) -> None:
         self.status = reply.status
         self.request_id = request_id
         self.size = 0
         self._reply = reply
         self._body = body
-        self._limiter = limiter
+        self._attempt = attempt
+        self._limiter = attempt.limiter
         self._failures = failures
         self._pieces: Iterator[bytes] | None = None
         self._slot = True
@@ -64,12 +66,14 @@ class Incoming:
                         return piece
                     self._pieces = None
                 rest = False
+                self._attempt.waiting = time.monotonic()
                 data = await self._reply.read()
+                self._attempt.waiting = None
                 self._received += len(data)
                 if not data:
                     self._body.finish()
                     return None
-                self._pieces = self._body.feed(data)
+                self._pieces = iter(self._body.feed(data))
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
             problem = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - it goes on
@@ -86,6 +90,8 @@ class Incoming:
             first = await self.next()
             if first is None or isinstance(first, Failure):
                 return b"" if first is None else first
+            if self._body.plain and self._reply.ended():
+                return first
             second = await self.next()
             if second is None:
                 return first

@@ -58,7 +58,7 @@ class Pages:
             self.warn(request.endpoint, page.misfits, len(works))
             return WorksPage(works, page.next_cursor or None, page.prev_cursor or None)
 
-        return await self.transport.run(request, consume)
+        return await self.transport.run(self.transport.call(request), consume)
 
     def warn(self, endpoint: str, misfits: Sequence[tuple[int, str]], total: int) -> None:
         """One warning an answer about the works that do not fit their type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from yarl import URL
 
 from . import errors
 from ._limiter import Limiter
+from ._silence import Listening, Silence
 from .options import ClientEvent, RateLimit, Timeout
 
 if TYPE_CHECKING:
@@ -57,14 +59,18 @@ class Attempt:
     Attributes:
         connected: there is a connection, so that something may have been sent.
         reused: it was in use before, so that it may be stale.
+        fail: end what waits for the server with an error; None before there is a connection.
+        waiting: since when the server is waited for (monotonic); None: it is not.
     """
 
-    __slots__ = ("connected", "limiter", "reused")
+    __slots__ = ("connected", "fail", "limiter", "reused", "waiting")
 
     def __init__(self, limiter: Limiter) -> None:
         self.limiter = limiter
         self.connected = False
         self.reused = False
+        self.fail: Callable[[Exception], None] | None = None
+        self.waiting: float | None = None
 
     @classmethod
     def begin(cls, limiter: Limiter) -> Attempt:
@@ -93,34 +99,37 @@ class _Connector(aiohttp.TCPConnector):
         if attempt is not None:
             protocol = connection.protocol
             attempt.reused = protocol in self._served
-            self._served.add(protocol)
+            if not attempt.reused:
+                self._served.add(protocol)
             if attempt.limiter.paused:
                 connection.release()
                 raise HeldBackError
             attempt.connected = True
+            assert protocol is not None
+            attempt.fail = protocol.set_exception
+            attempt.waiting = time.monotonic()
         return connection
 
 
 class Reply:
     """An answer's head, and the way to its body.
 
-    It stands between aiohttp's response, whose attributes hold the token, and the frames that tracebacks show; so the
-    response and its stream are reached through closures, which show nothing.
+    It stands between aiohttp's response, whose attributes hold the token, and the frames that tracebacks show: the
+    response is reached through a closure, which shows nothing.
 
     Attributes:
         status: the HTTP status.
         read: the next bytes of the body as they arrive, none at its end.
+        ended: whether all of the body was read.
         arrived: how many bytes of the body have arrived, read or not; None once all have.
+        fail: end the reading of the body with an error.
         drop: give the connection back, or close it if the body was not read to its end.
     """
 
-    __slots__ = ("_header", "_hide", "arrived", "drop", "read", "status")
+    __slots__ = ("_header", "_hide", "arrived", "drop", "ended", "fail", "read", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, hide: Callable[[str], str]) -> None:
         content = response.content
-
-        def read() -> Awaitable[bytes]:
-            return content.readany()
 
         def arrived() -> int | None:
             return None if content.is_eof() else content.total_bytes
@@ -134,7 +143,9 @@ class Reply:
         self.status = response.status
         self._header = response.headers.get
         self._hide = hide
-        self.read = read
+        self.read = content.readany
+        self.ended = content.at_eof
+        self.fail = content.set_exception
         self.arrived = arrived
         self.drop = drop
 
@@ -145,7 +156,12 @@ class Reply:
 
 
 class Pool:
-    """What a client and its copies share: the session, the limiter, the calls in flight. Closed once, for all."""
+    """What a client and its copies share: the session, the limiter, the calls in flight. Closed once, for all.
+
+    Attributes:
+        owned: whether the session is ours, so that its connector tells of its connections.
+        calls: what each task waits for.
+    """
 
     def __init__(
         self,
@@ -158,35 +174,31 @@ class Pool:
         proxy: str | None,
         ssl: ssl.SSLContext | None,
         trace_configs: tuple[aiohttp.TraceConfig, ...],
+        headers: Mapping[str, str],
     ) -> None:
         self.token = token
         self.max_concurrency = max_concurrency
         self.closed = False
         self.rate_limit: RateLimit | None = None
         self.limiter: Limiter
-        self.calls: set[asyncio.Task[Any]] = set()
+        self.calls: dict[asyncio.Task[Any], Listening] = {}
+        self._silence: Silence
         self._session = session
-        self._owned = session is None
+        self.owned = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limits = (max_concurrency, max_connections, quota_reserve)
         self._ended: set[asyncio.Task[Any]] = set()
         self._closer: AsyncGenerator[None, None] | None = None
-        self._options: dict[str, Any] = {
-            "allow_redirects": False,
-            "auto_decompress": False,
-            "raise_for_status": False,  # a user's own session may say otherwise
-        }
+        self._options: dict[str, Any] = {"allow_redirects": False}
+        if not self.owned:  # it may say otherwise
+            self._options |= {"auto_decompress": False, "raise_for_status": False}
         if proxy is not None:
             self._options["proxy"] = proxy
         if ssl is not None:
             self._options["ssl"] = ssl
         self._trace_configs = trace_configs
+        self._headers = headers
         self._renewing: asyncio.Lock
-
-    @property
-    def owned(self) -> bool:
-        """Whether the session is ours, so that its connector tells of its connections."""
-        return self._owned
 
     def session(self) -> aiohttp.ClientSession:
         """The session, opened on first use in the loop that runs; a closed loop leaves the place to the next."""
@@ -206,17 +218,27 @@ class Pool:
             raise errors.ConfigurationError("the client is in use in another event loop; give each loop its own client")
         concurrency, connections, reserve = self._limits
         self._loop = loop
-        self.calls = set()
+        self.calls = {}
+        self._silence = Silence(loop, self.calls.values())
         self.limiter = Limiter(concurrency, reserve=reserve)
         self._renewing = asyncio.Lock()
-        if self._owned:
+        if self.owned:
             self._session = aiohttp.ClientSession(
                 connector=_Connector(limit=connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=self._headers,
+                auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=list(self._trace_configs) or None,
             )
             self._closer = _closed_with_its_loop(self._session)
+
+    def begin(self, task: asyncio.Task[Any], call: Listening) -> None:
+        """Note that a task waits in a call: `close` ends it, and its silence is watched."""
+        self.session()  # opened before the call is noted: the calls are those of the session's loop
+        self.calls[task] = call
+        if self.owned and call.patience is not None:
+            self._silence.watch(call.patience)
 
     def note_rate_limit(self, limit: int | None, remaining: int | None, reset: float | None) -> None:
         """Keep what an answer said of the quota, for `DevRevClient.rate_limit`."""
@@ -226,18 +248,17 @@ class Pool:
             reset_at = None
         self.rate_limit = RateLimit(limit, remaining, reset_at)
 
-    async def send(self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout) -> Reply:
-        """Send, and return the answer with its body unread. Locals of this frame hold no token."""
-        return Reply(
-            await self.session().request(
-                "GET" if request.body is None else "POST",
-                request.url,
-                data=request.body,
-                headers=self.token.headers(headers, json=request.body is not None),
-                timeout=timeout,
-                **self._options,
-            ),
-            self.token.hide,
+    def send(
+        self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """Send; the answer comes with its body unread. Locals of this frame hold no token."""
+        return self.session().request(
+            "GET" if request.body is None else "POST",
+            request.url,
+            data=request.body,
+            headers=self.token.headers(headers, json=request.body is not None),
+            timeout=timeout,
+            **self._options,
         )
 
     async def renew_token(self, version: int) -> str | None:
@@ -254,6 +275,7 @@ class Pool:
         self.closed = True
         if self._loop is None or self._loop is not asyncio.get_running_loop():
             return
+        self._silence.stop()
         for task in self.calls:
             self._ended.add(task)
             task.cancel("the client was closed")

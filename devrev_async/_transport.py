@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Literal, TypeVar
 
 import aiohttp
@@ -32,13 +33,14 @@ from .options import ClientEvent, Timeout
 __all__ = ["Call", "Failure", "Incoming", "Pool", "Request", "Settings", "Transport"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Call:
     """The attempts of one call: `open` until it gives an answer, `again` when reading that answer failed."""
 
-    __slots__ = ("_attempt", "_deadline", "_redirected", "_renewed", "_retries", "_since", "_timeout", "_version",
-                 "_waits", "attempts", "failures", "pool", "request", "settings")  # fmt: skip
+    __slots__ = ("_attempt", "_deadline", "_hide", "_redirected", "_renewed", "_retries", "_since", "_timeout",
+                 "_version", "_waits", "attempts", "failures", "patience", "pool", "request", "settings")  # fmt: skip
 
     def __init__(self, pool: Pool, settings: Settings, request: Request) -> None:
         self.pool = pool
@@ -47,8 +49,10 @@ class Call:
         self.attempts = 0
         self.failures = Failures(pool, settings, request)
         timeout = request.timeout or settings.timeout
-        self._timeout = _client_timeout(timeout)
+        self.patience = timeout.read
+        self._timeout = _client_timeout(timeout, watched=pool.owned)
         self._deadline = None if timeout.total is None else time.monotonic() + timeout.total
+        self._hide = pool.token.hide
         self._retries = settings.max_retries if request.max_retries is None else request.max_retries
         self._waits: Iterator[float] | None = None
         self._renewed = False
@@ -57,10 +61,23 @@ class Call:
         self._since = 0.0
         self._version = 0
 
+    def end_silence(self, now: float) -> None:
+        """End the attempt that the server has left waiting for longer than `Timeout.read`; `now` is monotonic."""
+        attempt = self._attempt
+        if attempt is None or attempt.waiting is None or attempt.fail is None or self.patience is None:
+            return
+        if now - attempt.waiting >= self.patience:
+            attempt.waiting = None
+            attempt.fail(aiohttp.SocketTimeoutError("the server is silent"))
+
+    @property
+    def endless(self) -> bool:
+        """Whether the call has no deadline."""
+        return self._deadline is None
+
     async def within_deadline(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await, under the deadline of `Timeout.total` if there is one."""
-        if self._deadline is None:
-            return await work()
+        """Await, under the deadline of `Timeout.total`."""
+        assert self._deadline is not None
         timer = asyncio.timeout(max(0.0, self._deadline - time.monotonic()))
         try:
             async with timer:
@@ -83,6 +100,8 @@ class Call:
             outcome = await self._send()
             if isinstance(outcome, Incoming):
                 return outcome
+            if outcome is None:
+                continue
             if outcome.status == 401 and self.pool.token.renewable and not self._renewed:
                 self._renewed = True
                 await self._renew_token(self._version)
@@ -127,27 +146,23 @@ class Call:
         self.request = self.request._replace(url=target)
         return True
 
-    async def _send(self) -> Incoming | Failure:
-        """One attempt. Its slot stays with an `Incoming`, and is given back after a `Failure`."""
+    async def _send(self) -> Incoming | Failure | None:
+        """One attempt, None if a pause came before it was sent. Its slot stays with an `Incoming` only."""
         limiter = self.pool.limiter
-        outcome: Incoming | Failure | None = None
-        while outcome is None:
-            await self._take_turn()
-            try:
-                outcome = await self._exchange()
-            finally:
-                if not isinstance(outcome, Incoming):
-                    limiter.release()
-        return outcome
-
-    async def _take_turn(self) -> None:
+        too_long: float | None = None
         try:
-            self._since = await self.pool.limiter.acquire(self.settings.max_rate_limit_wait, self._on_wait)
+            self._since = await limiter.acquire(self.settings.max_rate_limit_wait, self._on_wait)
         except WaitTooLongError as error:
-            seconds = error.seconds
-        else:
-            return
-        raise self.failures.wait_too_long(seconds, self.attempts)
+            too_long = error.seconds
+        if too_long is not None:
+            raise self.failures.wait_too_long(too_long, self.attempts)
+        outcome: Incoming | Failure | None = None
+        try:
+            outcome = await self._exchange()
+        finally:
+            if not isinstance(outcome, Incoming):
+                limiter.release()
+        return outcome
 
     async def _exchange(self) -> Incoming | Failure | None:
         """One request and its answer's head, of an error its body too; None if a pause came before it was sent."""
@@ -156,7 +171,8 @@ class Call:
         self.attempts += 1
         self._version = self.pool.token.version
         try:
-            reply = await self.pool.send(self.request, self.settings.headers, self._timeout)
+            # no name for aiohttp's response: tracebacks show local variables, and its attributes hold the token
+            reply = Reply(await self.pool.send(self.request, self.settings.headers, self._timeout), self._hide)
         except HeldBackError:
             limiter.withdrawn(self._since)
             self.attempts -= 1
@@ -170,7 +186,11 @@ class Call:
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
         else:
             attempt.connected = True
-            return await self._answered(reply)
+            attempt.waiting, attempt.fail = None, reply.fail
+            answer = self._answered(reply)
+            if isinstance(answer, Incoming) and not 200 <= reply.status < 300:
+                return await self._refused(answer, reply)
+            return answer
         failure = self.failures.of_sending(problem, attempt)
         self._give_up(sent=failure.sent)
         self._log(self.failures.described(problem), None)
@@ -182,23 +202,23 @@ class Call:
         else:
             self.pool.limiter.withdrawn(self._since)
 
-    async def _answered(self, reply: Reply) -> Incoming | Failure:
+    def _answered(self, reply: Reply) -> Incoming | Failure:
+        """The answer with its body unread; a failure if its body cannot be read."""
         status = reply.status
         request_id = reply.header("X-Request-Id")
         if request_id is not None:
             request_id = self.failures.shown(request_id)
         self._log(status, request_id)
         self.pool.limiter.answered(self._since, reported=self._note_quota(reply))
-        good = 200 <= status < 300
         try:
             body = Body(reply.header("Content-Encoding"), self.settings.max_response_bytes)
         except BadEncodingError as error:
             reply.drop()
-            if good:
+            if 200 <= status < 300:
                 return self.failures.of_decoding(str(error), status, request_id)
             return self._refusal(reply, b"", request_id)
-        incoming = Incoming(reply, body, self.pool.limiter, self.failures, request_id)
-        return incoming if good else await self._refused(incoming, reply)
+        assert self._attempt is not None
+        return Incoming(reply, body, self._attempt, self.failures, request_id)
 
     async def _refused(self, incoming: Incoming, reply: Reply) -> Failure:
         """Read the body of an answer that is no success, as far as it is kept."""
@@ -242,8 +262,10 @@ class Call:
 
     def _note_quota(self, reply: Reply) -> bool:
         """Whether the answer told of the quota what the limiter needs."""
-        remaining = parse_count(reply.header("X-Ratelimit-Remaining"))
-        limit = parse_count(reply.header("X-Ratelimit-Limit"))
+        told = reply.header("X-Ratelimit-Remaining"), reply.header("X-Ratelimit-Limit")
+        if told == (None, None):
+            return False
+        remaining, limit = map(parse_count, told)
         if remaining is None and limit is None:
             return False
         reset = parse_seconds(reply.header("X-Ratelimit-Reset"))
@@ -274,13 +296,14 @@ class Call:
 _timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
 
 
-def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
-    key = (timeout.connect, timeout.read)
+def _client_timeout(timeout: Timeout, *, watched: bool) -> aiohttp.ClientTimeout:
+    """As aiohttp takes it; the silence of our own sessions is watched by the pool."""
+    key = (timeout.connect, None if watched else timeout.read)
     known = _timeouts.get(key)
     if known is None:
         if len(_timeouts) > 64:
             _timeouts.clear()
-        known = _timeouts[key] = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect, sock_read=timeout.read)
+        known = _timeouts[key] = aiohttp.ClientTimeout(total=None, sock_connect=key[0], sock_read=key[1])
     return known
 
 
@@ -309,49 +332,43 @@ class Transport:
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
         """Call, read the whole body, decode it; retries included."""
-
-        async def consume(incoming: Incoming) -> T | Failure:
-            body = await incoming.read()
-            if isinstance(body, Failure):
-                return body
-            try:
-                return decode(body)
-            except DECODE_ERRORS as error:
-                problem = str(error)
-            return incoming.unreadable(problem, body=body, cut=_is_cut(body))
-
-        return await self.run(request, consume, follow=follow)
-
-    async def run(
-        self, request: Request, consume: Callable[[Incoming], Awaitable[T | Failure]], *, follow: bool = False
-    ) -> T:
-        """Call until an answer is consumed without a failure; every attempt is consumed anew."""
         call = self.call(request)
-        return await self.guarded(call, lambda: _attempts(call, consume, follow=follow))
+        return await self.guarded(
+            call, lambda: _attempts(call, Incoming.read, partial(_decoded, decode), follow=follow)
+        )
+
+    async def run(self, call: Call, consume: Callable[[Incoming], Awaitable[T | Failure]]) -> T:
+        """Call until an answer is consumed without a failure; every attempt is consumed anew."""
+        return await self.guarded(call, lambda: _attempts(call, consume, _as_consumed, follow=False))
 
     async def guarded(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
         """Await a part of a call under its deadline; `close` ends it with a `ClientClosedError`."""
         task = asyncio.current_task()
         assert task is not None
         try:
-            self.pool.session()  # opened before the call is noted: the calls are those of the session's loop
+            self.pool.begin(task, call)
         except errors.DevRevError as error:
             call.failures.labelled(error, call.attempts)
             raise
         calls, cancelled = self.pool.calls, task.cancelling()
-        calls.add(task)
         try:
-            return await call.within_deadline(work)
+            return await (work() if call.endless else call.within_deadline(work))
         except asyncio.CancelledError:
             if not self.pool.settle(task, cancelled):
                 raise
         finally:
-            calls.discard(task)
+            calls.pop(task, None)
             self.pool.settle(task, cancelled)
         raise call.failures.closed(call.attempts, sent=call.sent)
 
 
-async def _attempts(call: Call, consume: Callable[[Incoming], Awaitable[T | Failure]], *, follow: bool) -> T:
+async def _attempts(
+    call: Call,
+    read: Callable[[Incoming], Awaitable[U | Failure]],
+    accept: Callable[[Incoming, U], T | Failure],
+    *,
+    follow: bool,
+) -> T:
     while True:
         try:
             incoming = await call.open()
@@ -360,9 +377,23 @@ async def _attempts(call: Call, consume: Callable[[Incoming], Awaitable[T | Fail
                 continue
             raise
         try:
-            outcome = await consume(incoming)
+            outcome = await read(incoming)
+            result = outcome if isinstance(outcome, Failure) else accept(incoming, outcome)
         finally:
             incoming.close()
-        if not isinstance(outcome, Failure):
-            return outcome
-        await call.again(outcome)
+        if not isinstance(result, Failure):
+            return result
+        del outcome  # tracebacks show local variables, and the server may have said the token
+        await call.again(result)
+
+
+def _as_consumed(_: Incoming, result: T) -> T:
+    return result
+
+
+def _decoded(decode: Callable[[bytes], T], incoming: Incoming, body: bytes) -> T | Failure:
+    try:
+        return decode(body)
+    except DECODE_ERRORS as error:
+        problem = str(error)
+    return incoming.unreadable(problem, body=body, cut=_is_cut(body))

@@ -111,9 +111,10 @@ class DevRevClient:
             proxy=proxy,
             ssl=ssl,
             trace_configs=tuple(trace_configs),
+            headers=_DEFAULT_HEADERS,
         )
         settings = _transport.Settings(
-            headers=_all_headers(self._own_headers, beta=beta),
+            headers=_headers_of(self._own_headers, beta=beta, pool=pool),
             timeout=as_timeout(timeout, Timeout()),
             max_retries=max_retries,
             max_rate_limit_wait=max_rate_limit_wait,
@@ -151,7 +152,7 @@ class DevRevClient:
         copy._beta = self._beta if beta is None else beta
         copy._own_headers = {**self._own_headers, **(headers or {})}
         settings = _transport.Settings(
-            headers=_all_headers(copy._own_headers, beta=copy._beta),
+            headers=_headers_of(copy._own_headers, beta=copy._beta, pool=self._transport.pool),
             timeout=as_timeout(timeout, old.timeout),
             max_retries=retries,
             max_rate_limit_wait=longest,
@@ -300,12 +301,16 @@ def _check_bytes(max_response_bytes: int) -> int:
     return max_response_bytes
 
 
-def _all_headers(own: Mapping[str, str], *, beta: bool) -> dict[str, str]:
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "gzip, deflate",
-        "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
-    }
+_DEFAULT_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
+}
+
+
+def _headers_of(own: Mapping[str, str], *, beta: bool, pool: _transport.Pool) -> dict[str, str]:
+    """What each request says beyond what our own session says by itself."""
+    headers = {} if pool.owned else dict(_DEFAULT_HEADERS)
     if beta:
         headers["X-Devrev-Scope"] = "beta"
     for name, value in own.items():

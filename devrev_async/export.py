@@ -29,7 +29,7 @@ __all__ = ["MAX_PARALLEL", "ExportReport", "Source", "WorkExport", "open_export"
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
 
-MAX_PARALLEL: Final = 4
+MAX_PARALLEL: Final = 3
 """Pages under way or waiting to be handed over, at most; each may hold 5000 works."""
 
 _NO_ENDPOINT: Final = (404, 405, 501)
@@ -160,9 +160,11 @@ class WorkExport:
         report = self._report
         try:
             while (batch := await self._next()) is not None:
-                self._handing, items = batch, cast("list[Work]", batch.items)
-                for index, work in enumerate(items, 1):
-                    self._handed = index
+                self._handing, left = batch, cast("list[Work]", batch.items)
+                left.reverse()
+                while left:
+                    work = left.pop()  # what was handed over makes room for the pages under way
+                    self._handed += 1
                     report.works += 1
                     report.unknown += isinstance(work, UnknownWork)
                     yield work
@@ -184,17 +186,19 @@ class WorkExport:
         piece: list[Any] = []
         try:
             while (batch := await self._next()) is not None:
-                start = 0
-                while start < len(batch.items):
-                    end = start + n - len(piece)
-                    piece += batch.items[start:end]
-                    start = min(end, len(batch.items))
+                left = batch.items
+                left.reverse()
+                while left:
+                    room = n - len(piece)
+                    piece += left[: -room - 1 : -1]
+                    del left[-room:]
                     if len(piece) == n:
                         self._finish(used)
                         used, whole, piece = [], piece, []
-                        self._handing, self._handed = batch, start
+                        self._handing, self._handed = batch, len(batch.keys) - len(left)
                         self._note(whole)
                         yield whole
+                        del whole
                 used.append(batch)
             self._finish(used)
             if piece:
@@ -252,9 +256,8 @@ class WorkExport:
             self._send()
             if not self._tasks:
                 return None
-            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in [task for task in self._tasks if task in done]:
-                self._feed(self._tasks.pop(task), task)
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._feed_done()
             self._tell()
         self._send()
         return self._ready.popleft()
@@ -269,6 +272,11 @@ class WorkExport:
             if request is None:
                 return
             self._tasks[asyncio.create_task(self._fetch(request))] = request
+
+    def _feed_done(self) -> None:
+        # a method of its own: no name may keep a page while the next ones are waited for
+        for task in [task for task in self._tasks if task.done()]:
+            self._feed(self._tasks.pop(task), task)
 
     def _feed(self, request: Request, task: asyncio.Task[Answer | int | None]) -> None:
         report, plan = self._report, self._plan

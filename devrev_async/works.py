@@ -24,6 +24,7 @@ from .options import Timeout, as_timeout
 __all__ = ["Works"]
 
 _ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
+_is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave it as it is
 
 
 def check_endpoint(endpoint: str) -> str:
@@ -53,7 +54,8 @@ class Works:
         Raises:
             NotFoundError: there is no such work for this token.
         """
-        url = URL(self._get_url + quote(check_id(id), safe=""), encoded=True)
+        id = check_id(id)
+        url = URL(self._get_url + (id if _is_plain(id) else quote(id, safe="")), encoded=True)
         request = self._request("works.get", url, None, True, timeout, max_retries)
         return self._single(await self._transport.fetch(request, decode_work, follow=True), "works.get")
 

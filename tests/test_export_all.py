@@ -38,7 +38,7 @@ class ModelSource:
         self.missing: set[str] = set()
 
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
-        page = self.model.answer(await self._arrive(endpoint, body, "list" if endpoint == "works.list" else "export"))
+        page = self.model.page(await self._arrive(endpoint, body, "list" if endpoint == "works.list" else "export"))
         await self._leave()
         marks = [
             (None if item.created is None else datetime.fromtimestamp(key[0] / 10**6, UTC), item.id)
@@ -107,7 +107,7 @@ def export_of(model: Model, *, churn: float = 0.0, **options: Any) -> tuple[Work
 async def test_every_work_once_with_interruptions(
     seed: int, how: Quirks, works: int, shape: str, undated: int, ties: int, churn: float, stops: int, way: str
 ) -> None:
-    how.count = "right"
+    how.count, how.lists = "right", True
     model = model_of(works, seed=seed, shape=shape, how=how, undated=undated, ties=ties)
     initial = list(model.items.values())
     rng = random.Random(seed)

@@ -66,7 +66,7 @@ class Ledger:
     def finish(self, batch: Batch[Any]) -> None:
         """The whole batch was handed over."""
         self.open = without(self.open, batch.low, batch.high, batch.upto)
-        self.works += len(batch.items)
+        self.works += len(batch.keys)
 
     def complete(self) -> None:
         """The plan is done, and all its batches were handed over."""

@@ -25,8 +25,9 @@ class Unprovable(Exception):  # noqa: N818 - it is a finding, and the runner tur
 class Listing(Generic[T]):
     """The passes over one stretch.
 
-    A pass that needs one page only is proof. One that follows a cursor is not: where works vanish meanwhile, those
-    behind them may slip past it, so two passes in a row must show the same works (those created since `now` apart).
+    A pass that needs one page only is proof. One that follows a cursor is not: where a work vanishes that it has
+    shown, those behind may slip past it. So the next pass must show all of them again, and no others but those created
+    since `now`; then nothing had vanished. Works outside the stretch count as well, for they move the cursor too.
     Works are kept until then, at most twice `hold` of them, those with the lowest keys; more come with the next passes.
 
     Args:
@@ -45,6 +46,7 @@ class Listing(Generic[T]):
         self._hold = hold
         self._now = now
         self._mark: tuple[int, int] | None = None
+        self._late: set[int] = set()
         self._tries = 0
         self._seen: set[int]
         self._cursors: set[int]
@@ -66,18 +68,19 @@ class Listing(Generic[T]):
         """
         self._barren += 1
         for key, item in pairs:
-            if not self.low <= second_of(key) < self.high:
-                continue
             mark = _mark(key)
             if mark in self._seen:
                 continue
-            self._barren = 0
             self._seen.add(mark)
             if key[0] < self._now:
                 self._count += 1
                 self._sum += mark
-            if wants(key):
-                self.held.append((key, item))
+            else:
+                self._late_now.add(mark)
+            if self.low <= second_of(key) < self.high:
+                self._barren = 0
+                if wants(key):
+                    self.held.append((key, item))
         if len(self.held) > 2 * self._hold:
             self._trim()
         if cursor:
@@ -99,8 +102,8 @@ class Listing(Generic[T]):
 
     def _end(self) -> bool:
         mark = (self._count, self._sum)
-        proved = self._single or mark == self._mark
-        self._mark = mark
+        proved = self._single or (mark == self._mark and self._late <= self._late_now)
+        self._mark, self._late = mark, self._late_now
         if proved:
             self._tries = 0
             return True
@@ -115,6 +118,7 @@ class Listing(Generic[T]):
         self.held = []
         self._seen = set()
         self._cursors = set()
+        self._late_now: set[int] = set()
         self._count = self._sum = self._barren = 0
         self._single = True
         self._more = False

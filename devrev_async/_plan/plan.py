@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
+from .ends import next_end
 from .evidence import dated, in_order, shows_undated_first, sorts_before_cap, split_points, strong
 from .exchange import Page, Request
+from .held import Doubts, Held, HeldPages
 from .listing import Listing, Unprovable, spread
 from .ranges import (
     EARLIEST,
@@ -26,36 +26,16 @@ from .ranges import (
     second_of,
     without,
 )
+from .totals import FIRST_DAY, Counted, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 T = TypeVar("T")
 
-_SPLIT_AT: Final = 4.0
-"""Pages that must be left in a gap, beyond those under way, before it is worth cutting for an idle slot."""
-
-_BOTH_ENDS_AT: Final = 2.0
+_FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
 _NO_LIST: Final = "ranges of created_date are not enough, and the server has no works.list"
-_FIRST_DAY: Final = datetime(1900, 1, 1, tzinfo=UTC)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_LIES: Final = 6
-"""Pages in a row that a count contradicts, though they were asked for because of a count and brought nothing."""
-
-_SUSPECTS: Final = 4
-_BORNE_OUT: Final = -24
-"""Where to begin to tell lies once a count was right to contradict a page."""
-
-_HAD_ROOM: Final = 0.75
-"""Of the length of the page before it: what is that much shorter was hardly cut short itself."""
-
-_ROOM: Final = 3
-"""How many times as long as what the end of a range shows again the page before it must have been."""
-
-_BLATANT: Final = 10
-_BLATANT_SHARE: Final = 1.1
-"""How many works the server must count beyond those found, and how many times those, before the export is given up."""
 
 
 class _Trust(Enum):
@@ -63,25 +43,6 @@ class _Trust(Enum):
     SORTED = 1
     """The server sorts as asked before it caps: a full page proves all that it passes."""
     NONE = 2
-
-
-class _Counted(Enum):
-    """What a count is asked for, beside the range of one page."""
-
-    ALL = 0
-    DATED = 1
-    EARLY = 2
-    """With a timestamp, and not after the run's beginning."""
-
-
-@dataclass(eq=False, slots=True)
-class _Held(Generic[T]):
-    """A page shorter than the longest seen: all that there is in its range, unless the cap varies."""
-
-    request: Request
-    page: Page[T]
-    ordered: list[tuple[Key, T]]
-    asked: bool = False
 
 
 class Plan(Generic[T]):
@@ -95,11 +56,10 @@ class Plan(Generic[T]):
     `works.count` agrees: one count over everything at the end, and one over a page's own range where that one differs
     or too much is held. Where it counts more than the page shows, the page is taken as one cut short.
 
-    Where the server counts nothing, or counts works that no page shows, two rules remain. If it sorts, the end of a
-    range must be shown twice, the second time by a page that has room for more. If it does not, `works.list` settles
-    what wrong counts left open; but where nothing is counted, a short page is believed: this assumes that the cap
-    stays the same. Counts and pages that are not of the same moment also assume
-    that as many works as the cap hid in a range were not taken from it in between.
+    Where the server counts nothing, or counts works that no page shows, no short page is believed. If it sorts, one
+    from the other end must reach as far as this one did; else `works.list` settles the stretch. Only where that
+    endpoint is missing as well is the cap assumed to stay the same. Counts and pages that are not of the same moment
+    assume that as many works as the cap hid in a range were not taken from it in between.
 
     Args:
         domain: the user's own range of `created_date`.
@@ -145,20 +105,19 @@ class Plan(Generic[T]):
         self._ranged = True
         self._lists = True
         self._fresh = gaps is None
-        self._held: list[_Held[T]] = []
+        self._held = HeldPages[T]()
+        self._doubts = Doubts(self._now)
         self._believes = True
-        self._questions: dict[int, _Held[T] | _Counted] = {}
-        self._counts: dict[_Counted, int | None] = {}
-        self._suspects: list[tuple[int, int, set[Key]]] = []
-        self._lies = 0
-        self._lied = False
-        self._tails: dict[tuple[int, int], tuple[set[Key], int]] = {}
+        self._questions: dict[int, Held[T] | Counted] = {}
+        self._totals = Totals(domain, now)
+        self._probed = False
+        self._ends: dict[tuple[int, int], tuple[int, int, bool]] = {}
         self._span = (LATEST, EARLIEST)
 
     @property
     def duplicates(self) -> int:
         """Works that came more often than they are handed over, or not at all; those kept for a proof aside."""
-        kept = (len(self._pair[1].keys) if self._pair else 0) + sum(len(held.ordered) for held in self._held)
+        kept = (len(self._pair[1].keys) if self._pair else 0) + self._held.items
         return self.fetched - self.proved - kept - (len(self._listing.held) if self._listing else 0)
 
     @property
@@ -180,7 +139,7 @@ class Plan(Generic[T]):
         held = self._pages_held()
         if len(self._flying) + held + waiting < self._parallel:
             request = self._next_export() or self._next_list() or self._last_word()
-        elif self._held and all(gap.low == UNDATED or self._holds(gap.low, gap.high) for gap in self._gaps):
+        elif self._held and all(gap.low == UNDATED or self._held.cover(gap.low, gap.high) for gap in self._gaps):
             request = self._last_word()
         elif held >= max(1, self._parallel // 2):
             request = self._verify()
@@ -232,15 +191,14 @@ class Plan(Generic[T]):
         """
         del self._flying[request.number]
         question = self._questions.pop(request.number)
-        if isinstance(question, _Counted):
-            self._counts[question] = count
+        if isinstance(question, Counted):
+            self._totals.answer(question, count)
             if count is not None:
-                exact = question is _Counted.ALL and self._fresh and count == self._found() + self._works_held()
+                exact = question is Counted.ALL and self._fresh and count == self._found() + self._would_bring()
                 return self._noted(self._believe_held() if exact else [])
         elif count is not None:
             return self._noted(self._weigh(question, count) if question in self._held else [])
-        for each in _Counted:
-            self._counts.setdefault(each, None)
+        self._totals.end()
         return self._noted(self._cease_to_count())
 
     # --- what to ask ---
@@ -257,7 +215,7 @@ class Plan(Generic[T]):
                 return self._request("export", asked.low, asked.high, descending=True)
         gaps = [gap for gap in self._gaps if gap.low != UNDATED and not gap.listing]
         if self._held:
-            gaps = [gap for gap in gaps if not self._holds(gap.low, gap.high)]
+            gaps = [gap for gap in gaps if not self._held.cover(gap.low, gap.high)]
         if self._trust is _Trust.SORTED:
             return self._next_end(gaps)
         for gap in gaps:
@@ -265,33 +223,17 @@ class Plan(Generic[T]):
                 return self._request("export", gap.low, gap.high)
         return None
 
-    def _holds(self, low: int, high: int) -> bool:
-        return any(held.request.low < high and held.request.high > low for held in self._held)
-
     def _next_end(self, gaps: list[Gap]) -> Request | None:
-        """A free end of a gap, or an end made by cutting the largest gap in two."""
-        waiting: list[tuple[float, Gap, bool]] = []
-        largest: tuple[float, Gap] | None = None
-        for gap in gaps:
-            asked = [r for r in self._flying.values() if r.kind == "export" and r.low < gap.high and r.high > gap.low]
-            upward = any(r.low == gap.low and not r.descending for r in asked)
-            downward = any(r.high == gap.high and r.descending for r in asked)
-            pages = self._pages(gap) - len(asked)
-            if not asked:
-                waiting.append((pages + LATEST, gap, False))
-            elif upward and downward:
-                if pages >= _SPLIT_AT and (largest is None or pages > largest[0]):
-                    largest = pages, gap
-            elif pages >= _BOTH_ENDS_AT - 1:
-                waiting.append((pages, gap, upward))
-        if waiting:
-            _, gap, descending = max(waiting, key=lambda entry: entry[0])
-            return self._request("export", gap.low, gap.high, descending=descending)
-        if largest is None:
+        """A free end of a gap, or an end made by cutting the longest gap in two."""
+        end = next_end(gaps, self._flying.values(), self._pages)
+        if end is None:
             return None
-        gap = largest[1]
-        start, end = self._stretch(gap)
-        pieces = cut(gap, [(start + end) // 2])
+        gap = end.gap
+        if not end.split:
+            low, high, descending = self._ends.pop((gap.low, gap.high), (gap.low, gap.high, end.descending))
+            return self._request("export", low, high, descending=descending)
+        start, stop = self._stretch(gap)
+        pieces = cut(gap, [(start + stop) // 2])
         self._replace(gap, pieces)
         return self._request("export", pieces[-1].low, pieces[-1].high) if len(pieces) > 1 else None
 
@@ -330,15 +272,20 @@ class Plan(Generic[T]):
             return self._verify() if all(request.kind == "count" for request in self._flying.values()) else None
         if self._held:
             # one count over everything may settle all of them
-            whole = self._fresh and not self.undated and _Counted.ALL not in self._counts
-            return self._count(_Counted.ALL) if whole else self._verify()
+            whole = self._fresh and not self.undated and Counted.ALL not in self._totals
+            return self._count(Counted.ALL) if whole else self._verify()
         if any(gap.low != UNDATED for gap in self._gaps):
             return None
-        if (request := self._total()) is not None:
-            return request
-        if not self.undated:
-            everything, with_date = self._counts.get(_Counted.ALL), self._counts.get(_Counted.DATED)
-            if everything is None or with_date is None or everything <= with_date:
+        if not self.undated:  # else works.list is needed anyway, and ranges may count those without a timestamp too
+            question = self._totals.next(self._found())
+            if question is not None and (self._believes or question is not Counted.EARLY):
+                return self._count(question)
+            if self._believes and self._totals.too_many(self._found()):
+                raise Unprovable("the server counts more works than it shows")
+            if not self._totals.show_undated():
+                if self._totals.unexplained(self._found()) and not self._probed:
+                    self._probed = True  # a server that counts those without a timestamp in every range shows them here
+                    return self._request("export", EARLIEST, _FIRST_SECOND)
                 self._gaps = []
                 return None
         if not self._lists:
@@ -346,88 +293,32 @@ class Plan(Generic[T]):
         self._replace(self._gaps[0], [Gap(UNDATED, UNDATED + 1, self._gaps[0].past, listing=True)])
         return self._next_list()
 
-    def _total(self) -> Request | None:
-        """The next count over the whole, None once enough is known.
-
-        Raises:
-            Unprovable: there are by far more works than were found.
-        """
-        if self.undated:
-            return None  # ranges may count those too; that there are some is known, and works.list will settle it
-        steps = [_Counted.ALL, _Counted.DATED, _Counted.EARLY]
-        if self._domain.limited:
-            steps.remove(_Counted.DATED)
-        for step in steps:
-            if step not in self._counts:
-                return self._count(step) if self._believes or step is not _Counted.EARLY else None
-            count = self._counts[step]
-            least = self._found() if step is _Counted.ALL and not self._domain.limited else self._plausible()
-            if count is None or count <= least:
-                return None
-        if self._believes:
-            raise Unprovable("the server counts more works than it shows")
-        return None
-
-    def _plausible(self) -> int:
-        found = self._found()
-        return max(found + _BLATANT - 1, int(found * _BLATANT_SHARE))
-
-    def _count(self, question: _Counted) -> Request:
+    def _count(self, question: Counted) -> Request:
         self._number += 1
         self._questions[self._number] = question
-        after, before = self._domain.after, self._domain.before
-        if question is not _Counted.ALL:
-            after = after or _FIRST_DAY
-        if question is _Counted.EARLY:
-            before = self._early(before)
+        after, before = self._totals.range_of(question)
         return Request("count", self._number, UNDATED, LATEST, after, before)
 
     def _verify(self) -> Request | None:
-        """A count over the range of a page held: one that can tell whether a count was right, else the longest."""
-        if any(question is _Counted.ALL for question in self._questions.values()):
+        """A count over the range of a page that waits."""
+        if Counted.ALL in self._questions.values():
             return None  # it may settle all of them
-        held = max(
-            (held for held in self._held if not held.asked),
-            key=lambda held: (self._suspect(held.request) is not None, len(held.ordered)),
-            default=None,
-        )
+        held = self._held.next_to_ask(self._doubts)
         if held is None:
             return None
-        held.asked = True
         self._number += 1
         self._questions[self._number] = held
-        request = held.request
-        return Request("count", self._number, request.low, request.high, request.after, self._early(request.before))
-
-    def _suspect(self, request: Request) -> set[Key] | None:
-        """The works of the last page that a count contradicted and that the range of this request was cut from."""
-        for low, high, keys in reversed(self._suspects):
-            if low <= request.low and request.high <= high:
-                return keys
-        return None
-
-    def _early(self, before: datetime | None) -> datetime:
-        """What was created since the run's beginning does not matter, and would make no count match."""
-        begun = _EPOCH + timedelta(microseconds=self._now)
-        return begun if before is None else min(before, begun)
+        low, high, before = held.request.low, held.request.high, self._totals.early(held.request.before)
+        return Request("count", self._number, low, high, held.request.after, before)
 
     def _found(self) -> int:
         return self._handed + self.proved
 
-    def _pages_held(self) -> int:
-        return sum(len(held.ordered) for held in self._held) // self._cap if self._held else 0
+    def _would_bring(self) -> int:
+        return self._held.would_bring(self._gaps, self._domain)
 
-    def _works_held(self) -> int:
-        """The works that the pages held would bring."""
-        works: set[Key] = set()
-        for held in self._held:
-            low, high = held.request.low, held.request.high
-            if self._domain.whole(low, high):
-                low = UNDATED
-            for gap in self._gaps:
-                keys = (key for key, _ in chosen(gap, low, high, held.ordered))
-                works.update(key for key in keys if self._domain.admits(key))
-        return len(works)
+    def _pages_held(self) -> int:
+        return self._held.items // self._cap if self._held else 0
 
     def _under_way(self, low: int, high: int) -> bool:
         return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
@@ -454,7 +345,7 @@ class Plan(Generic[T]):
             self._ranged = False
             self._trust = _Trust.NONE
             self._pair = None
-            self._held = []
+            self._held.take_all()
             if not self._lists:
                 raise Unprovable(_NO_LIST)
             for gap in self._gaps:
@@ -463,12 +354,7 @@ class Plan(Generic[T]):
         times = dated(page.keys)
         if times:
             self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
-        parent = self._suspect(request)
-        if parent is not None and any(
-            request.low <= second_of(key) < request.high and key[0] <= self._now and key not in parent
-            for key in page.keys
-        ):
-            self._lies = _BORNE_OUT
+        self._doubts.look(request, page.keys)
         if request.descending and self._pair is not None and request.low == self._pair[0].low:
             return self._compare(*self._pair, page)
         if size == 0:
@@ -477,33 +363,21 @@ class Plan(Generic[T]):
 
     def _hold_back(self, request: Request, page: Page[T]) -> list[Batch[T]]:
         """A page that is all there is, if the cap stays the same."""
-        held = _Held(request, page, page.ordered())
+        held = Held(request, page, page.ordered())
         if not self._believes:
             return self._without_count(held)
         if request.after is not None and micros(request.after) > self._now:
             return self._settle(held)
         if self._open(request.low, request.high):
-            self._held.append(held)
+            self._held.add(held)
         return []
 
-    def _weigh(self, held: _Held[T], count: int) -> list[Batch[T]]:
-        request, page = held.request, held.page
-        everything = request.after is None and request.before is None
-        shown = {key for key in page.keys if key[0] <= self._now and not (everything and key[0] == UNDATED * SECOND)}
-        self._held.remove(held)
-        if count <= len(shown):
-            return self._settle(held)
-        low, high = request.low, request.high
-        inside = {key for key in shown if low <= second_of(key) < high}
-        parent = self._suspect(request)
-        if parent is not None and inside <= parent and len(inside) <= _HAD_ROOM * len(parent):
-            self._lies += 1
-        if self._lies >= _LIES:
-            self._held.append(held)
-            self._lied = True
+    def _weigh(self, held: Held[T], count: int) -> list[Batch[T]]:
+        shown = held.shown(self._now)
+        if count > len(shown) and not self._doubts.contradicted(held.request, shown):
             return self._cease_to_count()
-        self._suspects = [*self._suspects[-_SUSPECTS:], (low, high, inside)]
-        return self._cut_short(request, page, count)
+        self._held.remove(held)
+        return self._settle(held) if count <= len(shown) else self._cut_short(held.request, held.page, count)
 
     def _believe_held(self) -> list[Batch[T]]:
         batches: list[Batch[T]] = []
@@ -511,7 +385,7 @@ class Plan(Generic[T]):
             batches += self._settle(held, undated=True)
         return batches
 
-    def _settle(self, held: _Held[T], *, undated: bool = False) -> list[Batch[T]]:
+    def _settle(self, held: Held[T], *, undated: bool = False) -> list[Batch[T]]:
         """A page is all there is, works without a timestamp included if `undated`."""
         low, high = held.request.low, held.request.high
         whole = self._domain.whole(low, high)
@@ -521,41 +395,57 @@ class Plan(Generic[T]):
     def _cease_to_count(self) -> list[Batch[T]]:
         """The server does not count, or not what it shows: judge what is held without."""
         self._believes = False
-        waiting, self._held = self._held, []
         batches: list[Batch[T]] = []
-        for held in waiting:
+        for held in self._held.take_all():
             if self._open(held.request.low, held.request.high):
                 batches += self._without_count(held)
         return batches
 
-    def _without_count(self, held: _Held[T]) -> list[Batch[T]]:
+    def _without_count(self, held: Held[T]) -> list[Batch[T]]:
         request, page = held.request, held.page
-        low, high = request.low, request.high
-        inside = [key for key in page.keys if low <= second_of(key) < high]
         if not in_order(page.keys, descending=request.descending):
             self._trust = _Trust.NONE
-        times = dated(page.keys)
-        passed = bool(times) and (times[-1] // SECOND < low if request.descending else times[-1] // SECOND >= high)
-        tail, size = self._tails.pop((low, high), (set[Key](), 0))
-        again = tail == set(inside) and _ROOM * len(page.keys) <= size
-        if self._trust is not _Trust.SORTED and self._lied and self._lists:
-            self._list_instead(low, high)
-            return []
-        if self._trust is not _Trust.SORTED or passed or again:
-            return self._settle(held, undated=True)
-        if inside:
-            edge = second_of(inside[-1])
-            start, end = (low, edge + 1) if request.descending else (edge, high)
-            tail = {key for key in inside if start <= second_of(key) < end}
-            if (start, end) != (low, high) and _ROOM * len(tail) <= len(page.keys):
-                self._tails[start, end] = tail, len(page.keys)
-                return self._emit(*((end, high) if request.descending else (low, start)), held.ordered, None)
+        if self._trust is _Trust.SORTED:
+            return self._follow_short(held)
         if not self._lists:
             return self._settle(held, undated=True)
-        if len(page.keys) <= self._limit:
-            self._list_instead(low, high)
-        else:
-            self._cut(request, page.keys)
+        self._list_instead(request.low, request.high)
+        return []
+
+    def _follow_short(self, held: Held[T]) -> list[Batch[T]]:
+        """A server that sorts: every second that the page passes, then the rest from the other end, up to there."""
+        request, ordered = held.request, held.ordered
+        low, high = request.low, request.high
+        seconds = [time // SECOND for time in dated(held.page.keys)]
+        start, end = low, high
+        if seconds and request.descending:
+            start = seconds[-1] + 1
+        elif seconds:
+            end = seconds[-1]
+        proved = bool(seconds) and bool(self._open(start, end))
+        batches = self._emit(start, end, ordered, None) if proved else []
+        for gap in self._open(low, high):
+            if not proved:
+                batches += self._settle_or_cut(held, gap)
+            elif request.descending:
+                back = min((second for second in seconds if second >= gap.high), default=gap.high - 1)
+                self._ends[gap.low, gap.high] = gap.low, back + 1, False
+            else:
+                back = max((second for second in seconds if second < gap.low), default=gap.low)
+                self._ends[gap.low, gap.high] = back, gap.high, True
+        return batches
+
+    def _settle_or_cut(self, held: Held[T], gap: Gap) -> list[Batch[T]]:
+        """A gap of which a short page of a server that sorts passed nothing."""
+        request = held.request
+        if self._cut_gap(gap, held.page.keys):
+            return []
+        if self._lists:
+            self._list_instead(gap.low, gap.high)
+        elif (request.low, request.high) == (gap.low, gap.high):
+            if request.descending or any(gap.low <= second_of(key) for key in held.page.keys):
+                return self._emit(gap.low, gap.high, held.ordered, None)
+            self._ends[gap.low, gap.high] = gap.low, gap.high, True
         return []
 
     def _cut_short(self, request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
@@ -635,20 +525,28 @@ class Plan(Generic[T]):
         start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
         rate = len(ordered) / (end - start) if end > start else None
         self._gaps = without(self._gaps, low, high, upto, rate)
-        self._held = [held for held in self._held if self._open(held.request.low, held.request.high)]
+        self._held.drop_unless(self._open)
         return batches
 
     def _cut(self, request: Request, keys: Sequence[Key]) -> None:
         gaps = self._open(request.low, request.high)
+        limited = request.after is not None or request.before is not None
+        if limited and self._lists and 2 * len(dated(keys)) <= len(keys):
+            # the server shows what has no timestamp in every range: the shorter ones would be full of it as well
+            self._list_instead(request.low, request.high)
+            return
         seconds = {second_of(key) for key in keys}
         for gap in [gap for gap in gaps if any(gap.low <= second < gap.high for second in seconds)] or gaps:
-            pieces = cut(gap, split_points(gap, keys))
-            if len(pieces) > 1:
-                self._replace(gap, pieces)
-                continue
-            if not self._lists:
-                raise Unprovable(_NO_LIST)
-            gap.listing = True
+            if not self._cut_gap(gap, keys):
+                if not self._lists:
+                    raise Unprovable(_NO_LIST)
+                gap.listing = True
+
+    def _cut_gap(self, gap: Gap, keys: Sequence[Key]) -> bool:
+        pieces = cut(gap, split_points(gap, keys))
+        if len(pieces) > 1:
+            self._replace(gap, pieces)
+        return len(pieces) > 1
 
     def _list_instead(self, low: int, high: int) -> None:
         for gap in self._open(low, high):
@@ -672,10 +570,10 @@ class Plan(Generic[T]):
         )
         gaps = [gap for gap in self._open(listing.low, listing.high) if gap.high - gap.low > 1]
         if gaps and self._ranged and listing.crowded and spread(listing.held):
-            self._listing = None
-            for gap in gaps:
-                self._replace(gap, cut(gap, split_points(gap, [key for key, _ in listing.held])))
-            return []
+            keys = [key for key, _ in listing.held]
+            if any([self._cut_gap(gap, keys) for gap in gaps]):  # noqa: C419 - all of them are to be cut
+                self._listing = None
+                return []
         if not complete:
             return []
         works, upto = listing.chunk()

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
 import trustme
@@ -52,6 +53,50 @@ async def test_silence_is_bounded_by_read(server: FaultServer, connect: Clients,
         await client.works.update("ISS-1", title="x")
     assert caught.value.outcome_unknown
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("name", SILENT)
+async def test_silence_is_bounded_in_a_session_of_ones_own(server: FaultServer, name: str) -> None:
+    server.usual = SILENT[name]
+    async with aiohttp.ClientSession() as session:
+        client = DevRevClient(TOKEN, base_url=server.url, session=session, timeout=Timeout(read=0.1), max_retries=0)
+        with pytest.raises(DevRevError):
+            await client.works.get("ISS-1")
+    await server.all_gone()
+
+
+async def test_each_call_has_its_own_patience(server: FaultServer, connect: Clients) -> None:
+    client = connect(timeout=Timeout(read=30), max_retries=0)
+    server.usual = silence
+    ended: list[float] = []
+
+    async def get(seconds: float | None) -> None:
+        timeout = None if seconds is None else Timeout(read=seconds)
+        try:
+            await client.works.get("ISS-1", timeout=timeout)
+        except APITimeoutError:
+            assert seconds is not None
+            ended.append(seconds)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(get, None)
+        await server.arrived(1)
+        await asyncio.gather(get(0.3), get(0.1))
+        group.cancel_scope.cancel()
+    assert ended == [0.1, 0.3]
+
+
+async def test_a_body_that_keeps_coming_is_not_silent(server: FaultServer, connect: Clients) -> None:
+    client = connect(timeout=Timeout(read=0.2), max_retries=0)
+
+    async def slowly(peer: Any) -> None:
+        whole = message(ONE)
+        for start in range(0, len(whole), 1 + len(whole) // 8):
+            await peer.send(whole[start : start + 1 + len(whole) // 8])
+            await asyncio.sleep(0.05)
+
+    server.usual = slowly
+    assert (await client.works.get("ISS-1")).display_id == "ISS-1"
 
 
 @pytest.mark.parametrize("name", DRIPPING | SILENT)

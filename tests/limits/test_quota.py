@@ -154,7 +154,8 @@ def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> 
 def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: str, **of: Any) -> None:
     of["limit"], of["slow"] = max(10, of["limit"]), min(of["slow"], of["window"] / 8)
     client = play(seed, told=told, others=others, **of)
-    assert client.server.refused <= 1
+    # the first contact, if the others have left nothing, and an end that is told too early
+    assert client.server.refused <= 1 + (told == "floor")
 
 
 @settings(max_examples=60, deadline=None)
