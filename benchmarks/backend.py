@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import Any
 
 from devrev_async.sandbox import Sandbox
 
 
-async def serve(works: int, quota: int | None, window: float) -> None:
-    async with Sandbox(works=works, seed=7, quota=quota, window=window) as sandbox:
+async def serve(works: int, **options: Any) -> None:
+    async with Sandbox(works=works, seed=7, **options) as sandbox:
         print(sandbox.url, sandbox.token, flush=True)
         await asyncio.Event().wait()
 
@@ -19,8 +20,8 @@ def main() -> None:
     parser.add_argument("works", type=int)
     parser.add_argument("--quota", type=int)
     parser.add_argument("--window", type=float, default=1.0)
-    given = parser.parse_args()
-    asyncio.run(serve(given.works, given.quota, given.window))
+    parser.add_argument("--latency", type=float, default=0.0)
+    asyncio.run(serve(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

@@ -172,15 +172,33 @@ async def floor(url: str) -> Opened:
             while (end := buffer.find(b"\r\n\r\n", 0, have)) < 0:
                 have += connection.recv_into(view[have:])
             fields = bytes(buffer[:end]).lower()
-            length = int(fields.split(b"content-length:")[1].split(b"\r\n")[0])
-            while have < end + 4 + length:
-                have += connection.recv_into(view[have:])
-            body = view[end + 4 : have]
+            if b"chunked" in fields:
+                while buffer[have - 7 : have] != b"\r\n0\r\n\r\n":
+                    have += connection.recv_into(view[have:])
+                body = view[end + 4 : _moved_together(buffer, end + 4)]
+            else:
+                length = int(fields.split(b"content-length:")[1].split(b"\r\n")[0])
+                while have < end + 4 + length:
+                    have += connection.recv_into(view[have:])
+                body = view[end + 4 : have]
             works = decode(zlib.decompress(body, wbits=31) if b"gzip" in fields else body)
             first()
             return works
 
         yield fetch
+
+
+def _moved_together(buffer: bytearray, start: int) -> int:
+    """Move a chunked body together where it stands; the answer is its end."""
+    view, at, end = memoryview(buffer), start, start
+    while True:
+        line = buffer.index(b"\r\n", at)
+        size = int(buffer[at:line], 16)
+        if size == 0:
+            return end
+        view[end : end + size] = view[line + 2 : line + 2 + size]
+        end += size
+        at = line + 2 + size + 2
 
 
 EXPORTS: dict[str, Callable[[str], AbstractAsyncContextManager[Fetch]]] = {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from .ranges import SECOND, UNDATED
+from .ranges import SECOND, UNDATED, dated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,20 +20,14 @@ _HALF: Final = 0.5
 _NEARLY_ALL: Final = 0.9
 
 
-def dated(keys: Sequence[Key]) -> list[int]:
-    """The timestamps that a page shows, in its order."""
-    return [key[0] for key in keys if key[0] != UNDATED * SECOND]
+def in_order(times: Sequence[int], *, descending: bool) -> bool:
+    """Whether timestamps stand in the order asked for."""
+    return times == sorted(times, reverse=descending)
 
 
-def in_order(keys: Sequence[Key], *, descending: bool) -> bool:
-    """Whether the timestamps stand in the order asked for; works without one do not matter."""
-    times = dated(keys)
-    return all(one >= other if descending else one <= other for one, other in pairwise(times))
-
-
-def strong(keys: Sequence[Key]) -> bool:
+def strong(times: Sequence[int]) -> bool:
     """Whether a page in order has enough distinct timestamps for its order to be the server's doing."""
-    return len(set(dated(keys))) >= ENOUGH
+    return len(set(times)) >= ENOUGH
 
 
 def shows_undated_first(keys: Sequence[Key]) -> bool:
@@ -49,14 +42,17 @@ def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bo
     One that ignores `sort_by` answers one of them out of order; one that caps first answers both from the same works,
     or from works that stand between each other's. What was created since `now` (microseconds) proves nothing.
     """
-    if not (in_order(low, descending=False) and in_order(high, descending=True) and strong(low) and strong(high)):
+    upward, downward = dated(low), dated(high)
+    if not (in_order(upward, descending=False) and in_order(downward, descending=True)):
+        return False
+    if not (strong(upward) and strong(downward)):
         return False
     lows = {key for key in low if key[0] != UNDATED * SECOND and key[0] < now}
     highs = {key for key in high if key[0] != UNDATED * SECOND and key[0] < now}
     apart = max(_APART, len(low) // 10)
     if len(lows - highs) < apart or len(highs - lows) < apart:
         return False
-    last, first = max(dated(low)), min(dated(high))
+    last, first = max(upward), min(downward)
     return not any(key[0] > first for key in lows - highs) and not any(key[0] < last for key in highs - lows)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from .ranges import dated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,13 +35,18 @@ class Request:
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page(Generic[T]):
     """An answer: the keys in its order, the works beside them (whatever stands for a work), the cursor of a list."""
 
     keys: list[Key]
     items: list[T]
     cursor: str | None = None
+
+    @cached_property
+    def times(self) -> list[int]:
+        """The timestamps that it shows, in its order."""
+        return dated(self.keys)
 
     def ordered(self) -> list[tuple[Key, T]]:
         return sorted(zip(self.keys, self.items, strict=True), key=lambda pair: pair[0])

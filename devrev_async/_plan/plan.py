@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from .ends import next_end
-from .evidence import dated, in_order, shows_undated_first, sorts_before_cap, split_points, strong
+from .evidence import in_order, shows_undated_first, sorts_before_cap, split_points, strong
 from .exchange import Page, Request
 from .held import Doubts, Held, HeldPages
 from .listing import Listing, Unprovable, spread
@@ -21,6 +21,7 @@ from .ranges import (
     Key,
     chosen,
     cut,
+    dated,
     micros,
     outside,
     second_of,
@@ -159,7 +160,7 @@ class Plan(Generic[T]):
         """
         del self._flying[request.number]
         self.fetched += len(page.keys)
-        if any(key[0] == UNDATED * SECOND for key in page.keys):
+        if len(page.times) < len(page.keys):
             self.undated = True
         batches = self._feed_list(page) if request.kind == "list" else self._feed_export(request, page)
         return self._noted(batches)
@@ -280,12 +281,12 @@ class Plan(Generic[T]):
             question = self._totals.next(self._found())
             if question is not None and (self._believes or question is not Counted.EARLY):
                 return self._count(question)
-            if self._believes and self._totals.too_many(self._found()):
-                raise Unprovable("the server counts more works than it shows")
             if not self._totals.show_undated():
                 if self._totals.unexplained(self._found()) and not self._probed:
                     self._probed = True  # a server that counts those without a timestamp in every range shows them here
                     return self._request("export", EARLIEST, _FIRST_SECOND)
+                if self._believes and self._totals.too_many(self._found()):
+                    raise Unprovable("the server counts more works than it shows")
                 self._gaps = []
                 return None
         if not self._lists:
@@ -341,7 +342,7 @@ class Plan(Generic[T]):
         size = len(page.keys)
         self._cap = max(self._cap, size)
         whole = self._domain.whole(request.low, request.high)
-        if outside(page.keys, request.after, request.before):
+        if outside(page.times, request.after, request.before):
             self._ranged = False
             self._trust = _Trust.NONE
             self._pair = None
@@ -351,7 +352,7 @@ class Plan(Generic[T]):
             for gap in self._gaps:
                 gap.listing = True
             return []
-        times = dated(page.keys)
+        times = page.times
         if times:
             self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
         self._doubts.look(request, page.keys)
@@ -403,7 +404,7 @@ class Plan(Generic[T]):
 
     def _without_count(self, held: Held[T]) -> list[Batch[T]]:
         request, page = held.request, held.page
-        if not in_order(page.keys, descending=request.descending):
+        if not in_order(page.times, descending=request.descending):
             self._trust = _Trust.NONE
         if self._trust is _Trust.SORTED:
             return self._follow_short(held)
@@ -416,7 +417,7 @@ class Plan(Generic[T]):
         """A server that sorts: every second that the page passes, then the rest from the other end, up to there."""
         request, ordered = held.request, held.ordered
         low, high = request.low, request.high
-        seconds = [time // SECOND for time in dated(held.page.keys)]
+        seconds = [time // SECOND for time in held.page.times]
         start, end = low, high
         if seconds and request.descending:
             start = seconds[-1] + 1
@@ -467,7 +468,7 @@ class Plan(Generic[T]):
             return False
         if self._pair is not None:
             return False
-        if not (in_order(page.keys, descending=False) and strong(page.keys)):
+        if not (in_order(page.times, descending=False) and strong(page.times)):
             self._trust = _Trust.NONE
             return False
         self._pair = request, page
@@ -488,15 +489,15 @@ class Plan(Generic[T]):
             # none at either end proves nothing: a server may put them last in both orders
             if whole and shows_undated_first(page.keys):
                 batches += self._prove(UNDATED, UNDATED + 1, page)
-        batches += self._prove(request.low, max(dated(low.keys)) // SECOND, low)
-        return batches + self._prove(min(dated(high.keys)) // SECOND + 1, request.high, high)
+        batches += self._prove(request.low, max(low.times) // SECOND, low)
+        return batches + self._prove(min(high.times) // SECOND + 1, request.high, high)
 
     def _follow(self, request: Request, page: Page[T]) -> list[Batch[T]]:
         """A full page of a server that sorts: all seconds that it passes are proved."""
-        if not in_order(page.keys, descending=request.descending):
+        if not in_order(page.times, descending=request.descending):
             self._trust = _Trust.NONE
-        elif strong(page.keys):
-            times = dated(page.keys)
+        elif strong(page.times):
+            times = page.times
             low, high = request.low, request.high
             if request.descending:
                 low = max(low, times[-1] // SECOND + 1)

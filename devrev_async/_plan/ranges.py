@@ -33,7 +33,8 @@ _TOLERANCE: Final = timedelta(seconds=2)
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    since = moment - _EPOCH
+    return (since.days * 86400 + since.seconds) * SECOND + since.microseconds
 
 
 def key_of(created: datetime | None, identity: str) -> Key:
@@ -44,6 +45,12 @@ def key_of(created: datetime | None, identity: str) -> Key:
 def second_of(key: Key) -> int:
     """The whole second in which a key stands."""
     return key[0] // SECOND
+
+
+def dated(keys: Sequence[Key]) -> list[int]:
+    """The timestamps among keys, in their order."""
+    none = UNDATED * SECOND
+    return [shown for shown, _ in keys if shown != none]
 
 
 @dataclass(slots=True)
@@ -133,11 +140,13 @@ class Domain:
         return self._most is None or shown <= self._most
 
 
-def outside(keys: Iterable[Key], after: datetime | None, before: datetime | None) -> bool:
-    """Whether a work shows a timestamp that the asked range excludes, trimming and rounding allowed for."""
-    least = -(10**30) if after is None else micros(after) - _TOLERANCE // timedelta(microseconds=1)
-    most = 10**30 if before is None else micros(before) + _TOLERANCE // timedelta(microseconds=1)
-    return any(not least <= key[0] <= most for key in keys if key[0] != UNDATED * SECOND)
+def outside(times: Sequence[int], after: datetime | None, before: datetime | None) -> bool:
+    """Whether a timestamp shown is one that the asked range excludes, trimming and rounding allowed for."""
+    slack = micros(_EPOCH + _TOLERANCE)
+    return bool(times) and (
+        (after is not None and min(times) < micros(after) - slack)
+        or (before is not None and max(times) > micros(before) + slack)
+    )
 
 
 def without(gaps: Iterable[Gap], low: int, high: int, upto: Key | None = None, rate: float | None = None) -> list[Gap]:
