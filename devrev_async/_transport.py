@@ -39,14 +39,18 @@ U = TypeVar("U")
 class Call:
     """The attempts of one call: `open` until it gives an answer, `again` when reading that answer failed."""
 
-    __slots__ = ("_attempt", "_deadline", "_hide", "_redirected", "_renewed", "_retries", "_since", "_timeout",
-                 "_version", "_waits", "attempts", "failures", "patience", "pool", "request", "settings")  # fmt: skip
+    attempts = 0
+    _waits: Iterator[float] | None = None
+    _renewed = False
+    _redirected = False
+    _attempt: Attempt | None = None
+    _since = 0.0
+    _version = 0
 
     def __init__(self, pool: Pool, settings: Settings, request: Request) -> None:
         self.pool = pool
         self.settings = settings
         self.request = request
-        self.attempts = 0
         self.failures = Failures(pool, settings, request)
         timeout = request.timeout or settings.timeout
         self.patience = timeout.read
@@ -54,12 +58,6 @@ class Call:
         self._deadline = None if timeout.total is None else time.monotonic() + timeout.total
         self._hide = pool.token.hide
         self._retries = settings.max_retries if request.max_retries is None else request.max_retries
-        self._waits: Iterator[float] | None = None
-        self._renewed = False
-        self._redirected = False
-        self._attempt: Attempt | None = None
-        self._since = 0.0
-        self._version = 0
 
     def end_silence(self, now: float) -> None:
         """End the attempt that the server has left waiting for longer than `Timeout.read`; `now` is monotonic."""
