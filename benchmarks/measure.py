@@ -59,13 +59,13 @@ async def export(client: str, url: str, count: int, *, ticking: bool) -> dict[st
 async def _export(fetch: Fetch, count: int, *, ticking: bool) -> dict[str, float]:
     late: list[tuple[float, float]] = []
     ticker: asyncio.Task[None] | None = None
+    times: list[float] = []
+    _forget_peak()
+    before = _status("VmRSS")
     if ticking:
         ticker = asyncio.create_task(_tick(late))
         await asyncio.sleep(0.05)
         late.clear()
-    times: list[float] = []
-    _forget_peak()
-    before = _status("VmRSS")
     cpu, start = time.process_time(), time.monotonic()
     works = await fetch(lambda: times.append(time.monotonic()))
     end = time.monotonic()
