@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from devrev_async import Issue, Opportunity, Task, Ticket, Work
-from devrev_async._stream import PageStream, raw_page, works_page
+from devrev_async._stream import BATCH_BYTES, PageStream, raw_page, works_page
 from devrev_async.models import SharedDecoder
 from tests.stream.bodies import compact, expected, issue, pieces_of, read, small_page, tiny
 
@@ -110,7 +110,7 @@ def test_raw_works_are_their_bytes() -> None:
 def test_batches_are_bounded_in_bytes_and_works() -> None:
     large = read(pieces_of(compact({"works": [issue(n, body="x" * 7000) for n in range(500)]}), 65_536))
     assert 1 <= large.batches[0] <= 3  # the first work does not wait for a full batch
-    assert max(large.batches) <= (256 << 10) // 7000
+    assert max(large.batches) <= BATCH_BYTES // 7000
     small = read(pieces_of(compact({"works": [tiny(n) for n in range(20_000)]}), 65_536))
     assert max(small.batches) <= 400
     mixed = [issue(n, body="x" * 7000) for n in range(200)] + [tiny(n) for n in range(40_000)]
