@@ -420,9 +420,9 @@ class Plan(Generic[T]):
         seconds = [time // SECOND for time in held.page.times]
         start, end = low, high
         if seconds and request.descending:
-            start = seconds[-1] + 1
+            start = max(low, seconds[-1] + 1)
         elif seconds:
-            end = seconds[-1]
+            end = min(high, seconds[-1])
         proved = bool(seconds) and bool(self._open(start, end))
         batches = self._emit(start, end, ordered, None) if proved else []
         for gap in self._open(low, high):
