@@ -67,7 +67,7 @@ class Incoming:
                     self._pieces = None
                 rest = False
                 self._attempt.waiting = time.monotonic()
-                data = await self._reply.read()
+                data, _ = await self._reply.read()
                 self._attempt.waiting = None
                 self._received += len(data)
                 if not data:

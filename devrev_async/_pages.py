@@ -13,7 +13,8 @@ import msgspec
 
 from . import errors
 from ._decode import printable
-from ._stream import Malformed, PageStream, Truncated, works_page
+from ._scan import Malformed, Truncated
+from ._stream import PageStream, works_page
 from ._transport import Call, Failure, Incoming, Request, Transport
 from .models import SharedDecoder, Work
 from .models.requests import encode_body

@@ -124,7 +124,7 @@ class Reply:
 
     Attributes:
         status: the HTTP status.
-        read: the next bytes of the body as they arrive, none at its end.
+        read: the next bytes of the body as they arrive, none at its end; what comes with them has no meaning here.
         ended: whether all of the body was read.
         arrived: how many bytes of the body have arrived, read or not; None once all have.
         fail: end the reading of the body with an error.
@@ -145,10 +145,14 @@ class Reply:
             else:
                 response.close()
 
+        async def together() -> tuple[bytes, bool]:
+            # chunks may be of a few bytes each; what has no chunks comes as the socket gave it, and joining would copy
+            return await content.readany(), False
+
         self.status = response.status
         self._header = response.headers.get
         self._hide = hide
-        self.read = content.readany
+        self.read = together if "Transfer-Encoding" in response.headers else content.readchunk
         self.ended = content.at_eof
         self.fail = content.set_exception
         self.arrived = arrived

@@ -6,8 +6,7 @@ The body is an object with an array of works somewhere in it. Three facts carry 
   replaced by a closing bracket, are a valid array, then the comma does part two elements. So a cut may be *guessed*
   (where something like the start of a work follows a comma), and the decode of the batch proves it. The comma then
   becomes the opening bracket of the rest: no byte is copied for it.
-- msgspec names the byte at which a value ends when more follows. That gives exact ends, one value at a time, at a
-  seventh of the cost of a typed decode, for bodies in which guesses fail.
+- Where guesses fail, the exact end of each value can be found, one at a time (`_scan`).
 - What stands before and after the array is a small JSON document of its own once the array is taken out.
 """
 
@@ -21,9 +20,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from ._scan import Malformed, NeedMore, Truncated, after_gap, ends_early, next_is_whole, value_end
+from ._window import Window
 from .models import DECODE_ERRORS, SharedDecoder, Work, check_json_text, decode_one
 
-__all__ = ["Malformed", "Misfit", "PageStream", "Truncated", "raw_page", "works_page"]
+__all__ = ["Misfit", "PageStream", "raw_page", "works_page"]
 
 BATCH_BYTES: Final = 384 << 10
 """Bytes of a batch at most, one larger work excepted: about 4 ms of decoding."""
@@ -34,27 +35,15 @@ FIRST_BATCH_BYTES: Final = 16 << 10
 BATCH_WORKS: Final = 200
 """About as many works a batch has at most: what holds the loop when works are tiny."""
 
-_skip: Final = msgspec.json.Decoder(Raw).decode
-_WHERE: Final = re.compile(r"\(byte (\d+)\)\Z")
 _USUAL_HEAD: Final = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"works"[ \t\n\r]*:[ \t\n\r]*(?=\[)')
 _BRACE: Final = re.compile(rb"[ \t\n\r]*\{")
 _KEY: Final = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _PART_OF_KEY: Final = re.compile(rb'[ \t\n\r]*(?:"(?:[^"\\]|\\.)*(?:\\|"[ \t\n\r]*)?)?', re.DOTALL)
-_GAP: Final = re.compile(rb"[ \t\n\r]*")
 _ELEMENT_START: Final = re.compile(rb'\{[ \t\n\r]*("[^"\\]*")[ \t\n\r]*:[ \t\n\r]*(?:("[^"\\]*")[ \t\n\r]*,)?')
-_as_text: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 _TRIES: Final = 3
 """Failed guesses after which a body is cut exactly to its end."""
 
 T = TypeVar("T")
-
-
-class Malformed(Exception):  # noqa: N818 - a finding of this module; callers make an error of it
-    """The body is no JSON, or not of the documented shape."""
-
-
-class Truncated(Malformed):
-    """The body ends before its JSON does."""
 
 
 class Misfit(NamedTuple):
@@ -68,10 +57,6 @@ class _Envelope(Struct):
     works: Raw = Raw(b"")
     next_cursor: str | None = None
     prev_cursor: str | None = None
-
-
-class _NeedMore(Exception):  # noqa: N818 - a turn of this module's control flow, and no error
-    pass
 
 
 class PageStream(Generic[T]):
@@ -101,8 +86,7 @@ class PageStream(Generic[T]):
         self._decode_single = decode_single
         self._target = first_batch
         self._batch = batch
-        self._buffer = bytearray()
-        self._at = 0  # where in the buffer the rest begins
+        self._rest = Window()
         self._head = bytearray()  # what stands before the array
         self._step: Callable[[], list[T] | None] = self._read_head
         self._final = False
@@ -117,16 +101,11 @@ class PageStream(Generic[T]):
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """More of the body."""
-        if self._at:
-            # not `del` and `+=`: each of those may move what it keeps
-            self._buffer = bytearray().join((memoryview(self._buffer)[self._at :], data))
-            self._at = 0
-        else:
-            self._buffer += data
+        self._rest.append(data)
 
     def forget(self) -> None:
         """Let go of the bytes, which are the server's words: the frames of an exception may show this object."""
-        self._buffer = bytearray()
+        self._rest.clear()
         self._head = bytearray()
 
     def finish(self) -> None:
@@ -140,13 +119,13 @@ class PageStream(Generic[T]):
             Truncated: the body has ended and its JSON has not.
             Malformed: the body is no JSON, or no page of works.
         """
-        size = len(self._buffer) - self._at
+        size = len(self._rest)
         if size < (self._worth_a_try if eager else self._worth_a_look) and not self._final:
             return None
         self._eager = eager
         try:
             return self._step()
-        except _NeedMore:
+        except NeedMore:
             if self._final:
                 raise Truncated("the body ends before its JSON does") from None
             # so much more next time that what is looked at again and again stays linear in all
@@ -159,55 +138,56 @@ class PageStream(Generic[T]):
     # -- before the array ------------------------------------------------------------------------------------------
 
     def _read_head(self) -> list[T] | None:
-        match = _USUAL_HEAD.match(self._buffer)
+        rest = self._rest
+        match = rest.match(_USUAL_HEAD, rest.at)
         end = match.end() if match else self._find_array()
         if end is None:
             self._step = self._read_tail  # no array: the whole body is the envelope
             return self._step()
-        self._head += self._buffer[:end]
-        self._at = end
+        self._head += rest.copy(rest.at, end)
+        rest.at = end
         self._worth_a_look = self._worth_a_try = 0
         self._step = self._read_elements
         return self._step()
 
     def _find_array(self) -> int | None:
         """Where the array under "works" starts; None if the body is no object or has no array there."""
-        buffer = self._buffer
-        brace = _BRACE.match(buffer)
+        rest = self._rest
+        brace = rest.match(_BRACE, rest.at)
         if brace is None:
-            if not buffer.strip():
-                raise _NeedMore
+            if after_gap(rest, rest.at) == rest.end:
+                raise NeedMore
             return None
         at = brace.end()
-        while (key := _KEY.match(buffer, at)) is not None:
+        while (key := rest.match(_KEY, at)) is not None:
             at = key.end()
-            if at >= len(buffer):
-                raise _NeedMore
+            if at >= rest.end:
+                raise NeedMore
             if _is_works(key[1]):
-                return at if buffer[at] == 0x5B else None
-            at = self._value_end(at)
-            if at >= len(buffer):
-                raise _NeedMore
-            if buffer[at] != 0x2C:
+                return at if rest.buffer[at] == 0x5B else None
+            at = value_end(rest, at, final=self._final)
+            if at >= rest.end:
+                raise NeedMore
+            if rest.buffer[at] != 0x2C:
                 return None
             at += 1
-        if _PART_OF_KEY.fullmatch(buffer, at):
-            raise _NeedMore
+        if _PART_OF_KEY.fullmatch(rest.buffer, at, rest.end):
+            raise NeedMore
         return None
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _read_elements(self) -> list[T] | None:
         """A batch. Here the rest begins with a bracket, and an element or the array's end follows."""
-        buffer = self._buffer
+        rest = self._rest
         if self._owed and not self._settle():
             return None
-        start = _after_gap(buffer, self._at + 1)
-        if start == len(buffer):
-            raise _NeedMore
-        if buffer[start] == 0x5D and self.count == 0:
+        start = after_gap(rest, rest.at + 1)
+        if start == rest.end:
+            raise NeedMore
+        if rest.buffer[start] == 0x5D and self.count == 0:
             return self._end_array(start + 1)
-        if len(buffer) - self._at >= self._target:
+        if len(rest) >= self._target:
             batch = self._take_guessed()
             if batch is not None:
                 return batch
@@ -218,17 +198,18 @@ class PageStream(Generic[T]):
 
     def _settle(self) -> bool:
         """Find the comma or bracket that is owed; False if it was the bracket, and the array has ended."""
-        mark = _after_gap(self._buffer, self._at)
-        if mark == len(self._buffer):
-            raise _NeedMore
+        rest = self._rest
+        mark = after_gap(rest, rest.at)
+        if mark == rest.end:
+            raise NeedMore
         self._owed = False
-        if self._buffer[mark] == 0x5D:
+        if rest.buffer[mark] == 0x5D:
             self._end_array(mark + 1)
             return False
-        if self._buffer[mark] != 0x2C:
+        if rest.buffer[mark] != 0x2C:
             raise Malformed(f"neither comma nor bracket after work {self.count - 1}")
-        self._at = mark
-        self._buffer[mark] = 0x5B
+        rest.at = mark
+        rest.buffer[mark] = 0x5B
         return True
 
     def _take_guessed(self) -> list[T] | None:
@@ -246,43 +227,43 @@ class PageStream(Generic[T]):
 
     def _guess(self) -> int | None:
         """The comma behind the last element that seems to end within the target."""
-        comma = self._separator_before(self._at + self._target)
+        comma = self._separator_before(self._rest.at + self._target)
         before = None if comma is None else self._separator_before(comma)
         if comma is None or before is None:
             return comma
         size = comma - before
-        if comma - self._at > 4 * BATCH_WORKS * size:  # works have become tiny: so many must not make one batch
-            return self._separator_before(self._at + BATCH_WORKS * size) or comma
+        if comma - self._rest.at > 4 * BATCH_WORKS * size:  # works have become tiny: so many must not make one batch
+            return self._separator_before(self._rest.at + BATCH_WORKS * size) or comma
         return comma
 
     def _separator_before(self, end: int) -> int | None:
-        separator, buffer = self._separator or b"", self._buffer
+        separator, rest = self._separator or b"", self._rest
         for _ in range(64):  # nested objects may start like works; those are passed over
-            at = buffer.rfind(separator, self._at, end)
+            at = rest.buffer.rfind(separator, rest.at, end)
             if at < 0:
                 return None
-            start = _ELEMENT_START.match(buffer, buffer.index(b"{", at))
+            start = rest.match(_ELEMENT_START, rest.buffer.index(b"{", at))
             if start is not None and _manner(start) in self._starts:
-                return buffer.index(b",", at)
+                return rest.buffer.index(b",", at)
             end = at + len(separator) - 1
         return None
 
     def _take_exact(self, start: int) -> list[T] | None:
         """A batch whose elements' ends are known, one by one."""
-        buffer = self._buffer
+        rest = self._rest
         spans: list[tuple[int, int]] = []
-        limit, mark = self._at + self._target, 0x2C
+        limit, mark = rest.at + self._target, 0x2C
         while start < limit and len(spans) < BATCH_WORKS and mark == 0x2C:
             try:
-                end = self._value_end(start)
-            except _NeedMore:
-                end = len(buffer)
-            if end == len(buffer):
+                end = value_end(rest, start, final=self._final)
+            except NeedMore:
+                break
+            if end == rest.end:
                 break
             spans.append((start, end))
-            mark = buffer[end]
+            mark = rest.buffer[end]
             if mark == 0x2C:
-                start = _after_gap(buffer, end + 1)
+                start = after_gap(rest, end + 1)
             elif mark != 0x5D:
                 raise Malformed(f"neither comma nor bracket after work {self.count + len(spans) - 1}")
         if not spans:
@@ -299,40 +280,36 @@ class PageStream(Generic[T]):
 
     def _take_last(self, start: int) -> list[T]:
         """What seems to be one whole object with nothing behind it yet; only for one who will not wait."""
-        buffer = self._buffer
-        if not self._eager or self._final or buffer[start] != 0x7B or buffer[-1] != 0x7D:
-            raise _NeedMore
-        try:
-            _skip(bytes(buffer[start:]))
-        except (msgspec.DecodeError, RecursionError):
-            raise _NeedMore from None
-        end = len(buffer)
-        buffer.append(0x5D)
+        rest = self._rest
+        ends_like_one = rest.buffer[start] == 0x7B and rest.buffer[rest.end - 1] == 0x7D
+        if not self._eager or self._final or not ends_like_one or not next_is_whole(rest, start):
+            raise NeedMore
+        end = rest.end
         works = self._try_to_decode(end)
         if works is None:
             works = self._decode_spans([(start, end)])
         self._drop(end, len(works))
-        del buffer[end:]
         self._owed = True
         return works
 
     def _try_to_decode(self, end: int) -> list[T] | None:
         """The elements up to the comma or bracket at `end`, or None if they are no array of what is expected."""
-        mark = self._buffer[end]
-        self._buffer[end] = 0x5D
+        rest = self._rest
+        mark = rest.buffer[end]
+        rest.buffer[end] = 0x5D
         try:
-            # nothing may hold on to the view when the buffer is resized: no variable, no exception that is kept
-            return self._decode(memoryview(self._buffer)[self._at : end + 1])
+            # no variable for the view: it would keep the old buffer when the window grows
+            return self._decode(memoryview(rest.buffer)[rest.at : end + 1])
         except DECODE_ERRORS:
             return None
         finally:
-            self._buffer[end] = mark
+            rest.buffer[end] = mark
 
     def _decode_spans(self, spans: list[tuple[int, int]]) -> list[T]:
         works: list[T] = []
         for index, (start, end) in enumerate(spans, self.count):
             try:
-                work, reason = self._decode_single(bytes(self._buffer[start:end]).rstrip())
+                work, reason = self._decode_single(self._rest.copy(start, end).rstrip())
             except ValueError as error:
                 raise Malformed(f"work {index} is no JSON: {error}") from None
             if reason is not None:
@@ -343,68 +320,29 @@ class PageStream(Generic[T]):
     def _learn(self, spans: list[tuple[int, int]]) -> None:
         """Remember how a work starts, and what parts it from the one before."""
         for start, _ in spans:
-            match = _ELEMENT_START.match(self._buffer, start)
+            match = self._rest.match(_ELEMENT_START, start)
             if match is not None and len(self._starts) < 16:
                 self._starts.add(_manner(match))
         if self._separator is None and len(spans) > 1:
             (_, end), (start, _) = spans[-2:]
-            match = _ELEMENT_START.match(self._buffer, start)
-            brace = self._buffer.rfind(b"}", self._at, end)
+            match = self._rest.match(_ELEMENT_START, start)
+            brace = self._rest.buffer.rfind(b"}", self._rest.at, end)
             if match is not None and brace >= 0:
-                self._separator = bytes(self._buffer[brace : match.end(1)])
+                self._separator = self._rest.copy(brace, match.end(1))
 
     def _drop(self, end: int, works: int) -> None:
         self.count += works
-        self._bytes += end - self._at
-        self._at = end
-        self._buffer[end] = 0x5B
+        self._bytes += end - self._rest.at
+        self._rest.at = end
+        self._rest.buffer[end] = 0x5B
         average = self._bytes // max(1, self.count)
         self._target = min(self._batch, max(4096, average * BATCH_WORKS))
         self._worth_a_look = self._worth_a_try = 0
 
-    def _value_end(self, at: int) -> int:
-        """Where the value that starts at `at` ends, white space after it included."""
-        with memoryview(self._buffer) as view, view[at:] as rest:
-            try:
-                _skip(rest)
-            except msgspec.DecodeError as error:
-                said = str(error)
-            except RecursionError:
-                raise Malformed("nested too deeply") from None
-            else:
-                raise _NeedMore  # it may go on in the bytes to come
-        where = _WHERE.search(said)
-        if where is not None and "trailing characters" in said:
-            return at + int(where[1]) - 1
-        if "surrogate" in said or "hex escape" in said:
-            return self._value_end_by_text(at)
-        if _is_cut(said, len(self._buffer) - at):
-            if self._final and self._buffer.find(b"\\u", at) >= 0:  # so it says of half a surrogate pair near the end
-                return self._value_end_by_text(at)
-            raise _NeedMore
-        raise Malformed(said)
-
-    def _value_end_by_text(self, at: int) -> int:
-        # A string with half a surrogate pair is JSON, though not to msgspec.
-        try:
-            text = self._buffer[at:].decode("utf-8", "strict" if self._final else "ignore")
-        except UnicodeDecodeError as error:
-            raise Malformed(str(error)) from None
-        try:
-            _, end = _as_text(text)
-        except RecursionError:
-            raise Malformed("nested too deeply") from None
-        except json.JSONDecodeError as error:
-            if self._final and error.pos + len("\\u0000") < len(text) and not error.msg.startswith("Unterminated"):
-                raise Malformed(str(error)) from None
-            raise _NeedMore from None
-        return _after_gap(self._buffer, at + len(text[:end].encode()))
-
     # -- behind ----------------------------------------------------------------------------------------------------
 
     def _end_array(self, at: int) -> list[T] | None:
-        del self._buffer[:at]
-        self._at = 0
+        self._rest.at = at
         self._head += b"null"
         self._step = self._read_tail
         self._worth_a_look = 0
@@ -412,35 +350,22 @@ class PageStream(Generic[T]):
 
     def _read_tail(self) -> list[T] | None:
         if not self._final:
-            self._worth_a_look = len(self._buffer) + 1
+            self._worth_a_look = len(self._rest) + 1
             return None
-        document = bytes(self._head + self._buffer)
+        document = bytes(self._head) + self._rest.copy(self._rest.at)
         try:
             envelope = msgspec.json.decode(document, type=_Envelope)
             _check_single(document)
         except DECODE_ERRORS as error:
-            if _is_cut(str(error), len(document)):
+            if ends_early(str(error), len(document)):
                 raise Truncated("the body ends before its JSON does") from None
             raise Malformed(str(error)) from None
         if bytes(envelope.works) != b"null":
             raise Malformed("the answer has no array of works")
         self.next_cursor, self.prev_cursor = envelope.next_cursor, envelope.prev_cursor
-        self._buffer.clear()
+        self._rest.clear()
         self._step = _nothing
         return None
-
-
-def _after_gap(buffer: bytearray, at: int) -> int:
-    gap = _GAP.match(buffer, at)
-    return at if gap is None else gap.end()
-
-
-def _is_cut(said: str, size: int) -> bool:
-    """Whether msgspec complains that a document of this size ends too early; in a number it calls that malformed."""
-    where = _WHERE.search(said)
-    if where is None or "trailing characters" in said:
-        return "truncated" in said
-    return int(where[1]) >= size
 
 
 def _nothing() -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._stream import Malformed, Truncated, works_page
+from devrev_async._scan import Malformed, Truncated, value_end
+from devrev_async._stream import works_page
+from devrev_async._window import Window
 from devrev_async.models import SharedDecoder, Work
 
 DECODER = SharedDecoder()
@@ -93,14 +95,14 @@ def test_what_follows_a_work_taken_early_must_be_a_comma_or_the_end(rest: bytes)
 def test_a_work_that_comes_in_crumbs_is_looked_at_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
     page = works_page(DECODER)
-    find = page._value_end
+    find = value_end
 
-    def counted(at: int) -> int:
+    def counted(window: Window, at: int, *, final: bool) -> int:
         nonlocal looked
-        looked += len(page._buffer) - at
-        return find(at)
+        looked += window.end - at
+        return find(window, at, final=final)
 
-    monkeypatch.setattr(page, "_value_end", counted)
+    monkeypatch.setattr("devrev_async._stream.value_end", counted)
     body = b'{"works":[{"type":"task","id":"1","body":"' + b"x" * 200_000 + b'"}'
     for start in range(0, len(body), 100):
         page.feed(body[start : start + 100])

@@ -125,7 +125,7 @@ def test_what_is_read_is_let_go() -> None:
         page.feed(piece)
         while page.take() is not None:
             pass
-        held = max(held, len(page._buffer))
+        held = max(held, len(page._rest.buffer))
     assert held < 800_000 < len(body)
 
 

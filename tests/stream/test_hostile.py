@@ -5,7 +5,7 @@ import json
 import pytest
 
 from devrev_async import Issue, UnknownWork
-from devrev_async._stream import Malformed, Truncated
+from devrev_async._scan import Malformed, Truncated
 from tests.stream.bodies import compact, expected, issue, pieces_of, read, small_page, tiny
 
 GOOD = [issue(1), tiny(2), issue(3, sla_summary=None, applies_to_part=None), tiny(4)]
