@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections import Counter
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from ._decode import decode_count
 from ._pages import Pages, drain
+from ._plan import Key, key_of
 from ._stream import PageStream, raw_page, works_page
 from ._transport import Failure, Incoming, Request
 from .models import DECODE_ERRORS, UnknownWork, Work, decode_one
@@ -21,11 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Endpoint", "Fetcher", "RawWork"]
 
-T = TypeVar("T")
 Endpoint = Literal["works.export", "works.list"]
-
-_TURN: Final = 250
-"""Works looked at between two turns of the event loop."""
 
 _KNOWN_TYPES: Final = frozenset({"issue", "ticket", "task", "opportunity"})
 
@@ -42,11 +40,11 @@ class Answer(msgspec.Struct):
 
     Attributes:
         works: `Work` or `RawWork`.
-        marks: the `created_date` and `id` of each, None where it has none.
+        keys: the key of each.
     """
 
     works: list[Any]
-    marks: Sequence[tuple[datetime | None, str | None]]
+    keys: list[Key]
     next_cursor: str | None = None
     bytes: int = 0
     retries: int = 0
@@ -72,51 +70,69 @@ class Fetcher:
 
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         """A whole answer, its works as `RawWork` if `raw`."""
-        request = self._prepare(endpoint, body)
-        if not raw:
-            works, stream, size, retries = await self._fetch(request, lambda: works_page(self._pages.decoder))
-            self._pages.warn(endpoint, stream.misfits, len(works))
-            shown = [(work.created_date, work.id) for work in works]
-            return Answer(works, shown, stream.next_cursor, size, retries)
-        texts, plain, size, retries = await self._fetch(request, raw_page)
-        raws: list[RawWork] = []
-        marks: list[tuple[datetime | None, str | None]] = []
-        for start in range(0, len(texts), _TURN):
-            for text in texts[start : start + _TURN]:
-                work, mark = _marked(text)
-                raws.append(work)
-                marks.append(mark)
-            await asyncio.sleep(0)
-        return Answer(raws, marks, plain.next_cursor, size, retries)
+        call = self._pages.transport.call(self._prepare(endpoint, body))
+        answer = await self._pages.transport.run(call, self._read_raw if raw else partial(self._read, endpoint))
+        answer.retries = call.attempts - 1
+        return answer
 
     async def count(self, body: Mapping[str, Any]) -> int | None:
         """The number of works, or None if the server says that there are more."""
         counted = await self._pages.transport.fetch(self._prepare("works.count", body), decode_count)
         return None if counted.has_more else counted.count
 
-    async def _fetch(
-        self, request: Request, stream: Callable[[], PageStream[T]]
-    ) -> tuple[list[T], PageStream[T], int, int]:
-        call = self._pages.transport.call(request)
-        works, page, size = await self._pages.transport.run(call, lambda incoming: _read(incoming, stream()))
-        return works, page, size, call.attempts - 1
+    async def _read(self, endpoint: Endpoint, incoming: Incoming) -> Answer | Failure:
+        page, answer, namer = works_page(self._pages.decoder), Answer([], []), _Namer()
+
+        def take_in(batch: list[Work]) -> None:
+            answer.works += batch
+            answer.keys += [key_of(work.created_date, work.id or namer.name(work.to_json())) for work in batch]
+
+        failure = await drain(page, incoming, take_in)
+        if failure is not None:
+            return failure
+        self._pages.warn(endpoint, page.misfits, page.count)
+        return _finished(answer, page, incoming)
+
+    async def _read_raw(self, incoming: Incoming) -> Answer | Failure:
+        page, answer, namer = raw_page(), Answer([], []), _Namer()
+
+        def take_in(batch: list[bytes]) -> None:
+            for text in batch:
+                unknown, created, identity = _looked_into(text)
+                answer.works.append(RawWork(text, unknown))
+                answer.keys.append(key_of(created, identity or namer.name(text)))
+
+        failure = await drain(page, incoming, take_in)
+        return _finished(answer, page, incoming) if failure is None else failure
 
 
-async def _read(incoming: Incoming, page: PageStream[T]) -> tuple[list[T], PageStream[T], int] | Failure:
-    works: list[T] = []
-    failure = await drain(page, incoming, works)
-    return (works, page, incoming.size) if failure is None else failure
+def _finished(answer: Answer, page: PageStream[Any], incoming: Incoming) -> Answer:
+    answer.next_cursor, answer.bytes = page.next_cursor, incoming.size
+    return answer
+
+
+class _Namer:
+    """Names for the works of a page that have no id: each goes by its JSON, and by how often that came before."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def name(self, text: bytes) -> str:
+        digest = blake2b(text, digest_size=16).hexdigest()
+        self._times[digest] += 1
+        return f"#{digest}.{self._times[digest]}"
 
 
 _stub: Final = msgspec.json.Decoder(_Stub).decode
 
 
-def _marked(text: bytes) -> tuple[RawWork, tuple[datetime | None, str | None]]:
+def _looked_into(text: bytes) -> tuple[bool, datetime | None, str | None]:
+    """Whether a work is of no known type or lacks its id, when it was created, and its id."""
     try:
         stub = _stub(text)
         if stub.id:
-            return RawWork(text, stub.type not in _KNOWN_TYPES), (stub.created_date, stub.id)
+            return stub.type not in _KNOWN_TYPES, stub.created_date, stub.id
     except DECODE_ERRORS:
         pass
     work: Work = decode_one(text)[0]
-    return RawWork(text, isinstance(work, UnknownWork)), (work.created_date, work.id)
+    return isinstance(work, UnknownWork), work.created_date, work.id

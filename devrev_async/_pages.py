@@ -53,7 +53,7 @@ class Pages:
         async def consume(incoming: Incoming) -> WorksPage | Failure:
             page = works_page(self.decoder)
             works: list[Work] = []
-            failure = await drain(page, incoming, works)
+            failure = await drain(page, incoming, works.extend)
             if failure is not None:
                 return failure
             self.warn(request.endpoint, page.misfits, len(works))
@@ -75,8 +75,8 @@ class Pages:
             )
 
 
-async def drain(page: PageStream[T], incoming: Incoming, into: list[T]) -> Failure | None:
-    """Read a body through a page stream into a list; the loop has its turn between any two batches."""
+async def drain(page: PageStream[T], incoming: Incoming, take_in: Callable[[list[T]], None]) -> Failure | None:
+    """Read a body through a page stream, batch by batch; the loop has its turn between any two."""
     piece: bytes | Failure | None = b""
     try:
         while piece is not None:
@@ -87,7 +87,7 @@ async def drain(page: PageStream[T], incoming: Incoming, into: list[T]) -> Failu
             while (batch := take(page, incoming)) is not None:
                 if isinstance(batch, Failure):
                     return batch
-                into += batch
+                take_in(batch)
                 await asyncio.sleep(0)
     except BaseException:
         page.forget()

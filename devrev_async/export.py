@@ -7,13 +7,15 @@ import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 import msgspec
 
 from . import errors
 from ._fetch import Answer, Endpoint, Fetcher, RawWork
-from ._plan import Batch, Domain, Key, Ledger, Page, Plan, Request, Unprovable, key_of
+from ._plan import Batch, Domain, Ledger, Page, Plan, Request, Unprovable
 from .models import DateRange, UnknownWork, Work
 from .models.requests import MAX_FIRST, encode_body, query_body
 
@@ -292,7 +294,7 @@ class WorkExport:
             if isinstance(answer, Answer):
                 report.bytes += answer.bytes
                 report.retries += answer.retries
-                self._ready += plan.feed(request, Page(_keys(answer), answer.works, answer.next_cursor))
+                self._ready += plan.feed(request, Page(answer.keys, answer.works, answer.next_cursor))
             elif request.kind == "list":
                 plan.feed_refusal(request)
             else:
@@ -350,9 +352,8 @@ class WorkExport:
 
     def _note(self, works: list[Any]) -> None:
         self._report.works += len(works)
-        self._report.unknown += sum(
-            work.unknown if isinstance(work, RawWork) else isinstance(work, UnknownWork) for work in works
-        )
+        unknown = map(attrgetter("unknown"), works) if self._raw else map(isinstance, works, repeat(UnknownWork))
+        self._report.unknown += sum(unknown)
 
     def _tell(self) -> None:
         if self._on_progress is not None:
@@ -415,21 +416,6 @@ def _domain(given: Any, now: datetime) -> Domain:
         return Domain(now, now + days)
     except OverflowError:
         return Domain() if given.preset_type == "last_n_days" else Domain(now, None)
-
-
-def _keys(answer: Answer) -> list[Key]:
-    """The key of each work; one without an id goes by its JSON, and by how often that came in the page."""
-    times: dict[str, int] = {}
-    keys: list[Key] = []
-    for (created, given), work in zip(answer.marks, answer.works, strict=True):
-        identity = given
-        if not identity:
-            text: bytes = work.json if isinstance(work, RawWork) else work.to_json()
-            digest = blake2b(text, digest_size=16).hexdigest()
-            times[digest] = times.get(digest, 0) + 1
-            identity = f"#{digest}.{times[digest]}"
-        keys.append(key_of(created, identity))
-    return keys
 
 
 def _is_missing(request: Request, error: errors.DevRevError) -> bool:

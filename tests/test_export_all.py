@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async import DateRange, IncompleteExportError, Issue, LastDays, NotFoundError, UnknownWork, errors
+from devrev_async import DateRange, IncompleteExportError, Issue, LastDays, NotFoundError, errors
 from devrev_async._fetch import Answer, Endpoint, RawWork
 from devrev_async._plan import Request
 from devrev_async.export import ExportReport, WorkExport
@@ -40,14 +40,10 @@ class ModelSource:
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         page = self.model.page(await self._arrive(endpoint, body, "list" if endpoint == "works.list" else "export"))
         await self._leave()
-        marks = [
-            (None if item.created is None else datetime.fromtimestamp(key[0] / 10**6, UTC), item.id)
-            for key, item in zip(page.keys, page.items, strict=True)
-        ]
         works: list[Any] = [RawWork(item.id.encode(), unknown=False) for item in page.items]
         if not raw:
             works = [Issue(id=item.id, created_date=item.created) for item in page.items]
-        return Answer(works, marks, page.cursor, bytes=len(works), retries=0)
+        return Answer(works, page.keys, page.cursor, bytes=len(works), retries=0)
 
     async def count(self, body: Mapping[str, Any]) -> int | None:
         request = await self._arrive("works.count", body, "count")
@@ -306,28 +302,6 @@ async def test_a_server_that_refuses_sort_by() -> None:
     source.failures[1] = other
     with pytest.raises(errors.BadRequestError):
         assert [work async for work in export] == []
-
-
-async def test_works_without_id_or_date() -> None:
-    class Odd:
-        async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
-            texts = [b"null", b"null", b"7", b'{"id":null}', b'{"id":"","created_date":"2024-01-01T00:00:00Z"}']
-            date = datetime(2024, 1, 1, tzinfo=UTC)
-            works: list[Any] = [RawWork(text, unknown=True) for text in texts]
-            if not raw:
-                works = [UnknownWork(raw=text) for text in texts]
-            return Answer(works, [(None, None)] * 4 + [(date, "")])
-
-        async def count(self, body: Mapping[str, Any]) -> int | None:
-            raise AssertionError
-
-    export = WorkExport(Odd(), {})
-    raws = sorted([work.to_json() async for work in export])
-    assert raws == [b"7", b"null", b"null", b'{"id":""' + raws[3][8:], b'{"id":null}']
-    assert export.report.unknown == 5
-    export = WorkExport(Odd(), {})
-    assert [len(batch) async for batch in export.raw_batches(2)] == [2, 2, 1]
-    assert export.report.unknown == 5
 
 
 async def test_iterated_once() -> None:

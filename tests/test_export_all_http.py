@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from devrev_async import ClientClosedError, DateRange, DevRevClient, ServiceUnavailableError, Ticket, UnknownWork
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.server import run_in_thread
+from tests.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,6 +211,27 @@ async def test_odd_works_arrive_once() -> None:
         assert sum(isinstance(work, UnknownWork) for work in got) == export.report.unknown == 2
         raw = export_all(client)
         assert sum([len(batch) async for batch in raw.raw_batches(40)]) == 252
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_works_without_an_id_or_a_date_arrive_as_often_as_the_server_shows_them(raw: bool) -> None:
+    texts = [b"null", b"null", b"7", b'{"id":null}', b'{"id":"","created_date":"2024-01-01T00:00:00Z"}']
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.path == "/works.count":
+            return web.json_response({"count": len(texts)})
+        return web.Response(body=b'{"works":[' + b",".join(texts) + b"]}", content_type="application/json")
+
+    async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:
+        export = export_all(client)
+        if raw:
+            batches = [batch async for batch in export.raw_batches(2)]
+            assert [len(batch) for batch in batches] == [2, 2, 1]
+            got = [text for batch in batches for text in batch]
+        else:
+            got = [work.to_json() async for work in export]
+    assert sorted(got) == sorted(texts)
+    assert (export.report.works, export.report.unknown) == (5, 5)
 
 
 async def test_works_changed_created_and_deleted_meanwhile() -> None:

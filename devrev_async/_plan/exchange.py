@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from .ranges import dated
@@ -49,4 +50,4 @@ class Page(Generic[T]):
         return dated(self.keys)
 
     def ordered(self) -> list[tuple[Key, T]]:
-        return sorted(zip(self.keys, self.items, strict=True), key=lambda pair: pair[0])
+        return sorted(zip(self.keys, self.items, strict=True), key=itemgetter(0))

@@ -520,7 +520,9 @@ class Plan(Generic[T]):
             start, end = max(gap.low, low), min(gap.high, high)
             if start >= end or (upto is not None and second_of(upto) < start):
                 continue
-            pairs = [pair for pair in chosen(gap, start, end, ordered) if self._domain.admits(pair[0])]
+            pairs = chosen(gap, start, end, ordered)
+            if self._domain.limited:
+                pairs = [pair for pair in pairs if self._domain.admits(pair[0])]
             partly = upto if upto is not None and second_of(upto) < end else None
             batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly))
         start, end = max(low, self._span[0]), min(high, self._span[1] + 1)

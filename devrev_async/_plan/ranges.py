@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import eq, itemgetter
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ UNDATED: Final = EARLIEST - 2
 """The second in which works without a timestamp stand: below all others, and next to none."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNDATED: Final = UNDATED * SECOND
+_first: Final = itemgetter(0)
 _EDGE: Final = timedelta(milliseconds=1)
 _TOLERANCE: Final = timedelta(seconds=2)
 
@@ -39,7 +42,10 @@ def micros(moment: datetime) -> int:
 
 def key_of(created: datetime | None, identity: str) -> Key:
     """The key of a work; `created` is aware, or None for a work that shows no timestamp."""
-    return (UNDATED * SECOND if created is None else micros(created), identity)
+    if created is None:
+        return (_UNDATED, identity)
+    since = created - _EPOCH  # `micros`, without the call: a page has thousands of keys
+    return ((since.days * 86400 + since.seconds) * SECOND + since.microseconds, identity)
 
 
 def second_of(key: Key) -> int:
@@ -49,8 +55,7 @@ def second_of(key: Key) -> int:
 
 def dated(keys: Sequence[Key]) -> list[int]:
     """The timestamps among keys, in their order."""
-    none = UNDATED * SECOND
-    return [shown for shown, _ in keys if shown != none]
+    return [shown for shown, _ in keys if shown != _UNDATED]
 
 
 @dataclass(slots=True)
@@ -98,14 +103,11 @@ class Domain:
     def __init__(self, after: datetime | None = None, before: datetime | None = None) -> None:
         self.after = after
         self.before = before
+        self.limited = after is not None or before is not None
         self._least = None if after is None else micros(after)
         self._most = None if before is None else micros(before)
         self.low = EARLIEST if self._least is None else max(EARLIEST, self._least // SECOND - 1)
         self.high = LATEST if self._most is None else min(LATEST, self._most // SECOND + 2)
-
-    @property
-    def limited(self) -> bool:
-        return self.after is not None or self.before is not None
 
     def gaps(self) -> list[Gap]:
         """All that there is to do at first."""
@@ -133,7 +135,7 @@ class Domain:
     def admits(self, key: Key) -> bool:
         """Whether a work may match the user's range: not if it shows a timestamp that is surely outside."""
         shown = key[0]
-        if shown == UNDATED * SECOND:
+        if shown == _UNDATED:
             return True
         if self._least is not None and shown < self._least:
             return shown % SECOND == 0 and shown // SECOND == self._least // SECOND
@@ -184,17 +186,17 @@ def cut(gap: Gap, points: Sequence[int]) -> list[Gap]:
     ]
 
 
-def chosen(gap: Gap, low: int, high: int, ordered: Sequence[tuple[Key, T]]) -> list[tuple[Key, T]]:
+def chosen(gap: Gap, low: int, high: int, ordered: list[tuple[Key, T]]) -> list[tuple[Key, T]]:
     """Of works in the order of their keys: those that the gap wants between two seconds, each key once."""
     start = bisect_left(ordered, (max(low, gap.low) * SECOND,), key=lambda pair: pair[0][:1])
     end = bisect_left(ordered, (min(high, gap.high) * SECOND,), key=lambda pair: pair[0][:1])
     if gap.past is not None:
         start = max(start, bisect_right(ordered, gap.past, key=lambda pair: pair[0]))
-    found: list[tuple[Key, T]] = []
-    for pair in ordered[start:end]:
-        if not found or pair[0] != found[-1][0]:
-            found.append(pair)
-    return found
+    pairs = ordered[start:end]
+    keys = list(map(_first, pairs))
+    if not any(map(eq, keys, keys[1:])):
+        return pairs
+    return [pair for pair, key, before in zip(pairs, keys, [None, *keys[:-1]], strict=True) if key != before]
 
 
 def _mean(one: float | None, other: float | None) -> float | None:
