@@ -34,6 +34,9 @@ LIST_LIMIT: Final = 100
 MAX_PARALLEL: Final = 3
 """Pages under way or waiting to be handed over, at most; each may hold 5000 works."""
 
+_TURN: Final = 250
+"""Works handed over between two turns of the event loop, at least: to let go of so many takes two milliseconds."""
+
 _NO_ENDPOINT: Final = (404, 405, 501)
 
 
@@ -170,6 +173,8 @@ class WorkExport:
                     report.works += 1
                     report.unknown += isinstance(work, UnknownWork)
                     yield work
+                    if len(left) % _TURN == 0:
+                        await asyncio.sleep(0)
                 self._finish([batch])
             self._complete()
         finally:
@@ -186,6 +191,7 @@ class WorkExport:
         self._begin(raw=raw)
         used: list[Batch[Any]] = []
         piece: list[Any] = []
+        unbroken = 0
         try:
             while (batch := await self._next()) is not None:
                 left = batch.items
@@ -201,6 +207,10 @@ class WorkExport:
                         self._note(whole)
                         yield whole
                         del whole
+                        unbroken += n
+                        if unbroken >= _TURN:
+                            unbroken = 0
+                            await asyncio.sleep(0)
                 used.append(batch)
             self._finish(used)
             if piece:
@@ -259,7 +269,7 @@ class WorkExport:
             if not self._tasks:
                 return None
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            self._feed_done()
+            await self._feed_done()
             self._tell()
         self._send()
         return self._ready.popleft()
@@ -275,10 +285,12 @@ class WorkExport:
                 return
             self._tasks[asyncio.create_task(self._fetch(request))] = request
 
-    def _feed_done(self) -> None:
+    async def _feed_done(self) -> None:
         # a method of its own: no name may keep a page while the next ones are waited for
-        for task in [task for task in self._tasks if task.done()]:
-            self._feed(self._tasks.pop(task), task)
+        done = [task for task in self._tasks if task.done()]
+        while done:
+            self._feed(self._tasks.pop(done[-1]), done.pop())
+            await asyncio.sleep(0)  # a page takes milliseconds
 
     def _feed(self, request: Request, task: asyncio.Task[Answer | int | None]) -> None:
         report, plan = self._report, self._plan

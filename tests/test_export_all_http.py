@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import random
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,30 @@ async def test_interrupted_anywhere_and_resumed(large: Sandbox) -> None:
         assert [work async for work in over] == []
         assert over.report.requests == 0
     assert len(ids) == len(set(ids)) == 20_000
+
+
+@pytest.mark.parametrize("n", [None, 1, 100, 250])
+async def test_the_loop_has_its_turn_while_a_page_is_handed_over(large: Sandbox, n: int | None) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    handed: Counter[int] = Counter()  # works by the turn in which they came
+    async with client_of(large) as client, asyncio.TaskGroup() as group:
+        turning = group.create_task(turn())
+        if n is None:
+            async for _ in export_all(client):
+                handed[turns] += 1
+        else:
+            async for batch in export_all(client).batches(n):
+                handed[turns] += len(batch)
+        turning.cancel()
+    assert handed.total() == 20_000
+    assert max(handed.values()) <= 500
 
 
 async def test_the_consumer_may_call_the_client_with_one_slot(large: Sandbox) -> None:

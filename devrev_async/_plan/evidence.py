@@ -50,10 +50,10 @@ def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bo
     lows = {key for key in low if key[0] != UNDATED * SECOND and key[0] < now}
     highs = {key for key in high if key[0] != UNDATED * SECOND and key[0] < now}
     apart = max(_APART, len(low) // 10)
-    if len(lows - highs) < apart or len(highs - lows) < apart:
+    only_low, only_high = lows - highs, highs - lows
+    if len(only_low) < apart or len(only_high) < apart:
         return False
-    last, first = max(upward), min(downward)
-    return not any(key[0] > first for key in lows - highs) and not any(key[0] < last for key in highs - lows)
+    return max(only_low)[0] <= min(downward) and min(only_high)[0] >= max(upward)
 
 
 def split_points(gap: Gap, keys: Sequence[Key]) -> list[int]:
