@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -36,7 +37,11 @@ IMPORTS = {
     "devrev (devrev-python-sdk)": "import devrev",
 }
 
-Samples = dict[str, list[dict[str, float]]]
+QUIET, TRIES = 0.01, 3
+"""A measurement during which the hypervisor took more of the cores' time than this is repeated; so often at most."""
+
+Sample = dict[str, float]
+Samples = dict[str, list[Sample]]
 
 
 def _python(*arguments: str, **environment: str) -> str:
@@ -53,9 +58,29 @@ def _python(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-def _measure(*arguments: str) -> dict[str, float]:
-    result: dict[str, float] = json.loads(_python("-m", "benchmarks.measure", *arguments))
+def _measure(*arguments: str) -> Sample:
+    result: Sample = json.loads(_python("-m", "benchmarks.measure", *arguments))
     return result
+
+
+def _stolen() -> float:
+    """Seconds, since boot and of all cores, that the hypervisor gave to others; 0 where nobody tells."""
+    try:
+        ticks = int(Path("/proc/stat").read_text().split(maxsplit=9)[8])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _quietly(measure: Callable[[], Sample]) -> Sample:
+    """The quietest of a few tries: what the hypervisor takes says nothing about who is measured."""
+    tries: list[Sample] = []
+    while not tries or (tries[-1]["stolen"] > QUIET and len(tries) < TRIES):
+        before, start = _stolen(), time.monotonic()
+        sample = measure()
+        sample["stolen"] = (_stolen() - before) / (time.monotonic() - start) / (os.cpu_count() or 1)
+        tries.append(sample)
+    return {**min(tries, key=lambda sample: sample["stolen"]), "tries": len(tries)}
 
 
 @contextmanager
@@ -75,7 +100,7 @@ def _turns(rounds: int, clients: Iterable[str], what: str, url: str, *options: s
     for turn in range(rounds):
         for client in samples:
             _say(f"{what} {url.split('/', 3)[-1]} {turn + 1}/{rounds} {client}")
-            samples[client].append(_measure(what, client, url, *options))
+            samples[client].append(_quietly(partial(_measure, what, client, url, *options)))
     return samples
 
 
@@ -94,7 +119,9 @@ def exports(base: str, rounds: int) -> dict[str, Samples]:
 
 
 def stalls(base: str, rounds: int) -> dict[str, Samples]:
-    measured: dict[str, Samples] = {"idle": {"ticker alone": [_measure("idle") for _ in range(rounds)]}}
+    measured: dict[str, Samples] = {
+        "idle": {"ticker alone": [_quietly(partial(_measure, "idle")) for _ in range(rounds)]}
+    }
     for form, count in payload.FORMS.items():
         clients = (*OURS, *RIVALS_ELSEWHERE[1:]) if form == "compact" else OURS
         measured[form] = _turns(rounds, clients, "stall", f"{base}/plain/{form}", "--count", str(count))
@@ -110,15 +137,15 @@ def tails(base: str, rounds: int) -> dict[str, Samples]:
         for _ in range(rounds):
             for client in samples:
                 _say(f"{wire} {client}")
-                result = _measure("export", client, f"{base}/{wire}/compact")
-                samples[client].append({"tail": result["done_at"] - _last_byte(base), **result})
+                samples[client].append(_quietly(partial(_measure_tail, client, base, wire)))
         measured[wire] = samples
     return measured
 
 
-def _last_byte(base: str) -> float:
+def _measure_tail(client: str, base: str, wire: str) -> Sample:
+    result = _measure("export", client, f"{base}/{wire}/compact")
     with urlopen(f"{base}/last") as answer:
-        return float(answer.read())
+        return {"tail": result["done_at"] - float(answer.read()), **result}
 
 
 def gets(base: str, rounds: int) -> Samples:
@@ -132,14 +159,18 @@ def imports(rounds: int) -> Samples:
         for turn in range(rounds + 1):
             for name in samples:
                 _say(f"import {name}")
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
-                _python("-c", IMPORTS.get(name, "pass"), PYTHONPYCACHEPREFIX=cache)
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                sample = _quietly(partial(_measure_import, IMPORTS.get(name, "pass"), cache))
                 if turn:  # the first one compiles
-                    samples[name].append({"cpu": cpu})
+                    samples[name].append(sample)
     nothing = statistics.median(sample["cpu"] for sample in samples.pop("nothing"))
-    return {name: [{"cpu": sample["cpu"] - nothing} for sample in found] for name, found in samples.items()}
+    return {name: [{**sample, "cpu": sample["cpu"] - nothing} for sample in found] for name, found in samples.items()}
+
+
+def _measure_import(code: str, cache: str) -> Sample:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _python("-c", code, PYTHONPYCACHEPREFIX=cache)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
 
 
 def growth(sizes: Iterable[int], rounds: int, *, latency: float = 0.0) -> dict[str, Samples]:
@@ -150,13 +181,14 @@ def growth(sizes: Iterable[int], rounds: int, *, latency: float = 0.0) -> dict[s
             url, token = line.split()
             samples: Samples = {"export_all": [], "by hand": []}
             for _ in range(rounds):
-                samples["export_all"].append(_measure("export_all", token, url, "--count", str(size)))
-                samples["by hand"].append(_measure("by_hand", token, url, "--count", str(size)))
+                for way, found in samples.items():
+                    what = way.replace(" ", "_")
+                    found.append(_quietly(partial(_measure, what, token, url, "--count", str(size))))
         measured[str(size)] = samples
     return measured
 
 
-def quota() -> dict[str, float]:
+def quota() -> Sample:
     """600 gets at 60 a window of 3 s: the last ones can go out when nine windows have passed."""
     with _server("benchmarks.backend", "100", "--quota", "60", "--window", "3") as line:
         url, token = line.split()

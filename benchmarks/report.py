@@ -41,10 +41,13 @@ def table(data: dict[str, Any]) -> str:
     floors = [sample["wall"] for sample in data["exports"]["plain"][FLOOR]]
     spread = (max(floors) - min(floors)) / statistics.median(floors)
     idle = _median(data["stalls"]["idle"]["ticker alone"], "stall")
+    taken, tries = _stolen(data)
     run = (
         f"`{machine['command']}`: {machine['seconds']} s on {machine['cores']} cores, Python {machine['python']}, "
         f"load {machine['load'][0]} before and {machine['load'][1]} after. Noise: the floor's own wall time spread "
-        f"over {spread:.0%} of its median, and a 1 ms ticker beside nothing was late by {idle * 1e3:.1f} ms.\n"
+        f"over {spread:.0%} of its median, and a 1 ms ticker beside nothing was late by {idle * 1e3:.1f} ms. The "
+        f"hypervisor took {statistics.median(taken):.1%} of the cores' time (median; at most {max(taken):.1%}) during "
+        f"the {len(taken)} measurements that count, for which {tries} were made.\n"
     )
     tables = [_export_table(wire, samples) for wire, samples in data["exports"].items()]
     tables += [_stall_table(data["stalls"]), _tail_table(data["tails"]), _get_table(data["gets"])]
@@ -53,6 +56,14 @@ def table(data: dict[str, Any]) -> str:
         _growth_table({"at once": data["growth"], "after 0.2 s": data["distant"]}),
     ]
     return "\n".join((run, _goals(data), *tables))
+
+
+def _stolen(data: dict[str, Any]) -> tuple[list[float], int]:
+    """What was taken from each measurement, and how many were made to find them."""
+    parts = (data["exports"], data["stalls"], data["tails"], data["growth"], data["distant"])
+    groups: list[Samples] = [data["gets"], data["imports"], *(samples for part in parts for samples in part.values())]
+    counted = [sample for samples in groups for found in samples.values() for sample in found]
+    return [sample["stolen"] for sample in counted], round(sum(sample["tries"] for sample in counted))
 
 
 def _goals(data: dict[str, Any]) -> str:
