@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from itertools import chain, islice, repeat
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from operator import attrgetter, concat
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -29,7 +29,7 @@ MAX_KEPT: Final = 1 << 20
 MAX_PART: Final = 16 << 10
 """A part of more bytes than this is not worth keeping."""
 
-_become: Final[Callable[[object, type], None]] = object.__dict__["__class__"].__set__
+_concat: Final = cast("Callable[[bytes, Raw], bytes]", concat)
 _put: Final = structs.force_setattr
 
 
@@ -83,7 +83,7 @@ class Sharing:
 
             def decode(array: bytes) -> tuple[Any, ...] | None:
                 raws = _decode_raws(array)
-                return None if raws is None else tuple(map(item, map(bytes, raws)))
+                return None if raws is None else tuple(map(item, _texts(raws)))
 
             known = self._caches[list, kind] = _Cache(decode, self)
         return known
@@ -204,17 +204,22 @@ def _filler(real: type[Struct], sharing: Sharing, made: dict[type[Struct], _Fill
 
     def fill(shadows: list[Any]) -> None:
         for name, raw_of, known in parts:
-            _run(map(_put, shadows, repeat(name), map(known.__getitem__, map(bytes, map(raw_of, shadows)))))
+            _run(map(_put, shadows, repeat(name), map(known.__getitem__, _texts(map(raw_of, shadows)))))
         for name, raws_of, known in lists:
             those = [shadow for shadow in shadows if raws_of(shadow)]
             raws = list(map(raws_of, those))
-            found = map(known.__getitem__, map(bytes, chain.from_iterable(raws)))
+            found = map(known.__getitem__, _texts(chain.from_iterable(raws)))
             _run(map(_put, those, repeat(name), map(tuple, map(islice, repeat(found), map(len, raws)))))
         for child_of, fill_children in children:
             fill_children(list(filter(None, map(child_of, shadows))))
-        _run(map(_become, shadows, repeat(real)))
+        _run(map(_put, shadows, repeat("__class__"), repeat(real)))
 
     return fill
+
+
+def _texts(raws: Iterable[Raw]) -> Iterable[bytes]:
+    """Their bytes, at two thirds of the cost of `bytes`."""
+    return map(_concat, repeat(b""), raws)
 
 
 def _run(calls: Iterable[None]) -> None:
