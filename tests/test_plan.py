@@ -7,6 +7,7 @@ import os
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from devrev_async._plan import Batch, Domain, Key, Ledger, Page, Plan, Request, Unprovable, key_of
 from devrev_async._plan.evidence import shows_undated_first, sorts_before_cap
-from devrev_async._plan.ranges import micros
+from devrev_async._plan.ranges import micros, second_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -710,6 +711,56 @@ def test_a_work_that_a_page_repeats_is_handed_over_once() -> None:
     assert [item for batch in batches for item in batch.items] == names
     assert plan.take() is None
     assert plan.done
+
+
+def _halves() -> tuple[Plan[str], list[Request], Request]:
+    """A plan after a first page of twenty works: both its halves, and the count beside them."""
+    plan = Plan[str](Domain(), now=NOW, first=50, limit=5, parallel=3)
+    first = plan.take()
+    assert first is not None
+    assert plan.take() is None  # nothing was seen yet that a count could settle
+    assert plan.feed(first, _page(EARLY)) == []
+    requests = [plan.take() for _ in range(3)]
+    assert plan.take() is None
+    low, high, count = [request for request in requests if request is not None]
+    assert [low.kind, high.kind, count.kind] == ["export", "export", "count"]
+    return plan, [low, high], count
+
+
+def _page(keys: list[Key]) -> Page[str]:
+    return Page(keys, [key[1] for key in keys])
+
+
+def _inside(request: Request, keys: list[Key]) -> Page[str]:
+    return _page([key for key in keys if request.low <= second_of(key) < request.high])
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_the_count_is_asked_for_beside_the_last_pages_and_may_come_before_or_after_them(last: int) -> None:
+    plan, halves, count = _halves()
+    answers: list[Callable[[], list[Batch[str]]]] = [
+        *(partial(plan.feed, half, _inside(half, EARLY)) for half in halves),
+        lambda: plan.feed_count(count, len(EARLY)),
+    ]
+    answers.append(answers.pop(last))
+    batches = [answer() for answer in answers]
+    assert batches[:2] == [[], []]
+    assert sorted(item for batch in batches[2] for item in batch.items) == sorted(key[1] for key in EARLY)
+    assert plan.take() is None
+    assert plan.done
+
+
+def test_a_count_that_came_before_a_further_page_was_asked_for_settles_nothing() -> None:
+    plan, (low, high), count = _halves()
+    more = keys_of(*(second + 0.5 for second in range(20)))
+    assert plan.feed_count(count, len(EARLY)) == []
+    assert plan.feed(low, _inside(low, sorted(EARLY + more))) == []  # as long as the longest page: it may be cut short
+    assert plan.feed(high, _inside(high, EARLY)) == []
+    asked: list[Request] = []
+    while (request := plan.take()) is not None:
+        asked.append(request)
+    assert {request.kind for request in asked} >= {"export"}
+    assert not plan.done
 
 
 # --- the user's own range ---

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _SPLIT_AT: Final = 4.0
 """Pages that must be left in a gap, beyond those under way, before it is worth cutting for an idle slot."""
 
-_BOTH_ENDS_AT: Final = 2.0
+_BOTH_ENDS_AT: Final = 1.9
+"""Pages that must be left in a gap before it is worth asking from both its ends: what they lack of two comes twice."""
 
 
 class End(NamedTuple):

@@ -6,36 +6,24 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from .ends import next_end
-from .evidence import in_order, shows_undated_first, sorts_before_cap, split_points, strong
+from .evidence import in_order, shows_undated_first, sorts_before_cap, strong
 from .exchange import Page, Request
+from .frontier import Frontier
 from .held import Doubts, Held, HeldPages
 from .listing import Listing, Unprovable, spread
-from .ranges import (
-    EARLIEST,
-    LATEST,
-    SECOND,
-    UNDATED,
-    Batch,
-    Domain,
-    Gap,
-    Key,
-    chosen,
-    cut,
-    dated,
-    micros,
-    outside,
-    second_of,
-    without,
-)
-from .totals import FIRST_DAY, Counted, Totals
+from .ranges import EARLIEST, LATEST, SECOND, UNDATED, Batch, Domain, Gap, Key, cut, dated, micros, outside, second_of
+from .totals import FIRST_DAY, Ahead, Counted, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
 T = TypeVar("T")
 
 _FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
+_SURELY: Final = 0.9
+"""Of the pages under way: what is estimated to need no more than that will hardly need a further one."""
+
 _NO_LIST: Final = "ranges of created_date are not enough, and the server has no works.list"
 
 
@@ -91,7 +79,7 @@ class Plan(Generic[T]):
         self._handed = handed
         self._domain = domain
         self._now = micros(now)
-        self._gaps = domain.gaps() if gaps is None else list(gaps)
+        self._front = Frontier(domain, domain.gaps() if gaps is None else gaps, self._now)
         self._first = first
         self._limit = limit
         self._parallel = parallel
@@ -111,9 +99,9 @@ class Plan(Generic[T]):
         self._believes = True
         self._questions: dict[int, Held[T] | Counted] = {}
         self._totals = Totals(domain, now)
+        self._ahead = Ahead()
         self._probed = False
         self._ends: dict[tuple[int, int], tuple[int, int, bool]] = {}
-        self._span = (LATEST, EARLIEST)
 
     @property
     def duplicates(self) -> int:
@@ -124,7 +112,7 @@ class Plan(Generic[T]):
     @property
     def done(self) -> bool:
         """Whether everything is proved and nothing is under way."""
-        return not self._gaps and not self._flying
+        return not self._front.gaps and not self._flying
 
     def take(self, waiting: int = 0) -> Request | None:
         """The next request to send now; None if an answer must come first, or all is done.
@@ -135,12 +123,12 @@ class Plan(Generic[T]):
         Raises:
             Unprovable: nothing is under way, and nothing that could be asked would prove the rest.
         """
-        if not self._gaps or len(self._flying) >= self._parallel:
+        if not self._front.gaps or len(self._flying) >= self._parallel:
             return None
         held = self._pages_held()
         if len(self._flying) + held + waiting < self._parallel:
             request = self._next_export() or self._next_list() or self._last_word()
-        elif self._held and all(gap.low == UNDATED or self._held.cover(gap.low, gap.high) for gap in self._gaps):
+        elif self._held and self._only_counts_left():
             request = self._last_word()
         elif held >= max(1, self._parallel // 2):
             request = self._verify()
@@ -148,7 +136,7 @@ class Plan(Generic[T]):
             return None
         if request is not None:
             self._flying[request.number] = request
-        elif self._gaps and not self._flying and not waiting:
+        elif self._front.gaps and not self._flying and not waiting:
             raise Unprovable("nothing is left to ask")
         return request
 
@@ -163,7 +151,7 @@ class Plan(Generic[T]):
         if len(page.times) < len(page.keys):
             self.undated = True
         batches = self._feed_list(page) if request.kind == "list" else self._feed_export(request, page)
-        return self._noted(batches)
+        return self._noted(batches) + self._settle_ahead()
 
     def _noted(self, batches: list[Batch[T]]) -> list[Batch[T]]:
         self.proved += sum(len(batch.items) for batch in batches)
@@ -179,7 +167,7 @@ class Plan(Generic[T]):
         del self._flying[request.number]
         self._lists = False
         self._listing = None
-        for gap in self._gaps:
+        for gap in self._front.gaps:
             if gap.listing and (gap.low == UNDATED or not self._ranged):
                 raise Unprovable(_NO_LIST)
             gap.listing = False
@@ -193,18 +181,32 @@ class Plan(Generic[T]):
         del self._flying[request.number]
         question = self._questions.pop(request.number)
         if isinstance(question, Counted):
-            self._totals.answer(question, count)
             if count is not None:
-                exact = question is Counted.ALL and self._fresh and count == self._found() + self._would_bring()
-                return self._noted(self._believe_held() if exact else [])
+                ahead = self._ahead.answer(request.number, count)
+                return self._settle_ahead() if ahead else self._settle_all(question, count)
+            self._totals.answer(question, count)
         elif count is not None:
             return self._noted(self._weigh(question, count) if question in self._held else [])
         self._totals.end()
         return self._noted(self._cease_to_count())
 
+    def _settle_ahead(self) -> list[Batch[T]]:
+        """What a count that was asked for ahead settles once all pages are there."""
+        count = None if self._flying or not self._only_counts_left() else self._ahead.take()
+        return [] if count is None else self._settle_all(Counted.ALL, count)
+
+    def _settle_all(self, question: Counted, count: int) -> list[Batch[T]]:
+        self._totals.answer(question, count)
+        exact = question is Counted.ALL and self._fresh and count == self._found() + self._would_bring()
+        return self._noted(self._believe_held() if exact else [])
+
     # --- what to ask ---
 
+    def _only_counts_left(self) -> bool:
+        return all(gap.low == UNDATED or self._held.cover(gap.low, gap.high) for gap in self._front.gaps)
+
     def _request(self, kind: Literal["export", "list"], low: int, high: int, *, descending: bool = False) -> Request:
+        self._ahead.void()
         self._number += 1
         after, before = self._domain.bounds(low, high)
         return Request(kind, self._number, low, high, after, before, descending)
@@ -214,7 +216,7 @@ class Plan(Generic[T]):
             asked, _ = self._pair
             if not self._under_way(asked.low, asked.high):
                 return self._request("export", asked.low, asked.high, descending=True)
-        gaps = [gap for gap in self._gaps if gap.low != UNDATED and not gap.listing]
+        gaps = [gap for gap in self._front.gaps if gap.low != UNDATED and not gap.listing]
         if self._held:
             gaps = [gap for gap in gaps if not self._held.cover(gap.low, gap.high)]
         if self._trust is _Trust.SORTED:
@@ -226,29 +228,30 @@ class Plan(Generic[T]):
 
     def _next_end(self, gaps: list[Gap]) -> Request | None:
         """A free end of a gap, or an end made by cutting the longest gap in two."""
-        end = next_end(gaps, self._flying.values(), self._pages)
+        end = next_end(gaps, self._flying.values(), lambda gap: self._front.pages(gap, self._cap))
         if end is None:
             return None
         gap = end.gap
         if not end.split:
             low, high, descending = self._ends.pop((gap.low, gap.high), (gap.low, gap.high, end.descending))
             return self._request("export", low, high, descending=descending)
-        start, stop = self._stretch(gap)
+        start, stop = self._front.stretch(gap)
         pieces = cut(gap, [(start + stop) // 2])
-        self._replace(gap, pieces)
+        self._front.replace(gap, pieces)
         return self._request("export", pieces[-1].low, pieces[-1].high) if len(pieces) > 1 else None
 
     def _next_list(self) -> Request | None:
-        listing = self._listing
-        if listing is not None and not any(gap.low < listing.high and gap.high > listing.low for gap in self._gaps):
+        listing, gaps = self._listing, self._front.gaps
+        if listing is not None and not any(gap.low < listing.high and gap.high > listing.low for gap in gaps):
             listing = self._listing = None
         if any(request.kind == "list" for request in self._flying.values()):
             return None
         if listing is None:
-            gap = next((gap for gap in self._gaps if gap.listing), None)
+            gap = next((gap for gap in gaps if gap.listing), None)
             if gap is None:
                 return None
             listing = self._listing = self._listing_of(gap)
+        self._ahead.void()
         self._number += 1
         after, before = self._domain.bounds(*self._asked(listing))
         return Request("list", self._number, listing.low, listing.high, after, before, cursor=listing.cursor)
@@ -270,12 +273,13 @@ class Plan(Generic[T]):
         more works without a range than with one; the first count is enough if it says no more than was found.
         """
         if self._flying:
-            return self._verify() if all(request.kind == "count" for request in self._flying.values()) else None
+            counts = all(request.kind == "count" for request in self._flying.values())
+            return self._verify() if counts else self._count_ahead()
         if self._held:
             # one count over everything may settle all of them
             whole = self._fresh and not self.undated and Counted.ALL not in self._totals
             return self._count(Counted.ALL) if whole else self._verify()
-        if any(gap.low != UNDATED for gap in self._gaps):
+        if any(gap.low != UNDATED for gap in self._front.gaps):
             return None
         if not self.undated:  # else works.list is needed anyway, and ranges may count those without a timestamp too
             question = self._totals.next(self._found())
@@ -287,12 +291,29 @@ class Plan(Generic[T]):
                     return self._request("export", EARLIEST, _FIRST_SECOND)
                 if self._believes and self._totals.too_many(self._found()):
                     raise Unprovable("the server counts more works than it shows")
-                self._gaps = []
+                self._front.gaps = []
                 return None
         if not self._lists:
             raise Unprovable(_NO_LIST)
-        self._replace(self._gaps[0], [Gap(UNDATED, UNDATED + 1, self._gaps[0].past, listing=True)])
+        self._front.replace(self._front.gaps[0], [Gap(UNDATED, UNDATED + 1, self._front.gaps[0].past, listing=True)])
         return self._next_list()
+
+    def _count_ahead(self) -> Request | None:
+        """The count over everything, if the pages under way are likely to be the last."""
+        small = self._halved and self._trust is not _Trust.NONE
+        if not (self._fresh and self._believes and self._ahead.wanted and (small or self._trust is _Trust.SORTED)):
+            return None
+        if self.undated or self._pair is not None or self._questions or Counted.ALL in self._totals:
+            return None
+        exports = [request for request in self._flying.values() if request.kind == "export"]
+        for gap in self._front.gaps:
+            asked = sum(request.low < gap.high and request.high > gap.low for request in exports)
+            settled = gap.low == UNDATED or self._held.cover(gap.low, gap.high)
+            if not settled and (gap.listing or self._front.pages(gap, self._cap) > _SURELY * asked):
+                return None
+        request = self._count(Counted.ALL)
+        self._ahead.ask(request.number)
+        return request
 
     def _count(self, question: Counted) -> Request:
         self._number += 1
@@ -316,25 +337,13 @@ class Plan(Generic[T]):
         return self._handed + self.proved
 
     def _would_bring(self) -> int:
-        return self._held.would_bring(self._gaps, self._domain)
+        return self._held.would_bring(self._front.gaps, self._domain)
 
     def _pages_held(self) -> int:
         return self._held.items // self._cap if self._held else 0
 
     def _under_way(self, low: int, high: int) -> bool:
         return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
-
-    def _stretch(self, gap: Gap) -> tuple[int, int]:
-        """The part of a gap where works can be expected."""
-        latest = max(self._span[1], self._now // SECOND) + 1
-        start = self._span[0] if gap.low <= self._domain.low else gap.low
-        return start, max(start, min(gap.high, latest))
-
-    def _pages(self, gap: Gap) -> float:
-        """How many pages a gap may need, from the density beside it."""
-        start, end = self._stretch(gap)
-        rates = [rate for rate in (gap.below, gap.above) if rate is not None]
-        return (end - start) * sum(rates) / len(rates) / self._cap if rates and self._cap else 0.0
 
     # --- what an answer proves ---
 
@@ -349,12 +358,10 @@ class Plan(Generic[T]):
             self._held.take_all()
             if not self._lists:
                 raise Unprovable(_NO_LIST)
-            for gap in self._gaps:
+            for gap in self._front.gaps:
                 gap.listing = True
             return []
-        times = page.times
-        if times:
-            self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
+        self._front.note(page.times)
         self._doubts.look(request, page.keys)
         if request.descending and self._pair is not None and request.low == self._pair[0].low:
             return self._compare(*self._pair, page)
@@ -369,7 +376,7 @@ class Plan(Generic[T]):
             return self._without_count(held)
         if request.after is not None and micros(request.after) > self._now:
             return self._settle(held)
-        if self._open(request.low, request.high):
+        if self._front.open(request.low, request.high):
             self._held.add(held)
         return []
 
@@ -398,7 +405,7 @@ class Plan(Generic[T]):
         self._believes = False
         batches: list[Batch[T]] = []
         for held in self._held.take_all():
-            if self._open(held.request.low, held.request.high):
+            if self._front.open(held.request.low, held.request.high):
                 batches += self._without_count(held)
         return batches
 
@@ -410,7 +417,7 @@ class Plan(Generic[T]):
             return self._follow_short(held)
         if not self._lists:
             return self._settle(held, undated=True)
-        self._list_instead(request.low, request.high)
+        self._front.list_instead(request.low, request.high)
         return []
 
     def _follow_short(self, held: Held[T]) -> list[Batch[T]]:
@@ -423,9 +430,9 @@ class Plan(Generic[T]):
             start = max(low, seconds[-1] + 1)
         elif seconds:
             end = min(high, seconds[-1])
-        proved = bool(seconds) and bool(self._open(start, end))
+        proved = bool(seconds) and bool(self._front.open(start, end))
         batches = self._emit(start, end, ordered, None) if proved else []
-        for gap in self._open(low, high):
+        for gap in self._front.open(low, high):
             if not proved:
                 batches += self._settle_or_cut(held, gap)
             elif request.descending:
@@ -439,10 +446,10 @@ class Plan(Generic[T]):
     def _settle_or_cut(self, held: Held[T], gap: Gap) -> list[Batch[T]]:
         """A gap of which a short page of a server that sorts passed nothing."""
         request = held.request
-        if self._cut_gap(gap, held.page.keys):
+        if self._front.cut(gap, held.page.keys):
             return []
         if self._lists:
-            self._list_instead(gap.low, gap.high)
+            self._front.list_instead(gap.low, gap.high)
         elif (request.low, request.high) == (gap.low, gap.high):
             if request.descending or any(gap.low <= second_of(key) for key in held.page.keys):
                 return self._emit(gap.low, gap.high, held.ordered, None)
@@ -452,7 +459,7 @@ class Plan(Generic[T]):
     def _cut_short(self, request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
         """A page behind which there may be more: as many as `count` if that is known."""
         if len(page.keys) <= self._limit and count <= 2 * self._limit and self._lists:
-            self._list_instead(request.low, request.high)
+            self._front.list_instead(request.low, request.high)
             return []
         if self._trust is _Trust.SORTED:
             return self._follow(request, page)
@@ -512,55 +519,23 @@ class Plan(Generic[T]):
         return self._emit(low, high, page.ordered(), None)
 
     def _emit(self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None) -> list[Batch[T]]:
-        """Hand over what is open between two seconds, and close it there."""
-        if low >= high:
-            return []
-        batches: list[Batch[T]] = []
-        for gap in self._gaps:
-            start, end = max(gap.low, low), min(gap.high, high)
-            if start >= end or (upto is not None and second_of(upto) < start):
-                continue
-            pairs = chosen(gap, start, end, ordered)
-            if self._domain.limited:
-                pairs = [pair for pair in pairs if self._domain.admits(pair[0])]
-            partly = upto if upto is not None and second_of(upto) < end else None
-            batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly))
-        start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
-        rate = len(ordered) / (end - start) if end > start else None
-        self._gaps = without(self._gaps, low, high, upto, rate)
-        self._held.drop_unless(self._open)
+        batches = self._front.close(low, high, ordered, upto)
+        self._held.drop_unless(self._front.open)
         return batches
 
     def _cut(self, request: Request, keys: Sequence[Key]) -> None:
-        gaps = self._open(request.low, request.high)
+        gaps = self._front.open(request.low, request.high)
         limited = request.after is not None or request.before is not None
         if limited and self._lists and 2 * len(dated(keys)) <= len(keys):
             # the server shows what has no timestamp in every range: the shorter ones would be full of it as well
-            self._list_instead(request.low, request.high)
+            self._front.list_instead(request.low, request.high)
             return
         seconds = {second_of(key) for key in keys}
         for gap in [gap for gap in gaps if any(gap.low <= second < gap.high for second in seconds)] or gaps:
-            if not self._cut_gap(gap, keys):
+            if not self._front.cut(gap, keys):
                 if not self._lists:
                     raise Unprovable(_NO_LIST)
                 gap.listing = True
-
-    def _cut_gap(self, gap: Gap, keys: Sequence[Key]) -> bool:
-        pieces = cut(gap, split_points(gap, keys))
-        if len(pieces) > 1:
-            self._replace(gap, pieces)
-        return len(pieces) > 1
-
-    def _list_instead(self, low: int, high: int) -> None:
-        for gap in self._open(low, high):
-            gap.listing = True
-
-    def _open(self, low: int, high: int) -> list[Gap]:
-        return [gap for gap in self._gaps if gap.low != UNDATED and gap.low < high and gap.high > low]
-
-    def _replace(self, gap: Gap, pieces: Iterable[Gap]) -> None:
-        place = next(index for index, other in enumerate(self._gaps) if other is gap)
-        self._gaps[place : place + 1] = pieces
 
     def _feed_list(self, page: Page[T]) -> list[Batch[T]]:
         listing = self._listing
@@ -569,12 +544,12 @@ class Plan(Generic[T]):
         complete = listing.feed(
             list(zip(page.keys, page.items, strict=True)),
             page.cursor,
-            lambda key: any(gap.wants(key) for gap in self._gaps),
+            lambda key: any(gap.wants(key) for gap in self._front.gaps),
         )
-        gaps = [gap for gap in self._open(listing.low, listing.high) if gap.high - gap.low > 1]
+        gaps = [gap for gap in self._front.open(listing.low, listing.high) if gap.high - gap.low > 1]
         if gaps and self._ranged and listing.crowded and spread(listing.held):
             keys = [key for key, _ in listing.held]
-            if any([self._cut_gap(gap, keys) for gap in gaps]):  # noqa: C419 - all of them are to be cut
+            if any([self._front.cut(gap, keys) for gap in gaps]):  # noqa: C419 - all of them are to be cut
                 self._listing = None
                 return []
         if not complete:

@@ -17,6 +17,10 @@ _BLATANT_SHARE: Final = 1.1
 """How many works the server must count beyond those found, and how many times those, before the export is given up."""
 
 
+_AHEAD: Final = 2
+"""How many counts are asked for ahead at most; each that was too early is a request for nothing."""
+
+
 class Counted(Enum):
     """What a count is asked for, beside the range of one page."""
 
@@ -24,6 +28,42 @@ class Counted(Enum):
     DATED = 1
     EARLY = 2
     """With a timestamp, and not after the run's beginning."""
+
+
+class Ahead:
+    """Counts over everything, asked for while what seem to be the last pages are under way: one wait less.
+
+    Such a count is as good as one asked for after those pages, unless a further page had to be asked for.
+    """
+
+    def __init__(self) -> None:
+        self._asked: list[int] = []
+        self._good = False
+        self._count: int | None = None
+
+    @property
+    def wanted(self) -> bool:
+        return not self._good and len(self._asked) < _AHEAD
+
+    def ask(self, number: int) -> None:
+        """One is asked for by the request of this number."""
+        self._asked.append(number)
+        self._good = True
+
+    def void(self) -> None:
+        """A page is asked for."""
+        self._good, self._count = False, None
+
+    def answer(self, number: int, count: int) -> bool:
+        """Whether the request of this number was such a count; it is kept if it is still good."""
+        if self._good and self._asked[-1] == number:
+            self._count = count
+        return number in self._asked
+
+    def take(self) -> int | None:
+        """The count, once, if there is one."""
+        count, self._count = self._count, None
+        return count
 
 
 class Totals:
