@@ -83,7 +83,8 @@ def _goals(data: dict[str, Any]) -> str:
     tail = max(_median(samples[client], "tail") for samples in data["tails"].values() for client in (EXPORT, STREAM))
     growth = {int(size): samples for size, samples in data["growth"].items()}
     small, large = sorted(growth)[1], max(growth)  # the least needs its works three times over
-    each = {size: _median(growth[size]["export_all"], "cpu") / size for size in (small, large)}
+    # beside fetching by hand, which is linear: minutes lie between the two sizes, and the machine has its moods
+    beside = {size: _ratio(growth[size], "export_all", "by hand", "cpu") for size in (small, large)}
     grown = _median(growth[large]["export_all"], "peak") - _median(growth[small]["export_all"], "peak")
     (distant,) = data["distant"].values()
     ours, deps, theirs = (_median(imports[name], "cpu") for name in imports)
@@ -106,7 +107,8 @@ def _goals(data: dict[str, Any]) -> str:
         ("works.get: times less CPU than devrev-python-sdk", _ratio(gets, SDK, "devrev-async", "cpu"), "", at_least, 4),
         ("import: of its four dependencies'", ours / deps, "", at_most, 1.2),
         ("import: of `import devrev`'s", ours / theirs, "", at_most, 0.5),
-        (f"export_all of {large}: CPU a work, of that of {small}", each[large] / each[small], "", at_most, 1.15),
+        (f"export_all of {large}: CPU beside by hand, of that of {small}",
+         beside[large] / beside[small], "", at_most, 1.15),
         ("the same: memory beyond that", grown / 1e6, " MB", at_most, 50),
         ("the same: works fetched per work", _median(growth[large]["export_all"], "fetched"), "", at_most, 1.1),
         ("the same: wall of fetching by hand, no latency",
