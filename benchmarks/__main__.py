@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from . import payload, report
-from .clients import EXPORTS, GETTERS
+from devrev_async.clients import EXPORTS, GETTERS
+
+from devrev_async import payload, report
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

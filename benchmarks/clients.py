@@ -151,7 +151,7 @@ def _orjson() -> Callable[[bytes], list[Any]]:
 
 
 def _structs(*, gc: bool) -> Callable[[Any], list[Any]]:
-    from .structs import page_decoder
+    from devrev_async.structs import page_decoder
 
     return page_decoder(gc=gc)
 
@@ -231,8 +231,7 @@ async def get_ours(url: str, count: int, concurrency: int) -> None:
 
 async def get_bare(url: str, count: int, concurrency: int) -> None:
     import aiohttp
-
-    from .structs import single_decoder
+    from devrev_async.structs import single_decoder
 
     decode = single_decoder(gc=False)
     async with aiohttp.ClientSession(headers=HEADERS) as session:

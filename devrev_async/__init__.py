@@ -4,10 +4,7 @@ import logging
 
 from msgspec import UNSET
 
-from ._decode import WorksCount
-from ._pages import WorksPage
 from ._version import __version__
-from .bulk import BulkResult, Failure
 from .client import DevRevClient
 from .errors import (
     APIConnectionError,
@@ -32,7 +29,7 @@ from .errors import (
     TransportError,
     UnauthorizedError,
 )
-from .export import ExportReport, WorkExport
+from .export.runner import WorkExport
 from .models import (
     DateRange,
     Issue,
@@ -52,7 +49,10 @@ from .models import (
     WorkBase,
     WorkUpdate,
 )
+from .models.results import WorksCount, WorksPage
 from .options import ClientEvent, RateLimit, Timeout
+from .reports import ExportReport
+from .resources.bulk import BulkResult, Failure
 
 __all__ = [
     "UNSET",

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import platform
 import re
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 from yarl import URL
 
-from . import _transport, works
-from ._decode import decode_typed
-from ._token import TokenProvider, find_token
-from ._version import __version__
+from ._decoders.responses import decode_typed
+from ._requests.bodies import encode_any
+from ._transport.auth import TokenProvider, find_token
+from ._transport.call import Transport
+from ._transport.request import DEFAULT_HEADERS, Request, Settings
+from ._transport.session import SessionManager
 from .errors import ConfigurationError
-from .models.requests import encode_any
 from .options import ClientEvent, RateLimit, Timeout, as_timeout
+from .resources import works
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    import aiohttp
 
 __all__ = ["DevRevClient"]
 
@@ -102,7 +104,7 @@ class DevRevClient:
         self._base_url = _check_base_url(base_url)
         self._beta = beta
         self._own_headers = dict(headers or {})
-        pool = _transport.Pool(
+        pool = SessionManager(
             token=source,
             max_concurrency=max_concurrency,
             max_connections=max_connections,
@@ -111,9 +113,9 @@ class DevRevClient:
             proxy=proxy,
             ssl=ssl,
             trace_configs=tuple(trace_configs),
-            headers=_DEFAULT_HEADERS,
+            headers=DEFAULT_HEADERS,
         )
-        settings = _transport.Settings(
+        settings = Settings(
             headers=_headers_of(self._own_headers, beta=beta, pool=pool),
             timeout=as_timeout(timeout, Timeout()),
             max_retries=max_retries,
@@ -121,9 +123,9 @@ class DevRevClient:
             max_response_bytes=max_response_bytes,
             on_event=on_event,
         )
-        self._use(_transport.Transport(pool, settings))
+        self._use(Transport(pool, settings))
 
-    def _use(self, transport: _transport.Transport) -> None:
+    def _use(self, transport: Transport) -> None:
         self._transport = transport
         self.works = works.Works(transport, self._base_url)
         """The works: issues, tickets, tasks, opportunities."""
@@ -151,7 +153,7 @@ class DevRevClient:
         copy._base_url = self._base_url
         copy._beta = self._beta if beta is None else beta
         copy._own_headers = {**self._own_headers, **(headers or {})}
-        settings = _transport.Settings(
+        settings = Settings(
             headers=_headers_of(copy._own_headers, beta=copy._beta, pool=self._transport.pool),
             timeout=as_timeout(timeout, old.timeout),
             max_retries=retries,
@@ -161,7 +163,7 @@ class DevRevClient:
             ),
             on_event=old.on_event if on_event is None else on_event,
         )
-        copy._use(_transport.Transport(self._transport.pool, settings))
+        copy._use(Transport(self._transport.pool, settings))
         return copy
 
     @property
@@ -223,7 +225,7 @@ class DevRevClient:
         """
         if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
             raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
-        request = _transport.Request(
+        request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
             body=encode_any(body),
@@ -301,16 +303,9 @@ def _check_bytes(max_response_bytes: int) -> int:
     return max_response_bytes
 
 
-_DEFAULT_HEADERS: Final = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
-}
-
-
-def _headers_of(own: Mapping[str, str], *, beta: bool, pool: _transport.Pool) -> dict[str, str]:
+def _headers_of(own: Mapping[str, str], *, beta: bool, pool: SessionManager) -> dict[str, str]:
     """What each request says beyond what our own session says by itself."""
-    headers = {} if pool.owned else dict(_DEFAULT_HEADERS)
+    headers = {} if pool.owned else dict(DEFAULT_HEADERS)
     if beta:
         headers["X-Devrev-Scope"] = "beta"
     for name, value in own.items():

@@ -17,7 +17,7 @@ import pytest
 import devrev_async
 from devrev_async import DevRevClient, RateLimit, Timeout
 from devrev_async.errors import APIError, ClientClosedError, ConfigurationError, ResponseDecodeError
-from tests.faults.server import ONE, WORK, FaultServer, answer, refuse
+from tests.transport.server import ONE, WORK, FaultServer, answer, refuse
 
 pytestmark = pytest.mark.anyio
 
@@ -332,7 +332,7 @@ async def test_a_users_own_session_is_used_and_never_closed(server: FaultServer,
 TWICE = """
 import asyncio, json, sys
 from devrev_async import DevRevClient
-from tests.faults.server import FaultServer
+from tests.transport.server import FaultServer
 
 client = None
 

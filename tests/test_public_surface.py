@@ -9,8 +9,8 @@ import pytest
 
 import devrev_async
 from devrev_async import errors, models
-from devrev_async._pages import WorksPager, WorksStream
-from devrev_async.works import Works
+from devrev_async.resources.iterators import WorksPager, WorksStream
+from devrev_async.resources.works import Works
 
 PROMISED = {
     "UNSET", "BulkResult", "DateRange", "DevRevClient", "Failure", "Issue", "IssueFilter", "LastDays", "ListUpdate",

@@ -2,6 +2,6 @@
 
 import sys
 
-from . import main
+from devrev_async.cli import main
 
 sys.exit(main())

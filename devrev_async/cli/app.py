@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from devrev_async import __version__
+from devrev_async.sinks._atomic import TargetError
 
 from .codes import Code, UsageError
 from .export import export_works
@@ -37,7 +38,7 @@ def run_app(args: Sequence[str]) -> int:
     try:
         # standalone_mode off: typer would print frames around errors, and end the process itself.
         return int(app(list(args) or ["--help"], standalone_mode=False, prog_name="devrev-async") or 0)
-    except UsageError as error:
+    except (UsageError, TargetError) as error:
         say(f"error: {error}")
         return Code.USAGE
     except typer.Abort:

@@ -14,6 +14,7 @@ from devrev_async import (
     InternalServerError,
     UnauthorizedError,
 )
+from devrev_async.sinks._atomic import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,7 +58,7 @@ def code_of(error: Exception) -> Code:
     if isinstance(error, ConfigurationError):
         # The client has one class for both, and the shell wants to tell a bad token from a bad option.
         return Code.AUTHORISATION if str(error).startswith(("no token", "the token")) else Code.USAGE
-    if isinstance(error, UsageError | BadRequestError):
+    if isinstance(error, UsageError | TargetError | BadRequestError):
         return Code.USAGE
     return Code.ERROR
 

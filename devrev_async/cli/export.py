@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from devrev_async import ClientEvent, DevRevClient, DevRevError
+from devrev_async.sinks._atomic import PartFile, check_target
+from devrev_async.sinks.jsonl import as_lines
 
 from .codes import Code, UsageError
-from .output import Progress, as_lines, progress, say, write_stdout
-from .part import PartFile, check_target
+from .output import Progress, progress, say, write_stdout
 from .session import run_job, source_of
 from .source import Batches, batches
 

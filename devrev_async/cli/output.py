@@ -12,11 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-__all__ = ["Progress", "as_lines", "drop_stdout", "log_to_stderr", "progress", "say", "write_stdout"]
-
-_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
+    from collections.abc import Generator
 _PIECE: Final = select.PIPE_BUF if sys.platform != "win32" else 4096
 """Bytes that a pipe takes without blocking, once it is ready for any."""
 
@@ -28,20 +24,6 @@ def say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
-
-
-def as_lines(works: Sequence[bytes]) -> bytes:
-    """JSON Lines: one work a line, its bytes unchanged.
-
-    Only a server that indents its JSON has line breaks in a work. They stand between tokens then (inside of strings
-    they are escaped), so a space says the same.
-    """
-    if not works:
-        return b""
-    joined = b"\n".join(works)
-    if joined.count(b"\n") >= len(works) or b"\r" in joined:
-        joined = b"\n".join(work.translate(_SPACES) for work in works)
-    return joined + b"\n"
 
 
 async def write_stdout(data: bytes) -> None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 from devrev_async import DevRevClient, DevRevError, sandbox
+from devrev_async.sinks._atomic import TargetError
 
 from .codes import Code, UsageError, code_of, describe
 from .options import SANDBOX_WORKS, Connection
@@ -55,7 +56,7 @@ def run(main: Callable[[], Any], *, kept: Callable[[], str] = str) -> Code:
         # The reader has all it wanted, as `head` has.
         drop_stdout()
         return Code.DONE
-    except (DevRevError, UsageError, OSError) as error:
+    except (DevRevError, UsageError, TargetError, OSError) as error:
         say(_joined(f"error: {describe(error)}", kept()))
         return code_of(error)
     return code

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devrev_async import BulkResult, DevRevClient, NotFoundError
+from devrev_async.sinks.jsonl import as_lines
 
 from .codes import Code, describe, refusals_as_usage
 from .fields import parse_fields
-from .output import as_lines, say, write_stdout
+from .output import say, write_stdout
 from .session import run_job
 
 if TYPE_CHECKING:

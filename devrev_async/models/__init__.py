@@ -1,7 +1,5 @@
 """What the API says (works and what they refer to) and what we say to it (filters, creates, updates)."""
 
-from ._shared import SharedDecoder
-from ._unknown import DECODE_ERRORS, check_json_text, decode_one
 from .filters import (
     DateFilter,
     DateRange,
@@ -37,6 +35,7 @@ from .objects import (
     TagWithValue,
     UserSummary,
 )
+from .results import WorksCount, WorksPage
 from .sla import (
     MetricDefinition,
     MetricTarget,
@@ -52,7 +51,6 @@ from .updates import CreateFields, ListUpdate, StageUpdate, UpdateFields, WorkUp
 from .works import Issue, Opportunity, Task, Ticket, UnknownWork, Work, WorkBase
 
 __all__ = [
-    "DECODE_ERRORS",
     "Artifact",
     "ArtifactFile",
     "Atom",
@@ -77,7 +75,6 @@ __all__ = [
     "OrgSummary",
     "PartSummary",
     "RemovedMetric",
-    "SharedDecoder",
     "Sla",
     "SlaFilter",
     "SlaSummary",
@@ -112,6 +109,6 @@ __all__ = [
     "Work",
     "WorkBase",
     "WorkUpdate",
-    "check_json_text",
-    "decode_one",
+    "WorksCount",
+    "WorksPage",
 ]

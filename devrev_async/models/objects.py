@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ._base import Model, Timestamp
+from .base import Model, Timestamp
 from .enums import GroupMemberType, OrgType, PartType, UserState, UserType, VistaState, VistaType
 from .sync import SyncMetadataSummary
 

@@ -1,6 +1,6 @@
 """Service level agreements: what was promised for a work, and how the clocks stand."""
 
-from ._base import Model, Timestamp
+from .base import Model, Timestamp
 from .enums import OrgScheduleStatus, SlaStage, SlaStatus, SlaTrackerAppliesTo, SlaType
 from .objects import Atom, UserSummary
 

@@ -1,6 +1,6 @@
 """How an object is synchronised with systems outside of DevRev."""
 
-from ._base import Model, Timestamp
+from .base import Model, Timestamp
 from .enums import ExternalSystemType, SyncInStatus, SyncOutStatus, SyncProgressState, SyncRunMode, SyncType
 
 

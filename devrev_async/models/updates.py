@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeAlia
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ._base import Timestamp
-from ._ids import Id
+from .base import Timestamp
 from .enums import Priority, Severity, TicketChannel, WorkType
 from .filters import Int64
+from .ids import Id
 
 __all__ = [
     "CREATE_FIELDS_OF",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Hashable
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-from ._base import Model, Timestamp, is_object
+from .base import Model, Timestamp, is_object
 from .enums import Priority, Severity, TicketChannel, WorkType
 from .objects import (
     Artifact,

@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from devrev_async.cli.codes import UsageError
-from devrev_async.cli.part import PartFile, check_target
 from devrev_async.sandbox import Sandbox, run_in_thread
+from devrev_async.sinks._atomic import PartFile, TargetError, check_target
 
 from .conftest import SMALL, Command, Ended
 
@@ -257,5 +256,5 @@ def test_a_part_without_works_is_not_left(tmp_path: Path) -> None:
 
 @posix
 def test_a_target_that_is_no_file() -> None:
-    with pytest.raises(UsageError, match="not a regular file"):
+    with pytest.raises(TargetError, match="not a regular file"):
         check_target(Path("/dev/null"))

@@ -14,10 +14,10 @@ from devrev_async.cli.codes import UsageError
 from devrev_async.cli.fields import parse_fields
 from devrev_async.cli.filters import parse_filters
 from devrev_async.cli.options import Connection, FilterOptions
-from devrev_async.cli.output import as_lines
 from devrev_async.cli.session import source_of
 from devrev_async.cli.values import as_time
 from devrev_async.models import UpdateFields
+from devrev_async.sinks.jsonl import as_lines
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async import _limiter
-from devrev_async._limiter import LATEST_TURN, LONGEST_SPREAD, PATIENCE, Limiter, WaitTooLongError
+from devrev_async._limits import limiter as _limiter
+from devrev_async._limits.limiter import LONGEST_SPREAD, Limiter, WaitTooLongError
+from devrev_async._limits.quota import LATEST_TURN, PATIENCE
 from tests.limits.virtual import VirtualLoop, run
 
 EPOCH = 1_800_000_000.0

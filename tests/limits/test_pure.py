@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from devrev_async import _body
-from devrev_async._body import BadEncodingError, Body, TooLargeError
-from devrev_async._headers import parse_count, parse_http_date, parse_retry_after, parse_seconds
-from devrev_async._limiter import ServerClock
-from devrev_async._redirect import moved_to
-from devrev_async._retry import leaves_open, may_retry, own_waits
+from devrev_async._limits.headers import parse_count, parse_http_date, parse_retry_after, parse_seconds
+from devrev_async._limits.quota import ServerClock
+from devrev_async._limits.retry import leaves_open, may_retry, own_waits
+from devrev_async._transport import content_decoder as _body
+from devrev_async._transport.content_decoder import BodyTooLargeError, ContentDecoder, ContentEncodingError
+from devrev_async._transport.redirects import redirect_target
 
 # -- headers -------------------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ DON = "don:core:dvrv-us-1:devo/0:issue/2"
     ],
 )
 def test_where_a_301_leads(location: str, target: str | None) -> None:
-    found = moved_to(ASKED, location)
+    found = redirect_target(ASKED, location)
     assert (None if found is None else str(found)) == target
 
 
@@ -180,7 +180,7 @@ def test_where_a_301_leads(location: str, target: str | None) -> None:
     )
 )
 def test_no_location_leads_to_another_origin(location: str) -> None:
-    found = moved_to(ASKED, location)
+    found = redirect_target(ASKED, location)
     if found is not None:
         assert (found.scheme, found.host, found.port, found.user) == ("https", "api.devrev.ai", 443, None)
         assert str(found).isascii()
@@ -199,7 +199,7 @@ def pack(data: bytes, encoding: str) -> bytes:
 
 
 def unpack(packed: bytes, encoding: str, limit: int, cuts: list[int]) -> bytes:
-    body = Body("deflate" if encoding == "bare" else encoding, limit)
+    body = ContentDecoder("deflate" if encoding == "bare" else encoding, limit)
     whole = b""
     edges = sorted({0, len(packed), *(cut for cut in cuts if cut < len(packed))})
     for start, end in itertools.pairwise(edges):
@@ -228,7 +228,7 @@ def test_any_body_in_any_pieces(data: bytes, encoding: str, cuts: list[int], pie
 def test_no_body_passes_its_bound(data: bytes, encoding: str, cuts: list[int], short: int) -> None:
     if len(data) < short:
         return
-    with pytest.raises(TooLargeError):
+    with pytest.raises(BodyTooLargeError):
         unpack(pack(data, encoding), encoding, len(data) - short, cuts)
 
 
@@ -237,14 +237,14 @@ def test_no_body_that_is_cut_passes(data: bytes, encoding: str, cut: int) -> Non
     packed = pack(data, encoding)
     if len(packed) <= cut:
         return
-    with pytest.raises(BadEncodingError) as caught:
+    with pytest.raises(ContentEncodingError) as caught:
         unpack(packed[:-cut], encoding, 10**6, [])
     assert caught.value.cut
 
 
 @given(garbage=st.binary(min_size=1, max_size=50), encoding=st.sampled_from(["gzip", "deflate"]))
 def test_garbage_is_a_typed_error_or_nothing(garbage: bytes, encoding: str) -> None:
-    with contextlib.suppress(BadEncodingError, TooLargeError):
+    with contextlib.suppress(ContentEncodingError, BodyTooLargeError):
         unpack(garbage, encoding, 10**6, [])
 
 

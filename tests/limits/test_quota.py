@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._limiter import FARTHEST_RESET, LATEST_TURN, MARGIN, PATIENCE, Quota, Wait
+from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PATIENCE, Quota, Wait
 
 
 @dataclass

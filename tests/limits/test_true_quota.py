@@ -13,7 +13,7 @@ import pytest
 from devrev_async import ClientEvent, DevRevClient
 from devrev_async.errors import RateLimitWaitError
 from devrev_async.sandbox import Sandbox
-from tests.faults.server import ONE, FaultServer, message
+from tests.transport.server import ONE, FaultServer, message
 
 pytestmark = pytest.mark.anyio
 

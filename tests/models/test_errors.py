@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devrev_async import errors
-from devrev_async._decode import Answer, api_error
+from devrev_async._decoders.api_errors import Answer, api_error
 from tests.models.canned import Canned
 
 BODY = (

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async import UnknownWork, Work, WorkBase
-from devrev_async.models._base import is_object
+from devrev_async.models.base import is_object
 from tests.models.canned import Canned
 from tests.models.random_works import Maker
 from tests.models.wire import FREE_FORM, is_list, normal, same

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from devrev_async.models._base import is_object
+from devrev_async.models.base import is_object
 
 FREE_FORM = frozenset({"custom_fields", "references", "value", "parents"})
 """Keys whose values are kept as they are, nulls included; `value` is also a string (of a tag) or an object (money)."""

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from devrev_async import UNSET, DevRevClient, ListUpdate, StageUpdate, WorkUpdate
-from devrev_async.models.requests import check_id, fields_of, type_of_id, update_body
+from devrev_async._requests.bodies import fields_of, update_body
+from devrev_async.models.ids import check_id, type_of_id
 from devrev_async.models.updates import CREATE_FIELDS_OF, UPDATE_FIELDS_OF, CreateFields, UpdateFields
 from tests.models.canned import Canned
 from tests.spec import document, validate_request

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from devrev_async import DevRevClient, Timeout
-from devrev_async._token import TokenSource, find_token
+from devrev_async._transport.auth import TokenSource, find_token
 from devrev_async.errors import (
     APIError,
     BadRequestError,
@@ -21,7 +21,7 @@ from devrev_async.errors import (
     InternalServerError,
     ResponseDecodeError,
 )
-from tests.faults.server import ONE, FaultServer, Play, answer, chunked, drop, message, raw, silence
+from tests.transport.server import ONE, FaultServer, Play, answer, chunked, drop, message, raw, silence
 
 pytestmark = pytest.mark.anyio
 

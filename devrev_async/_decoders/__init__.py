@@ -1,0 +1,1 @@
+"""Bytes to Structs, or to errors. Pure: no I/O, no clock."""

@@ -1,0 +1,170 @@
+"""Status, headers and body of an unsuccessful response to one of our errors. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from devrev_async import errors
+from devrev_async._limits.headers import parse_retry_after, parse_seconds
+from devrev_async.models.base import is_array, is_object
+
+from .fallback import DECODE_ERRORS
+
+__all__ = ["KEPT_OF_ERRORS", "Answer", "api_error", "printable", "retry_after_of"]
+
+KEPT_OF_ERRORS: Final = 64 << 10
+"""Bytes of an error's body that are kept."""
+
+T = TypeVar("T")
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+_CLASSES: Final[dict[int, type[errors.APIError]]] = {
+    400: errors.BadRequestError,
+    401: errors.UnauthorizedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    429: errors.TooManyRequestsError,
+    500: errors.InternalServerError,
+    503: errors.ServiceUnavailableError,
+}
+
+_HINTS: Final[dict[str | int, str]] = {
+    "token_expired": "the token has expired: create a new one in DevRev's settings",
+    "token_revoked": "the token was revoked: create a new one in DevRev's settings",
+    "dev_org_deactivated": "the Dev organisation of this token is deactivated",
+    401: "check the token: it must be a DevRev PAT, application access token or session token",
+    403: "the token lacks the right for this; deleting needs '<type>:all', reading '<type>:read'",
+    409: "an object with this external_ref exists already; list(external_ref=[...]) finds it",
+    413: "the request is too large: send less at once",
+    429: "lower max_concurrency, or raise max_rate_limit_wait",
+}
+
+_TEXT_FIELDS: Final = (
+    "field_name", "value", "reason", "pattern", "expected", "actual", "subtype", "existing_parent",
+)  # fmt: skip
+_LIST_FIELDS: Final = ("allowed_values", "allowed_types")
+
+
+class Answer(NamedTuple):
+    """One answer: `body` is decompressed and, of an error, cut to `KEPT_OF_ERRORS`; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request_id: str | None = None
+
+
+def printable(text: str) -> str:
+    """The text with control characters, bidirectional marks and the like as escapes, so that it can be logged."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str], str] = str) -> errors.APIError:
+    """The error that an answer other than 2xx is.
+
+    Args:
+        answer: the answer.
+        endpoint: the API method, as in ``"works.get"``.
+        now: epoch seconds on the server's clock, for a Retry-After that is a date.
+        hide: takes what must not be shown out of a string.
+    """
+
+    def text(value: object) -> str | None:
+        return printable(hide(value)) if isinstance(value, str) else None
+
+    status, fields = answer.status, _json_object(answer.body)
+    type_, message, detail = text(fields.get("type")), text(fields.get("message")), text(fields.get("detail"))
+    location = text(answer.headers.get("location")) if 300 <= status < 400 else None
+    kind = _CLASSES.get(status) or (errors.ServerError if status >= 500 else errors.APIError)
+    hint = _HINTS.get(type_ or "") or _HINTS.get(status)
+    field_name = text(fields.get("field_name"))
+    if status == 400 and type_ == "invalid_field" and field_name:
+        hint = f"{field_name} is no field of this request; of an update, a field of one work type needs type="
+    error = kind(
+        _sentence(
+            endpoint,
+            status,
+            type_=type_,
+            message=message,
+            detail=detail,
+            field_name=field_name,
+            location=location,
+            hint=hint,
+        ),
+        status=status,
+        type=type_,
+        message=message,
+        detail=detail,
+        body=answer.body,
+        request_id=answer.request_id,
+        hint=hint,
+        location=location,
+    )
+    error.endpoint = endpoint
+    if isinstance(error, errors.BadRequestError):
+        _fill_bad_request(error, fields, text)
+    elif isinstance(error, errors.TooManyRequestsError | errors.ServiceUnavailableError):
+        error.retry_after = retry_after_of(answer, now=now)
+    elif isinstance(error, errors.InternalServerError):
+        error.reference_id = text(fields.get("reference_id"))
+    return error
+
+
+def retry_after_of(answer: Answer, *, now: float) -> float | None:
+    """Seconds that the answer asks to wait: its header's word, else its body's, else None."""
+    seconds = parse_retry_after(answer.headers.get("retry-after"), now=now)
+    if seconds is None and answer.status in (429, 503):
+        seconds = parse_seconds(_json_object(answer.body).get("retry_after"))
+    return seconds
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except DECODE_ERRORS:
+        return {}
+
+
+def _sentence(
+    endpoint: str,
+    status: int,
+    *,
+    type_: str | None,
+    message: str | None,
+    detail: str | None,
+    field_name: str | None,
+    location: str | None,
+    hint: str | None,
+) -> str:
+    parts = [f"{endpoint}: {status}" + (f" {type_}" if type_ else "")]
+    said = ": ".join(part[:500] for part in (message, detail) if part)
+    parts += [said] if said else []
+    parts += [f"field {field_name}"] if field_name else []
+    parts += [f"redirect to {location} is not followed"] if location else []
+    return " - ".join(parts) + (f" ({hint})" if hint else "")
+
+
+def _fill_bad_request(
+    error: errors.BadRequestError, fields: Mapping[str, Any], text: Callable[[object], str | None]
+) -> None:
+    for name in _TEXT_FIELDS:
+        setattr(error, name, text(fields.get(name)))
+    for name in _LIST_FIELDS:
+        values = fields.get(name)
+        if is_array(values):
+            setattr(error, name, [shown for value in values if (shown := text(value)) is not None])
+    same = fields.get("is_same")
+    error.is_same = same if isinstance(same, bool) else None
+    dependencies = fields.get("dependencies")
+    if is_array(dependencies):
+        error.dependencies = [
+            {key: text(value) if isinstance(value, str) else value for key, value in entry.items()}
+            for entry in dependencies
+            if is_object(entry)
+        ]

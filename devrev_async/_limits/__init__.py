@@ -1,0 +1,1 @@
+"""When a request may be sent: concurrency, quota, retries. Knows no HTTP client."""

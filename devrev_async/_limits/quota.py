@@ -1,0 +1,182 @@
+"""The quota as the server reports it, and the clock it is reported against. Pure: the time is an argument."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final, NamedTuple
+
+__all__ = ["Quota", "ServerClock", "Wait"]
+
+MARGIN: Final = 0.02
+"""Seconds after a quota's reset before the next request: the reset is to have happened when it arrives."""
+
+FARTHEST_RESET: Final = 366 * 86400.0
+"""A reset farther away than this (seconds) is taken for garbage, as milliseconds for seconds would be."""
+
+LATEST_TURN: Final = 1.0
+"""Seconds by which a server's window may end later than it says: the end is told in whole seconds."""
+
+ROUNDING: Final = 1.0
+"""Seconds by which the told end of one and the same window may differ between answers, where it is rounded."""
+
+FLOAT_ROUNDING: Final = 0.1
+"""The same where the end is told with a fraction."""
+
+PATIENCE: Final = 5.0
+"""Seconds after which another request goes ahead into a new window if the first one has no answer yet."""
+
+MOST_LOSSES: Final = 256
+"""Lost answers that are remembered."""
+
+
+class ServerClock:
+    """What the server's clock says at an instant of ours, from the dates of its answers, which are whole seconds."""
+
+    __slots__ = ("_high", "_low")
+
+    def __init__(self) -> None:
+        self._low: float | None = None
+        self._high: float | None = None
+
+    def observe(self, date: float, sent: float, received: float) -> None:
+        """An answer stamped `date` (epoch) that was asked for and received at these instants of our clock."""
+        low, high = date - received, date + 1 - sent
+        if self._low is None or self._high is None or low > self._high or high < self._low:
+            self._low, self._high = low, high  # the first, or one of the clocks was set
+        else:
+            self._low, self._high = max(self._low, low), min(self._high, high)
+
+    def offset(self, wall: float) -> float:
+        """Seconds to add to our clock to have the server's; `wall` is the offset of our machine's own wall clock.
+
+        The wall clock is believed as long as the server's dates do not contradict it, since it has a finer scale;
+        else the least offset that the dates allow, which makes every deadline of the server's the latest possible.
+        """
+        if self._low is None or self._high is None or self._low <= wall <= self._high:
+            return wall
+        return self._low
+
+
+class Wait(NamedTuple):
+    """How long a request is held back.
+
+    Attributes:
+        seconds: after which it may ask again whether its turn has come.
+        firm: nothing but time ends the wait; else an answer in flight may end it sooner.
+    """
+
+    seconds: float
+    firm: bool
+
+
+class Quota:
+    """How many requests the server still takes, as far as its answers tell. All instants are of one clock of ours.
+
+    What is left is the least that was reported in this window, less what is in flight, since those may or may not
+    be counted already. Once the window has passed, one request goes ahead to learn what the next one holds.
+
+    A request is known by the instant of its turn (`sent`).
+    """
+
+    __slots__ = (
+        "_key",
+        "_late",
+        "_losses",
+        "_probe",
+        "_received",
+        "_reserve",
+        "in_flight",
+        "limit",
+        "remaining",
+        "reset",
+    )
+
+    def __init__(self, reserve: float = 0.0) -> None:
+        self._reserve = reserve
+        self.limit: int | None = None
+        self.remaining: int | None = None
+        self.reset = 0.0
+        self._key = 0.0
+        self._received = 0.0
+        self._late = MARGIN
+        self._losses: deque[float] = deque(maxlen=MOST_LOSSES)  # when each was noticed
+        self._probe: float | None = None  # the request that went ahead into the next window
+        self.in_flight = 0
+
+    def observe(
+        self, *, limit: int | None, remaining: int, reset: float, key: float, sent: float, received: float
+    ) -> None:
+        """An answer's report: `reset` is the window's end, `key` the same as the server wrote it.
+
+        Answers overtake each other, so that a report may be older than what is known. One that was asked for after
+        the last one came is not; of others of this window the least counts; those of earlier windows tell nothing.
+        None of them need know of a request whose answer was lost after they had been asked for.
+        """
+        if sent == self._probe:
+            self._probe = None
+        if reset - received > FARTHEST_RESET:
+            return
+        if self._losses:
+            remaining = max(0, remaining - sum(loss > sent for loss in self._losses))
+            if self.in_flight <= 1:
+                self._losses.clear()  # whatever is asked from now on is asked after them
+        flicker = ROUNDING if key.is_integer() else FLOAT_ROUNDING
+        turned = key > self._key + flicker or (key > self._key and sent >= self.reset)
+        if self.remaining is None or turned or (sent >= self._received and key < self._key - flicker):
+            self._key, self.reset, self.remaining = key, reset, remaining
+            self._probe = None
+        elif key < self._key - flicker:
+            return
+        else:
+            self.reset = max(self.reset, reset) if key != self._key else reset
+            self.remaining = remaining if sent >= self._received else min(self.remaining, remaining)
+        self.limit = limit if limit is not None else self.limit
+        self._received = max(self._received, received)
+        if sent >= reset + LATEST_TURN:
+            self.remaining = None  # a window that was long over when it was asked for tells nothing
+        elif sent >= reset + self._late:
+            self._late = LATEST_TURN  # the server rounds the end down, or turns its windows late
+
+    def wait(self, now: float) -> Wait | None:
+        """None to go ahead, which `sent` must follow, or how long to wait."""
+        if self.remaining is None:
+            return None
+        end = self.reset + self._late
+        kept = math.ceil((self.limit or 0) * self._reserve - 1e-9)
+        if now >= end:
+            if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PATIENCE:
+                return Wait(end + PATIENCE - now, firm=False)  # those in flight may be counted to the new window
+            if self._probe is None or now >= self._probe + PATIENCE:
+                self._probe = now
+                return None
+            return Wait(self._probe + PATIENCE - now, firm=False)
+        free = self.remaining - kept
+        if free > self.in_flight:
+            return None
+        return Wait(end - now, firm=free <= 0 or not self.in_flight)
+
+    def sent(self) -> None:
+        """A request goes out."""
+        self.in_flight += 1
+
+    def answered(self, sent: float, now: float) -> None:
+        """A request was answered, and the answer tells nothing of the quota (else `observe` has been told)."""
+        if sent == self._probe:
+            self.remaining = None  # the window is over, and the server tells nothing of the next one
+        self.lost(sent, now)
+
+    def lost(self, sent: float, now: float) -> None:
+        """The answer to a request is lost; the server may have counted it."""
+        self.in_flight -= 1
+        self._losses.append(now)
+        if sent == self._probe:
+            self._probe = None
+        elif self.remaining:
+            self.remaining -= 1
+
+    def withdrawn(self, sent: float) -> None:
+        """A request did not go out after all."""
+        self.in_flight -= 1
+        if sent == self._probe:
+            self._probe = None

@@ -1,0 +1,1 @@
+"""Keyword arguments to JSON bodies. Pure: no I/O."""

@@ -1,0 +1,256 @@
+"""From keyword arguments to the JSON body of a request: pure, checked, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from devrev_async.models.base import is_array, is_object
+from devrev_async.models.filters import Filters, StageFilter
+from devrev_async.models.ids import Id, check_id, type_of_id
+from devrev_async.models.updates import (
+    CREATE_FIELDS_OF,
+    MAX_ARTIFACTS,
+    UPDATE_FIELDS_OF,
+    CreateFields,
+    ListUpdate,
+    Owners,
+    StageUpdate,
+    Title,
+    UpdateFields,
+    WorkUpdate,
+)
+
+from .convert import converted, plain
+
+__all__ = [
+    "MAX_FIRST",
+    "check_id",
+    "create_body",
+    "encode_any",
+    "encode_body",
+    "fields_of",
+    "query_body",
+    "type_of_id",
+    "update_body",
+]
+
+MAX_FIRST: Final = 5000
+"""Works in one answer of `works.export` at most, and the default here (the API's own default is 50)."""
+
+MAX_LIMIT: Final = 2**31 - 1
+"""`limit` of `works.list` is an int32; no smaller maximum is documented."""
+
+_SORT: Final = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.]*:(asc|desc)\Z")
+_SET_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", "contacts")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> bytes:
+    """The body as JSON, with the keys of `extra_body` added."""
+    if extra:
+        more = plain(extra, "extra_body")
+        if not is_object(more):
+            raise TypeError(f"extra_body takes a mapping, not {type(extra).__name__}")
+        both = sorted(more.keys() & body.keys())
+        if both:
+            raise ValueError(f"extra_body repeats what is given already: {', '.join(both)}")
+        body = {**body, **more}
+    try:
+        return _encode(body)
+    except UnicodeEncodeError:
+        raise ValueError("a string holds half a surrogate pair, which UTF-8 cannot say") from None
+
+
+def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
+    """The body of any endpoint as JSON, ``{}`` for None; TypeError or ValueError for what JSON cannot say."""
+    checked = plain({} if body is None else body, "body")
+    if not is_object(checked):
+        raise TypeError(f"body takes a mapping or a Struct, not {type(body).__name__}")
+    return encode_body(checked, None)
+
+
+def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method: str) -> dict[str, Any]:
+    """The body of export, list and count: the filters as the wire has them, then `first`, `sort_by` and the like."""
+    body = _checked(fields, Filters, method, none="None is no filter; leave it out")
+    stage = body.get("stage")
+    if isinstance(stage, list):
+        body["stage"] = StageFilter(name=stage)  # pyright: ignore[reportUnknownArgumentType]
+    body |= {key: plain(value, key) for key, value in options.items() if value is not None and value is not UNSET}
+    if "sort_by" in body:
+        body["sort_by"] = _sort_by(body["sort_by"])
+    for key, most in (("first", MAX_FIRST), ("limit", MAX_LIMIT)):
+        if key in body:
+            _check_range(key, body[key], most)
+    return body
+
+
+def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method: str = "update") -> dict[str, Any]:
+    """The body of `works.update`, with the `type` that its type-specific fields need."""
+    checked_id = check_id(id)
+    checked = _checked(fields, UpdateFields, method, none="the API cannot clear this field; leave it out")
+    kind = _kind(id, type, checked)
+    if kind == "opportunity" and checked.get("account", UNSET) is None:
+        raise ValueError("account=None: the API cannot clear the account of an opportunity")
+    body: dict[str, Any] = {"id": checked_id} if kind is None else {"id": checked_id, "type": kind}
+    body.update(checked)
+    for key in _SET_LISTS:
+        if key in body:
+            body[key] = {"set": body[key]}
+    for key in ("artifacts", "tags"):
+        if key in body:
+            body[key] = _list_update(key, body[key])
+    if "stage" in body:
+        body["stage"] = _stage(body["stage"], id_key="stage")
+    return _with_schema(body)
+
+
+def create_body(required: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of `works.create`; lists are bare there."""
+    none = "a create takes no None; leave it out"
+    body = converted(required, _RequiredOfCreate, none=none)
+    kind = _check_type(body["type"])
+    more = _checked(fields, CreateFields, "create", none=none)
+    _refuse_foreign(kind, more, CREATE_FIELDS_OF)
+    if kind == "opportunity" and "account" not in more:
+        raise ValueError("an opportunity needs account=")
+    body.update(more)
+    if "tags" in body:
+        body["tags"] = [_tag(tag) for tag in body["tags"]]
+    if "stage" in body:
+        body["stage"] = _stage(body["stage"], id_key="id")
+    return _with_schema(body)
+
+
+class _RequiredOfCreate(msgspec.Struct, frozen=True):
+    type: str
+    title: Title
+    applies_to_part: Id
+    owned_by: Owners
+
+
+def fields_of(update: WorkUpdate) -> dict[str, Any]:
+    """The fields of a `WorkUpdate` that were given, as keyword arguments of `update`."""
+    given = {name: getattr(update, name) for name in update.__struct_fields__ if name not in ("id", "type")}
+    return {name: value for name, value in given.items() if value is not UNSET}
+
+
+def _checked(fields: Mapping[str, Any], model: Any, method: str, *, none: str) -> dict[str, Any]:
+    known: Mapping[str, Any] = model.__annotations__
+    for name in fields:
+        if name not in known:
+            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
+    return converted({name: value for name, value in fields.items() if value is not UNSET}, model, none=none)
+
+
+def _check_type(type: object) -> str:
+    if not isinstance(type, str):
+        raise TypeError(f"type takes a str, as in 'issue', not {type.__class__.__name__}")
+    if not type or type == "none":  # "none" is in the spec's discriminator, and no type of work
+        raise ValueError(f"type={type!r} is no type of work: pass 'issue', 'ticket', 'task' or 'opportunity'")
+    return str.__str__(type)  # a str proper, whatever subclass it was
+
+
+def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
+    told = type_of_id(id)
+    asked = None if type is None else _check_type(type)
+    if asked is not None and told is not None and asked != told:
+        raise ValueError(f"type={asked!r} contradicts the id {id!r}, which is of type {told!r}: leave type= out")
+    kind = told if asked is None else asked
+    special = [name for name in fields if any(name in names for names in UPDATE_FIELDS_OF.values())]
+    if not special:
+        return asked
+    if kind is None:
+        raise ValueError(
+            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and {id!r} does not tell its type: "
+            "pass type="
+        )
+    _refuse_foreign(kind, fields, UPDATE_FIELDS_OF)
+    return kind
+
+
+def _refuse_foreign(kind: str, fields: Mapping[str, Any], table: Mapping[str, frozenset[str]]) -> None:
+    own = table.get(kind, frozenset[str]())
+    for name in fields:
+        owners = _owners(name, table)
+        if owners and name not in own:
+            raise ValueError(f"{name} is a field of {owners}, and not of type {kind!r}: leave it out")
+
+
+def _owners(name: str, table: Mapping[str, frozenset[str]]) -> str:
+    return " or ".join(f"type {kind!r}" for kind, names in table.items() if name in names)
+
+
+def _list_update(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, ListUpdate):
+        parts = {"add": value.add, "remove": value.remove, "set": value.set}
+    else:
+        parts = {"set": value}
+    given = {key: list(part) for key, part in parts.items() if part is not UNSET}
+    if not given:
+        raise ValueError(f"{name}: ListUpdate() is empty; give add=, remove= or set=")
+    shape: Callable[[Any], Any] = _tag if name == "tags" else _artifact
+    if name == "artifacts" and any(len(part) > MAX_ARTIFACTS for part in given.values()):
+        raise ValueError(f"artifacts: expected a sequence of length <= {MAX_ARTIFACTS}")
+    body = {key: [shape(item) for item in part] for key, part in given.items()}
+    if name == "tags" and any("value" in tag for tag in body.get("remove", ())):
+        raise ValueError("tags: remove takes ids only, no values")
+    return body
+
+
+def _tag(tag: Any) -> dict[str, Any]:
+    if isinstance(tag, str):
+        return {"id": check_id(tag, "tags")}
+    body = tag if is_object(tag) else msgspec.to_builtins(tag)
+    if "id" not in body:
+        raise ValueError("tags: a tag is an id or {'id': ..., 'value': ...}")
+    check_id(body["id"], "tags")
+    return body
+
+
+def _artifact(artifact: Any) -> str:
+    if not isinstance(artifact, str):
+        raise TypeError("artifacts takes ids, and no values")
+    return check_id(artifact, "artifacts")
+
+
+def _stage(stage: str | StageUpdate, *, id_key: str) -> dict[str, str]:
+    if isinstance(stage, str):
+        return {"name": stage}
+    body: dict[str, str] = {}
+    if stage.name is not UNSET:
+        body["name"] = stage.name
+    if stage.stage is not UNSET:
+        body[id_key] = check_id(stage.stage, "stage")
+    if not body:
+        raise ValueError("stage: StageUpdate() is empty; give name= or stage=")
+    return body
+
+
+def _with_schema(body: dict[str, Any]) -> dict[str, Any]:
+    """Name the tenant's schema where the fields are the tenant's and the user named none: the API demands a name."""
+    named = "custom_schema_spec" in body or "custom_schema_fragments" in body
+    if not named and any(key.startswith("tnt__") for key in body.get("custom_fields") or ()):
+        body["custom_schema_spec"] = {"tenant_fragment": True}
+    return body
+
+
+def _sort_by(value: Any) -> list[str]:
+    if not is_array(value):
+        raise TypeError(f"sort_by takes a sequence, as in ['created_date:asc'], not {type(value).__name__}")
+    keys = list(value)
+    for key in keys:
+        if not isinstance(key, str) or not _SORT.match(key):
+            raise ValueError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")
+    return keys
+
+
+def _check_range(name: str, value: object, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} takes an int, not {type(value).__name__}")
+    if not 1 <= value <= most:
+        raise ValueError(f"{name} takes 1 to {most}, not {value}")

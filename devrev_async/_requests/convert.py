@@ -1,0 +1,151 @@
+"""From the values that users give to JSON's own types, checked; or a plain error that says what is wrong."""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeGuard
+
+import msgspec
+
+from devrev_async.models.filters import check_aware
+
+_EXACT: Final = frozenset({str, int, bool, type(None)})
+_TEXT: Final = (str, bytes, bytearray, memoryview)
+
+
+def plain(value: object, where: str) -> Any:
+    """The value as dicts with str keys, lists, str, int, float, bool, None, and datetimes in UTC.
+
+    Mappings, sets and other collections, enums, subclasses, Structs and dataclasses are taken; `UNSET` in a mapping
+    is left out.
+
+    Raises:
+        TypeError: something that JSON cannot say, an iterator included.
+        ValueError: NaN and infinities (which would arrive as null and clear a field), naive datetimes, cycles.
+    """
+    try:
+        return _plain(value, where)
+    except RecursionError:
+        raise ValueError(f"{where}: nested too deeply") from None
+
+
+def _plain(value: Any, where: str) -> Any:
+    if value.__class__ in _EXACT:
+        return value
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, where)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where}: {value} has no form in JSON")
+        return float(value)
+    if isinstance(value, datetime):
+        return _in_utc(value, where)
+    if _is_mapping(value):
+        return _plain_mapping(value, where)
+    if _is_collection(value):
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    return _plain_other(value, where)
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_collection(value: object) -> TypeGuard[Collection[Any]]:
+    return isinstance(value, Collection) and not isinstance(value, _TEXT)
+
+
+def _plain_mapping(value: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for key, item in value.items():
+        name: Any = _plain(key, where)
+        if not isinstance(name, str):
+            raise TypeError(f"{where}: keys are str in JSON, not {type(key).__name__}")
+        if item is not msgspec.UNSET:
+            entries[name] = _plain(item, f"{where}.{name}")
+    return entries
+
+
+def _plain_other(value: object, where: str) -> Any:
+    refused = TypeError(f"{where}: a {type(value).__name__} has no form in JSON")
+    if isinstance(value, _TEXT) or value is msgspec.UNSET:
+        raise refused
+
+    def inside(inner: object) -> Any:
+        if inner is value:  # msgspec knows no form of it either
+            raise refused
+        return _plain(inner, where)
+
+    return _plain(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=inside), where)
+
+
+def _in_utc(value: datetime, where: str) -> datetime:
+    check_aware(where, value)
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{where}: {value} is out of range in UTC") from None
+    return datetime.combine(utc.date(), utc.time(), UTC)  # a datetime proper, whatever subclass it was
+
+
+def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, Any]:
+    """The arguments given, converted to `model`, a TypedDict or Struct.
+
+    Args:
+        given: arguments by name.
+        model: their types and bounds.
+        none: what to say of a None where the model has none.
+
+    Raises:
+        TypeError, ValueError: naming the argument, and the bound where there is one.
+    """
+    values = {name: plain(value, name) for name, value in given.items()}
+    try:
+        checked = msgspec.convert(values, model)
+    except msgspec.ValidationError as error:
+        raise _argument_error(str(error), none) from None
+    except SystemError:  # msgspec before 0.20, of an int too large for a float
+        raise ValueError("number out of range") from None
+    return checked if isinstance(checked, dict) else msgspec.structs.asdict(checked)  # pyright: ignore[reportUnknownVariableType]
+
+
+_NAMES: Final = {
+    "array": "a sequence",
+    "bool": "a bool",
+    "datetime": "a datetime",
+    "float": "a float",
+    "int": "an int",
+    "null": "None",
+    "object": "a mapping",
+    "str": "a str",
+}
+_AT: Final = re.compile(r"(?s)(.*) - at `\$\.?(.*)`\Z")
+_QUOTED: Final = re.compile(r"`(\w+)`")
+_MISMATCH: Final = re.compile(r"Expected `(.+)`, got `(.+)`")
+
+
+def _argument_error(said: str, none: str) -> Exception:
+    match = _AT.match(said)
+    said, where = match.groups() if match else (said, "arguments")
+    mismatch = _MISMATCH.fullmatch(said)
+    if mismatch is not None:
+        wanted, got = mismatch.groups()
+        if got == "null":
+            return ValueError(f"{where}=None: {none}")
+        return TypeError(f"{where} takes {' or '.join(map(_name, wanted.split(' | ')))}, not {_name(got)}")
+    if "matching regex" in said:
+        return ValueError(f"{where}: an id holds no white space, no control characters and, unless a DON, no slash")
+    said = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), said)
+    return ValueError(f"{where}: {said[0].lower()}{said[1:]}")
+
+
+def _name(kind: str) -> str:
+    return _NAMES.get(kind, kind)

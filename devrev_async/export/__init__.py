@@ -1,0 +1,1 @@
+"""The complete export of works: which requests make it, and what proves it complete."""

@@ -1,0 +1,118 @@
+"""Where an export can be resumed: what is left to do, as a short string, exact at every work."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from devrev_async.export.planner.intervals import LATEST, UNDATED, Batch, Domain, Gap, Key, second_of, without
+
+_VERSION: Final = 1
+
+
+class _Saved(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    version: int
+    filters: str
+    after: datetime | None
+    before: datetime | None
+    works: int
+    undated: bool
+    open: list[tuple[int, int, int | None, str]]
+
+
+class Ledger:
+    """What has been handed over, kept on the consumer's side: it lags behind the plan by what is still queued.
+
+    Args:
+        filters: a fingerprint of the query; a checkpoint of another query is refused.
+        domain: the user's own range of `created_date`.
+
+    Attributes:
+        open: what is left to hand over.
+        works: how many were handed over in whole batches.
+        undated: whether works that show no timestamp were seen; for the runner to set.
+    """
+
+    def __init__(self, filters: str, domain: Domain) -> None:
+        self.filters = filters
+        self.domain = domain
+        self.open = domain.gaps()
+        self.works = 0
+        self.undated = False
+
+    @classmethod
+    def resumed(cls, checkpoint: str, filters: str) -> Ledger:
+        """From a checkpoint. The range it was taken with holds on, so that presets stay fixed.
+
+        Raises:
+            ValueError: it is no checkpoint, or that of an export with other filters.
+        """
+        saved = _decoded(checkpoint)
+        if saved.filters != filters:
+            raise ValueError("resume= is the checkpoint of an export with other filters")
+        ledger = cls(filters, Domain(saved.after, saved.before))
+        ledger.open = [
+            Gap(low, high, None if shown is None else (shown, identity)) for low, high, shown, identity in saved.open
+        ]
+        ledger.works = saved.works
+        ledger.undated = saved.undated
+        return ledger
+
+    def finish(self, batch: Batch[Any]) -> None:
+        """The whole batch was handed over."""
+        self.open = without(self.open, batch.low, batch.high, batch.upto)
+        self.works += len(batch.keys)
+
+    def complete(self) -> None:
+        """The plan is done, and all its batches were handed over."""
+        self.open = []
+
+    def checkpoint(self, batch: Batch[Any] | None = None, handed: int = 0) -> str:
+        """The state now, after the first `handed` works of the batch that is being handed over."""
+        left = self.open
+        if batch is not None and handed:
+            left = without(left, batch.low, batch.high, batch.keys[handed - 1])
+        gaps: list[tuple[int, int, int | None, str]] = []
+        for gap in _joined(left):
+            shown, identity = gap.past or (None, "")
+            gaps.append((gap.low, gap.high, shown, identity))
+        domain = self.domain
+        works = self.works + handed
+        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, self.undated, gaps)
+        plain = msgspec.json.encode(saved)
+        return urlsafe_b64encode(crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
+
+
+def _joined(gaps: list[Gap]) -> list[Gap]:
+    joined: list[Gap] = []
+    for gap in gaps:
+        if joined and gap.past is None and joined[-1].high == gap.low:
+            joined[-1] = Gap(joined[-1].low, gap.high, joined[-1].past)
+        else:
+            joined.append(gap)
+    return joined
+
+
+def _decoded(checkpoint: str) -> _Saved:
+    if not isinstance(checkpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"resume= takes the str that export.checkpoint gave, not {type(checkpoint).__name__}")
+    try:
+        data = urlsafe_b64decode(checkpoint.encode("ascii") + b"=" * (-len(checkpoint) % 4))
+        saved = msgspec.json.decode(data[4:], type=_Saved)
+    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
+        raise ValueError("resume= is no checkpoint of an export") from None
+    whole = data[:4] == crc32(data[4:]).to_bytes(4, "big") and saved.version == _VERSION and saved.works >= 0
+    ends = [UNDATED] + [end for low, high, _, _ in saved.open for end in (low, high)] + [LATEST]
+    placed = all(shown is None or second_of((shown, "")) == low for low, _, shown, _ in saved.open)
+    aware = all(bound is None or bound.tzinfo is not None for bound in (saved.after, saved.before))
+    if not (whole and placed and aware and ends == sorted(ends)):
+        raise ValueError("resume= is no checkpoint of an export, or it was altered")
+    return saved
+
+
+__all__ = ["Key", "Ledger"]

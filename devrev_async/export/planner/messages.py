@@ -1,0 +1,53 @@
+"""What the plan and its runner say to each other: a request to send, the page that came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from .intervals import dated
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .intervals import Key
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to send. `after` and `before` replace the user's range of `created_date`; both None: as it is.
+
+    Attributes:
+        number: tells the requests of a plan apart.
+        low, high: the stretch it is for, in seconds; the range asked for is a little wider.
+    """
+
+    kind: Literal["export", "list", "count"]
+    number: int
+    low: int
+    high: int
+    after: datetime | None = None
+    before: datetime | None = None
+    descending: bool = False
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """An answer: the keys in its order, the works beside them (whatever stands for a work), the cursor of a list."""
+
+    keys: list[Key]
+    items: list[T]
+    cursor: str | None = None
+
+    @cached_property
+    def times(self) -> list[int]:
+        """The timestamps that it shows, in its order."""
+        return dated(self.keys)
+
+    def ordered(self) -> list[tuple[Key, T]]:
+        return sorted(zip(self.keys, self.items, strict=True), key=itemgetter(0))

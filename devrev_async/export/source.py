@@ -1,0 +1,142 @@
+"""The requests of a complete export over the transport: whole pages, typed or as they came, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
+from devrev_async._decoders.page_parser import PageParser, raw_page, works_page
+from devrev_async._decoders.responses import decode_count
+from devrev_async._transport.error_mapping import Failure
+from devrev_async._transport.page_reader import PageReader, drain
+from devrev_async._transport.request import Request
+from devrev_async._transport.response import Response
+from devrev_async.models import UnknownWork, Work
+from devrev_async.models.base import Timestamp
+
+from .planner import Key, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Answer", "Endpoint", "ExportSource", "RawWork"]
+
+Endpoint = Literal["works.export", "works.list"]
+
+_KNOWN_TYPES: Final = frozenset({"issue", "ticket", "task", "opportunity"})
+
+
+class RawWork(NamedTuple):
+    """A work as the server sent it, and whether it is of no known type or lacks its id."""
+
+    json: bytes
+    unknown: bool
+
+
+class Answer(msgspec.Struct):
+    """One answer of `works.export` or `works.list`, and what it took.
+
+    Attributes:
+        works: `Work` or `RawWork`.
+        keys: the key of each.
+    """
+
+    works: list[Any]
+    keys: list[Key]
+    next_cursor: str | None = None
+    bytes: int = 0
+    retries: int = 0
+
+
+class _Stub(msgspec.Struct):
+    type: str | None = None
+    id: str | None = None
+    created_date: Timestamp | None = None
+
+
+class ExportSource:
+    """Sends requests; retries included.
+
+    Args:
+        pages: decodes answers, and warns about works that do not fit their type.
+        prepare: makes a request of an endpoint and a body.
+    """
+
+    def __init__(self, pages: PageReader, prepare: Callable[[str, Mapping[str, Any]], Request]) -> None:
+        self._pages = pages
+        self._prepare = prepare
+
+    async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
+        """A whole answer, its works as `RawWork` if `raw`."""
+        call = self._pages.transport.call(self._prepare(endpoint, body))
+        answer = await self._pages.transport.run(call, self._read_raw if raw else partial(self._read, endpoint))
+        answer.retries = call.attempts - 1
+        return answer
+
+    async def count(self, body: Mapping[str, Any]) -> int | None:
+        """The number of works, or None if the server says that there are more."""
+        counted = await self._pages.transport.fetch(self._prepare("works.count", body), decode_count)
+        return None if counted.has_more else counted.count
+
+    async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer | Failure:
+        page, answer, namer = works_page(self._pages.decoder), Answer([], []), _Namer()
+
+        def take_in(batch: list[Work]) -> None:
+            answer.works += batch
+            answer.keys += [key_of(work.created_date, work.id or namer.name(work.to_json())) for work in batch]
+
+        failure = await drain(page, incoming, take_in)
+        if failure is not None:
+            return failure
+        self._pages.warn(endpoint, page.misfits, page.count)
+        return _finished(answer, page, incoming)
+
+    async def _read_raw(self, incoming: Response) -> Answer | Failure:
+        page, answer, namer = raw_page(), Answer([], []), _Namer()
+
+        def take_in(batch: list[bytes]) -> None:
+            for text in batch:
+                unknown, created, identity = _looked_into(text)
+                answer.works.append(RawWork(text, unknown))
+                answer.keys.append(key_of(created, identity or namer.name(text)))
+
+        failure = await drain(page, incoming, take_in)
+        return _finished(answer, page, incoming) if failure is None else failure
+
+
+def _finished(answer: Answer, page: PageParser[Any], incoming: Response) -> Answer:
+    answer.next_cursor, answer.bytes = page.next_cursor, incoming.size
+    return answer
+
+
+class _Namer:
+    """Names for the works of a page that have no id: each goes by its JSON, and by how often that came before."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def name(self, text: bytes) -> str:
+        digest = blake2b(text, digest_size=16).hexdigest()
+        self._times[digest] += 1
+        return f"#{digest}.{self._times[digest]}"
+
+
+_stub: Final = msgspec.json.Decoder(_Stub).decode
+
+
+def _looked_into(text: bytes) -> tuple[bool, datetime | None, str | None]:
+    """Whether a work is of no known type or lacks its id, when it was created, and its id."""
+    try:
+        stub = _stub(text)
+        if stub.id:
+            return stub.type not in _KNOWN_TYPES, stub.created_date, stub.id
+    except DECODE_ERRORS:
+        pass
+    work: Work = decode_one(text)[0]
+    return isinstance(work, UnknownWork), work.created_date, work.id

@@ -1,0 +1,394 @@
+"""The calls of `works.*`: one short method each."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, Unpack, overload
+from urllib.parse import quote
+
+import msgspec
+from yarl import URL
+
+from devrev_async._decoders.responses import decode_count, decode_nothing, decode_work
+from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_body
+from devrev_async._transport.call import Transport
+from devrev_async._transport.page_reader import PageReader
+from devrev_async._transport.request import Request
+from devrev_async.export.runner import MAX_PARALLEL, WorkExport, open_export
+from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
+from devrev_async.models.enums import WorkType
+from devrev_async.models.ids import check_id
+from devrev_async.models.results import WorksCount
+from devrev_async.options import Timeout, as_timeout
+from devrev_async.reports import ExportReport
+
+from .bulk import BulkResult, Job, iterate, run_all
+from .iterators import WorksPager, WorksStream
+
+__all__ = ["Works"]
+
+_ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
+_is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave it as it is
+
+
+def check_endpoint(endpoint: str) -> str:
+    """An API method as it goes into a URL; ValueError for anything else."""
+    if not _ENDPOINT.match(endpoint):
+        raise ValueError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
+    return endpoint
+
+
+class Works:
+    """The calls of `works.*`.
+
+    Every method takes `timeout` (seconds in all, or a `Timeout`) and `max_retries` for that call, and those that send
+    a JSON body take `extra_body` for keys that are not modelled. Arguments are checked before anything is sent:
+    ValueError and TypeError. Every failure of a call is a `DevRevError`.
+    """
+
+    def __init__(self, transport: Transport, base_url: str) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._get_url = f"{base_url}/works.get?id="
+        self._pages = PageReader(transport)
+
+    async def get(self, id: str, *, timeout: Timeout | float | None = None, max_retries: int | None = None) -> Work:
+        """One work, by display id (``"TKT-1042"``) or DON.
+
+        Raises:
+            NotFoundError: there is no such work for this token.
+        """
+        id = check_id(id)
+        url = URL(self._get_url + (id if _is_plain(id) else quote(id, safe="")), encoded=True)
+        request = self._request("works.get", url, None, True, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work, follow=True), "works.get")
+
+    async def update(
+        self,
+        id: str,
+        *,
+        type: WorkType | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **fields: Unpack[UpdateFields],
+    ) -> Work:
+        """Change a work: only the fields given are sent, and None clears the field.
+
+        Args:
+            id: display id or DON.
+            type: the work's type. None derives it from the id where a type-specific field needs it.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            fields: see `UpdateFields`.
+
+        Returns:
+            The work after the change.
+
+        Raises:
+            OutcomeUnknownError: sent, and the answer was lost.
+            NotFoundError: there is no such work for this token.
+        """
+        body = encode_body(update_body(id, type, fields), extra_body)
+        request = self._post("works.update", body, False, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work), "works.update")
+
+    async def create(
+        self,
+        *,
+        type: WorkType,
+        title: str,
+        applies_to_part: str,
+        owned_by: Sequence[str],
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **fields: Unpack[CreateFields],
+    ) -> Work:
+        """Create a work. It is never sent twice, unless the server has said that it did not take the first.
+
+        Args:
+            type: of the work.
+            title: 1 to 256 characters.
+            applies_to_part: the id of the part it is about.
+            owned_by: ids of users, at least one.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            fields: see `CreateFields`; an opportunity needs `account`. A unique `external_ref` lets you find out
+                with `list(external_ref=[...])` whether a create with a lost answer was applied.
+
+        Raises:
+            OutcomeUnknownError: sent, and the answer was lost.
+            ConflictError: the `external_ref` is taken by another work of this type.
+        """
+        required = {"type": type, "title": title, "applies_to_part": applies_to_part, "owned_by": owned_by}
+        body = encode_body(create_body(required, fields), extra_body)
+        request = self._post("works.create", body, False, timeout, max_retries)
+        return self._single(await self._transport.fetch(request, decode_work), "works.create")
+
+    async def delete(
+        self,
+        id: str,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> None:
+        """Delete a work, by display id or DON; this needs the scope ``<type>:all``."""
+        body = encode_body({"id": check_id(id)}, extra_body)
+        await self._transport.fetch(self._post("works.delete", body, False, timeout, max_retries), decode_nothing)
+
+    async def count(
+        self,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksCount:
+        """How many works match; `has_more` says that there are more than that."""
+        body = encode_body(query_body(filters, {}, method="count"), extra_body)
+        return await self._transport.fetch(self._post("works.count", body, True, timeout, max_retries), decode_count)
+
+    async def export(
+        self,
+        *,
+        first: int = MAX_FIRST,
+        sort_by: Sequence[str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> builtins.list[Work]:
+        """The first works that match, in one request; there is no next page (`export_all` has them all).
+
+        Args:
+            first: how many at most, 1 to 5000.
+            sort_by: as in ``["created_date:asc"]``. The API documents no order without it.
+            extra_body: further keys of the body, as they are.
+            timeout: of this call.
+            max_retries: of this call.
+            filters: see `Filters`.
+        """
+        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export")
+        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        return (await self._pages.fetch(request)).works
+
+    def export_stream(
+        self,
+        *,
+        first: int = MAX_FIRST,
+        sort_by: Sequence[str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksStream:
+        """The same as `export`, each work as soon as its bytes have arrived.
+
+        Iterate over it; leave the loop early inside ``async with`` to end the request at once. It is not retried
+        once a work was yielded: then a failure raises.
+        """
+        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export_stream")
+        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        return WorksStream(self._pages, request)
+
+    def export_all(
+        self,
+        *,
+        resume: str | None = None,
+        on_progress: Callable[[ExportReport], object] | None = None,
+        max_parallel: int = MAX_PARALLEL,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorkExport:
+        """Every work that matches, however many, each once, in no particular order; proved complete, or an error.
+
+        Args:
+            resume: the `checkpoint` of an export with the same filters that was not finished.
+            on_progress: called with the report after each answer and each batch.
+            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most.
+            extra_body: further keys of each body, as they are.
+            timeout: of each request.
+            max_retries: of each request.
+            filters: see `Filters`.
+
+        Returns:
+            What to iterate over, best inside ``async with``: works, `batches(n)`, or `raw_batches()`; with `report`
+            and `checkpoint`. Iterating raises `IncompleteExportError` where completeness cannot be proved.
+        """
+        return open_export(
+            self._pages,
+            lambda endpoint, body: self._post(endpoint, body, True, timeout, max_retries),
+            filters,
+            extra_body=extra_body,
+            resume=resume,
+            on_progress=on_progress,
+            max_parallel=max_parallel,
+        )
+
+    def list(
+        self,
+        *,
+        sort_by: Sequence[str] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        mode: Literal["after", "before"] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> WorksPager:
+        """All works that match, page by page, in the server's order.
+
+        Args:
+            sort_by: as in ``["created_date:asc"]``.
+            limit: works a page; the API documents no maximum (50 if not given) and may give fewer.
+            cursor: where to start, from an earlier `WorksPage`.
+            mode: ``"after"`` the cursor (the default) or ``"before"`` it, from the end if there is no cursor.
+            extra_body: further keys of the body, as they are.
+            timeout: of each page.
+            max_retries: of each page.
+            filters: see `Filters`.
+        """
+        if mode not in (None, "after", "before"):
+            raise ValueError(f"mode takes 'after' or 'before', not {mode!r}")
+        if cursor is not None and (not isinstance(cursor, str) or not cursor):
+            raise ValueError("cursor takes the cursor of an earlier page, and no empty one")
+        options = {"sort_by": sort_by, "limit": limit, "cursor": cursor, "mode": mode}
+        body = query_body(filters, options, method="list")
+        request = self._post("works.list", encode_body(body, extra_body), True, timeout, max_retries)
+        return WorksPager(self._pages, request, {**body, **(extra_body or {})})
+
+    async def get_many(
+        self,
+        ids: Iterable[str] | AsyncIterable[str],
+        *,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult:
+        """Many works by id, side by side under the limiter; one failure neither stops nor hides the others.
+
+        Args:
+            ids: display ids or DONs. A sequence is checked as a whole before the first request; any other iterable,
+                asynchronous ones too, is read as the work goes on, and a bad id in it is a failure of its own.
+                Equal ids are asked once.
+            on_error: ``"raise"`` ends the call with the first failure.
+            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled.
+            timeout: of each request.
+            max_retries: of each request.
+        """
+
+        def prepare(id: str) -> tuple[str, str]:
+            return check_id(id), id
+
+        async def call(id: str) -> Work:
+            return await self.get(id, timeout=timeout, max_retries=max_retries)
+
+        self._transport.pool.session()  # a closed client is told of once, and not once an input
+        job = Job(prepare, call, write=False)
+        return await run_all(job, ids, workers=self._transport.pool.max_concurrency, on_error=on_error, result=result)
+
+    @overload
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: Literal[False] = False,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult: ...
+
+    @overload
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: Literal[True],
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> builtins.list[dict[str, Any]]: ...
+
+    async def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: bool = False,
+        on_error: Literal["collect", "raise"] = "collect",
+        result: BulkResult | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> BulkResult | builtins.list[dict[str, Any]]:
+        """Many updates, side by side under the limiter; one failure neither stops nor hides the others.
+
+        Updates of one id run one after the other, in the order given. None is sent twice: a write whose answer is
+        lost is in `BulkResult.unknown`.
+
+        Args:
+            updates: as `WorkUpdate`; sequences and iterators are read as by `get_many`.
+            dry_run: send nothing, and return the bodies that would be sent.
+            on_error: ``"raise"`` ends the call with the first failure.
+            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled;
+                writes that were under way then are `unknown`.
+            extra_body: further keys of each body, as they are.
+            timeout: of each request.
+            max_retries: of each request.
+        """
+
+        def prepare(update: WorkUpdate) -> tuple[str, bytes]:
+            if not isinstance(update, WorkUpdate):
+                raise TypeError(f"a WorkUpdate is expected, not {type(update).__name__}")
+            body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
+            return update.id, encode_body(body, extra_body)
+
+        async def call(body: bytes) -> Work:
+            request = self._post("works.update", body, False, timeout, max_retries)
+            return self._single(await self._transport.fetch(request, decode_work), "works.update")
+
+        if dry_run:
+            return [msgspec.json.decode(prepare(update)[1]) async for update in iterate(updates)]
+        self._transport.pool.session()  # a closed client is told of once, and not once an input
+        job = Job(prepare, call, write=True)
+        workers = self._transport.pool.max_concurrency
+        return await run_all(job, updates, workers=workers, on_error=on_error, result=result)
+
+    def _single(self, decoded: tuple[Work, str | None], endpoint: str) -> Work:
+        work, reason = decoded
+        if reason is not None:
+            self._pages.warn(endpoint, [(0, reason)], 1)
+        return work
+
+    def _post(
+        self, endpoint: str, body: bytes, read: bool, timeout: Timeout | float | None, max_retries: int | None
+    ) -> Request:
+        url = URL(f"{self._base_url}/{endpoint}", encoded=True)
+        return self._request(endpoint, url, body, read, timeout, max_retries)
+
+    def _request(
+        self,
+        endpoint: str,
+        url: URL,
+        body: bytes | None,
+        read: bool,
+        timeout: Timeout | float | None,
+        max_retries: int | None,
+    ) -> Request:
+        if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
+            raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
+        bounds = None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
+        return Request(endpoint, url, body, read, bounds, max_retries)

@@ -1,0 +1,302 @@
+"""The complete export over real HTTP, against the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import random
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from devrev_async import ClientClosedError, DateRange, DevRevClient, ServiceUnavailableError, Ticket, UnknownWork
+from devrev_async.sandbox import Sandbox
+from devrev_async.sandbox.server import run_in_thread
+from tests.servers import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devrev_async.export.runner import WorkExport
+
+pytestmark = pytest.mark.anyio
+
+
+def export_all(client: DevRevClient, **options: Any) -> WorkExport:
+    return client.works.export_all(**options)
+
+
+def client_of(sandbox: Sandbox, **options: Any) -> DevRevClient:
+    return DevRevClient(sandbox.token, base_url=sandbox.url, **options)
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[Sandbox]:
+    with run_in_thread(Sandbox(works=20_000, seed=7)) as sandbox:
+        yield sandbox
+
+
+async def test_twenty_thousand_works_in_hardly_more_requests_than_the_least(large: Sandbox) -> None:
+    before = large.request_count
+    seen: set[str | None] = set()
+    async with client_of(large) as client:
+        export = export_all(client)
+        async for work in export:
+            assert work.id not in seen
+            seen.add(work.id)
+    assert seen == set(large.ids())
+    report = export.report
+    assert report.works == 20_000
+    assert report.complete
+    assert report.requests == large.request_count - before <= 6
+    assert report.duplicates <= 2000
+    assert report.retries == report.unknown == 0
+
+
+async def test_batches_and_raw_batches(large: Sandbox) -> None:
+    expected = [name for name in large.ids() if ":ticket/" in name]
+    async with client_of(large) as client:
+        sizes: list[int] = []
+        ids: list[str | None] = []
+        async for batch in export_all(client, type=["ticket"]).batches(700):
+            assert all(isinstance(work, Ticket) for work in batch)
+            sizes.append(len(batch))
+            ids += [work.id for work in batch]
+        assert set(sizes[:-1]) == {700}
+        assert sorted(map(str, ids)) == sorted(expected)
+        export = export_all(client, type=["ticket"])
+        raws = [text async for batch in export.raw_batches() for text in batch]
+    assert len(raws) == len(expected) == export.report.works
+    for text in raws[:100]:
+        work = json.loads(text)
+        assert work == large.get(work["id"])
+
+
+async def test_interrupted_anywhere_and_resumed(large: Sandbox) -> None:
+    rng = random.Random(11)
+    ids: list[str | None] = []
+    checkpoint: str | None = None
+    async with client_of(large) as client:
+        for _ in range(4):
+            stop = rng.randrange(1, 6000)
+            async with export_all(client, resume=checkpoint) as export:
+                async for work in export:
+                    ids.append(work.id)
+                    stop -= 1
+                    if not stop:
+                        break
+                checkpoint = export.checkpoint
+                assert len(checkpoint) < 1500
+        last = export_all(client, resume=checkpoint)
+        ids += [work.id async for work in last]
+        assert last.report.complete
+        over = export_all(client, resume=last.checkpoint)
+        assert [work async for work in over] == []
+        assert over.report.requests == 0
+    assert len(ids) == len(set(ids)) == 20_000
+
+
+@pytest.mark.parametrize("n", [None, 1, 100, 250])
+async def test_the_loop_has_its_turn_while_a_page_is_handed_over(large: Sandbox, n: int | None) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    handed: Counter[int] = Counter()  # works by the turn in which they came
+    async with client_of(large) as client, asyncio.TaskGroup() as group:
+        turning = group.create_task(turn())
+        if n is None:
+            async for _ in export_all(client):
+                handed[turns] += 1
+        else:
+            async for batch in export_all(client).batches(n):
+                handed[turns] += len(batch)
+        turning.cancel()
+    assert handed.total() == 20_000
+    assert max(handed.values()) <= 500
+
+
+async def test_the_consumer_may_call_the_client_with_one_slot(large: Sandbox) -> None:
+    async with client_of(large, max_concurrency=1) as client:
+        seen = 0
+        async for work in export_all(client, type=["ticket"]):
+            seen += 1
+            if seen % 500 == 1:
+                assert work.id is not None
+                assert (await client.works.get(work.id)).id == work.id
+    assert seen > 1000
+
+
+async def test_leaving_early_cancels_what_is_under_way(large: Sandbox) -> None:
+    async with client_of(large) as client:
+        async with export_all(client) as export:
+            async for _ in export:
+                break
+        assert not exporting()
+        assert (await client.works.count()).count == 20_000
+        async for _ in export_all(client):
+            break
+        gc.collect()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not exporting()
+
+
+async def test_a_range_that_fails_for_good(large: Sandbox) -> None:
+    async with client_of(large, max_retries=1) as client:
+        ids: list[str | None] = []
+        export = export_all(client)
+        async for work in export:
+            ids.append(work.id)
+            if len(ids) == 1:
+                large.fail_next("works.export", status=503, times=2, retry_after=0)
+                large.fail_next("works.export", status=503, times=6, retry_after=0)
+                break
+        export = export_all(client, resume=export.checkpoint)
+        with pytest.raises(ServiceUnavailableError):
+            ids += [work.id async for work in export]
+        assert export.report.works == 0
+        assert export.report.retries >= 1
+        assert not export.report.complete
+        while True:  # what is left of the faults
+            export = export_all(client, resume=export.checkpoint)
+            try:
+                async for work in export:
+                    ids.append(work.id)
+            except ServiceUnavailableError:
+                continue
+            break
+    assert len(ids) == len(set(ids)) == 20_000
+
+
+async def test_transient_faults_are_retried_and_counted(large: Sandbox) -> None:
+    large.fail_next("works.export", status=503, times=2, retry_after=0)
+    large.fail_next("works.export", status=200, body='{"works": [{"type"')
+    async with client_of(large) as client:
+        export = export_all(client, type=["opportunity"])
+        works = [work async for work in export]
+    assert len(works) == sum(":opportunity/" in name for name in large.ids())
+    assert export.report.retries == 3
+
+
+async def test_closing_the_client_ends_the_export(large: Sandbox) -> None:
+    client = client_of(large)
+    export = export_all(client)
+
+    async def run() -> None:
+        async for _ in export:
+            await client.close()
+
+    with pytest.raises(ClientClosedError):
+        await run()
+    assert not exporting()
+
+
+@pytest.mark.parametrize(("works", "most"), [(0, 1), (1, 2), (3, 2), (100, 2), (101, 4), (1500, 4)])
+async def test_small_exports(works: int, most: int) -> None:
+    async with Sandbox(works=works) as sandbox, client_of(sandbox) as client:
+        export = export_all(client)
+        ids = [work.id async for work in export]
+        assert sorted(map(str, ids)) == sorted(sandbox.ids())
+        assert sandbox.request_count <= most
+        assert len(await client.works.export()) == works
+
+
+async def test_thousands_of_works_on_one_timestamp() -> None:
+    moment = "2024-02-01T10:00:00.123Z"
+    tied = [{"type": "task", "title": f"T{n}", "created_date": moment} for n in range(5400)]
+    others = [
+        {"type": "task", "title": f"O{n}", "created_date": f"2024-0{n % 9 + 1}-05T00:{n % 60:02}:00Z"}
+        for n in range(900)
+    ]
+    with run_in_thread(Sandbox(works=[*tied, *others])) as sandbox:
+        async with client_of(sandbox) as client:
+            export = export_all(client)
+            ids = [work.id async for work in export]
+        assert len(ids) == len(set(ids)) == 6300
+        assert export.report.complete
+
+
+async def test_odd_works_arrive_once() -> None:
+    works: list[dict[str, Any]] = [{"type": "task", "title": f"T{n}"} for n in range(250)]
+    async with Sandbox(works=works) as sandbox, client_of(sandbox) as client:
+        sandbox.add({"type": "epic", "title": "of a type to come"})
+        sandbox.add({"type": "task", "title": 7})
+        export = export_all(client)
+        got = [work async for work in export]
+        assert len(got) == 252
+        assert sum(isinstance(work, UnknownWork) for work in got) == export.report.unknown == 2
+        raw = export_all(client)
+        assert sum([len(batch) async for batch in raw.raw_batches(40)]) == 252
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_works_without_an_id_or_a_date_arrive_as_often_as_the_server_shows_them(raw: bool) -> None:
+    texts = [b"null", b"null", b"7", b'{"id":null}', b'{"id":"","created_date":"2024-01-01T00:00:00Z"}']
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.path == "/works.count":
+            return web.json_response({"count": len(texts)})
+        return web.Response(body=b'{"works":[' + b",".join(texts) + b"]}", content_type="application/json")
+
+    async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:
+        export = export_all(client)
+        if raw:
+            batches = [batch async for batch in export.raw_batches(2)]
+            assert [len(batch) for batch in batches] == [2, 2, 1]
+            got = [text for batch in batches for text in batch]
+        else:
+            got = [work.to_json() async for work in export]
+    assert sorted(got) == sorted(texts)
+    assert (export.report.works, export.report.unknown) == (5, 5)
+
+
+async def test_works_changed_created_and_deleted_meanwhile() -> None:
+    with run_in_thread(Sandbox(works=12_000, seed=3)) as sandbox:
+        rng = random.Random(5)
+        at_first = sandbox.ids()
+        gone: set[str] = set()
+        async with client_of(sandbox) as client:
+            ids: list[str] = []
+            async for work in export_all(client):
+                ids.append(str(work.id))
+                if len(ids) % 1500 == 0:
+                    victim = rng.choice(at_first)
+                    if victim not in gone:
+                        gone.add(victim)
+                        await client.works.delete(victim)
+                    sandbox.add({"type": "task", "title": "new"})
+        assert len(ids) == len(set(ids))
+        assert set(at_first) - gone <= set(ids)
+
+
+async def test_filters_and_arguments() -> None:
+    async with Sandbox(works=300) as sandbox, client_of(sandbox) as client:
+        dates = sorted(sandbox.get(name)["created_date"] for name in sandbox.ids())
+        after, before = datetime.fromisoformat(dates[50]), datetime.fromisoformat(dates[249])
+        export = export_all(client, created_date=DateRange(after=after, before=before))
+        got = [work async for work in export]
+        assert len(got) == sum(dates[50] <= date <= dates[249] for date in dates)
+        with pytest.raises(TypeError):
+            export_all(client, no_such_filter=1)
+        with pytest.raises(ValueError, match="other filters"):
+            export_all(client, resume=export.checkpoint)
+        with pytest.raises(ValueError, match="extra_body"):
+            export_all(client, type=["issue"], extra_body={"type": ["task"]})
+        odd = export_all(client, extra_body={"no_such_key": 1})
+        with pytest.raises(Exception, match="no_such_key"):
+            _ = [work async for work in odd]
+        left = sandbox.request_count
+    assert left == sandbox.request_count
+
+
+def exporting() -> list[object]:
+    return [task for task in asyncio.all_tasks() if "WorkExport" in repr(task.get_coro())]

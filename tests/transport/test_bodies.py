@@ -1,0 +1,342 @@
+"""What a body may do wrong, and the exact outcome: a retry for reads, else a typed error; never part of it as the whole."""
+
+import asyncio
+import gzip
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+
+from devrev_async import DevRevClient, UnknownWork
+from devrev_async.errors import (
+    APIConnectionError,
+    APIError,
+    OutcomeUnknownError,
+    ResponseDecodeError,
+    ResponseTooLargeError,
+    ServiceUnavailableError,
+)
+from tests.transport.conftest import Clients
+from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, chunked, message, raw, zipped
+
+pytestmark = pytest.mark.anyio
+
+HALF = len(ONE) // 2
+JSON = "Content-Type: application/json\r\n"
+
+CUT = {
+    "Content-Length": raw(message(ONE)[:-10], then="close"),
+    "Content-Length, reset": raw(message(ONE)[:-10], then="reset"),
+    "no body at all": raw(message(ONE)[: -len(ONE)], then="close"),
+    "connection-close": raw(f"HTTP/1.1 200 OK\r\n{JSON}\r\n".encode() + ONE[:HALF], then="close"),
+    "chunks without an end": raw(chunked(ONE[:HALF], ONE[HALF:], end=b""), then="close"),
+    "a chunk cut in two": raw(chunked(ONE, end=b"")[:-20], then="close"),
+    "a chunk size cut in two": raw(chunked(ONE[:HALF], end=b"4"), then="close"),
+    "short gzip": zipped(ONE, cut=12),
+    "gzip without its checksum": zipped(ONE, cut=4),
+    "short gzip in whole chunks": raw(chunked(gzip.compress(ONE)[:-9], headers="Content-Encoding: gzip\r\n")),
+    "short deflate": answer(zlib.compress(ONE)[:-3], headers={"Content-Encoding": "deflate"}),
+    "whole HTTP, short JSON": answer(ONE[:HALF]),
+    "empty": answer(b""),
+    "white space": answer(b" \n"),
+    "a head cut in two": raw(b"HTTP/1.1 200 OK\r\nContent-Le", then="close"),
+    "no head": raw(then="close"),
+    "no head, reset": raw(then="reset"),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_a_read_cut_short_is_asked_again(server: FaultServer, client: DevRevClient, name: str) -> None:
+    server.play(CUT[name])
+    assert (await client.works.get("ISS-1")).id == "don:core:dvrv-us-1:devo/1:issue/1"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_a_page_cut_short_is_asked_again_whole(server: FaultServer, client: DevRevClient, name: str) -> None:
+    plays: dict[str, Play] = {
+        "connection-close": raw(f"HTTP/1.1 200 OK\r\n{JSON}\r\n".encode() + PAGE[:-2], then="close")
+    }
+    server.play(plays.get(name, CUT[name]), answer(PAGE))
+    works = await client.works.export()
+    assert [work.display_id for work in works] == [f"ISS-{n}" for n in range(20)]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_without_retries_it_is_an_error(server: FaultServer, connect: Clients, name: str) -> None:
+    client = connect(max_retries=0)
+    server.usual = CUT[name]
+    with pytest.raises((APIConnectionError, ResponseDecodeError)) as caught:
+        await client.works.count()
+    assert (caught.value.endpoint, caught.value.attempts, caught.value.outcome_unknown) == ("works.count", 1, False)
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_a_write_whose_answer_is_cut_short_is_never_sent_again(
+    server: FaultServer, client: DevRevClient, name: str
+) -> None:
+    server.usual = CUT[name]
+    with pytest.raises((OutcomeUnknownError, ResponseDecodeError)) as caught:
+        await client.works.update("ISS-1", title="x")
+    assert caught.value.outcome_unknown
+    assert caught.value.attempts == 1
+    assert len(server.requests) == 1
+
+
+WRONG = {
+    "corrupt gzip": answer(b"\x1f\x8b\x08" + b"\x00" * 40, headers={"Content-Encoding": "gzip"}),
+    "no gzip at all": answer(ONE, headers={"Content-Encoding": "gzip"}),
+    "a corrupt checksum": answer(gzip.compress(ONE)[:-8] + b"\x00" * 8, headers={"Content-Encoding": "gzip"}),
+    "garbage behind gzip": answer(gzip.compress(ONE) + b"garbage", headers={"Content-Encoding": "gzip"}),
+    "garbage behind deflate": answer(zlib.compress(ONE) + b"garbage", headers={"Content-Encoding": "deflate"}),
+    "unknown Content-Encoding": answer(ONE, headers={"Content-Encoding": "rot13"}),
+    "brotli, which was not asked for": answer(ONE, headers={"Content-Encoding": "br"}),
+    "two encodings": answer(ONE, headers={"Content-Encoding": "gzip, gzip"}),
+    "HTML": answer("<html><body>Please sign in</body></html>", headers={"Content-Type": "text/html"}),
+    "a list": answer("[1, 2]"),
+    "{}": answer("{}"),
+    "null": answer("null"),
+    "no work": answer('{"work": null}'),
+    "deep nesting": answer("[" * 200_000 + "]" * 200_000),
+    "deep nesting in the work": answer('{"work": ' + '{"a":' * 200_000 + "1" + "}" * 200_001),
+    "invalid UTF-8": answer(b'{"work": {"type": "issue", "id": "\xff\xfe"}}'),
+    "NaN": answer('{"work": {"type": "issue", "id": "x", "custom_fields": {"a": NaN}}}'),
+    "Infinity": answer('{"work": {"type": "issue", "id": "x", "custom_fields": {"a": -Infinity}}}'),
+    "trailing garbage": answer(ONE + b"garbage"),
+    "two documents": answer(ONE + ONE),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_body_is_a_typed_error_at_once(server: FaultServer, client: DevRevClient, name: str) -> None:
+    server.play(WRONG[name])
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.works.get("ISS-1")
+    assert (caught.value.endpoint, caught.value.attempts, caught.value.status) == ("works.get", 1, 200)
+    assert not caught.value.outcome_unknown
+    assert "works.get" in str(caught.value)
+    assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_body_is_no_page(server: FaultServer, client: DevRevClient, name: str) -> None:
+    server.play(WRONG[name])
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.works.export()
+    assert caught.value.endpoint == "works.export"
+    server.play(WRONG[name])
+    with pytest.raises(ResponseDecodeError):
+        async for _ in client.works.export_stream():
+            pytest.fail("part of a wrong body came out")
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_the_wrong_answer_to_a_write_leaves_it_open(server: FaultServer, client: DevRevClient, name: str) -> None:
+    server.play(WRONG[name])
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.works.update("ISS-1", title="x")
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "name", sorted({"HTML", "a list", "corrupt gzip", "unknown Content-Encoding", "trailing garbage", "invalid UTF-8"})
+)
+async def test_the_wrong_answer_to_a_delete_is_no_success(server: FaultServer, client: DevRevClient, name: str) -> None:
+    server.play(WRONG[name])
+    with pytest.raises(ResponseDecodeError) as caught:
+        await client.works.delete("ISS-1")
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("play", [answer("{}"), answer(b""), raw(b"HTTP/1.1 204 No Content\r\n\r\n")])
+async def test_a_delete_is_answered_by_an_object_or_nothing(
+    server: FaultServer, client: DevRevClient, play: Play
+) -> None:
+    server.play(play)
+    await client.works.delete("ISS-1")
+
+
+async def test_what_is_odd_and_right_passes(server: FaultServer, client: DevRevClient) -> None:
+    huge = '{"work": {"type": "issue", "id": "x", "custom_fields": {"tnt__a": 1%s}}}' % ("0" * 400)
+    server.play(
+        answer(ONE, headers={"Content-Type": "text/plain"}),
+        answer(ONE, headers={"Content-Type": ""}),
+        answer(ONE, headers={"Content-Encoding": "identity"}),
+        answer(gzip.compress(ONE), headers={"Content-Encoding": "x-gzip"}),
+        answer(gzip.compress(ONE[:9]) + gzip.compress(ONE[9:]), headers={"Content-Encoding": "gzip"}),
+        answer(zlib.compress(ONE), headers={"Content-Encoding": "deflate"}),
+        answer(zlib.compress(ONE, wbits=-15), headers={"Content-Encoding": "deflate"}),
+        raw(chunked(*(ONE[n : n + 1] for n in range(len(ONE))))),
+        raw(chunked(*(bytes([byte]) for byte in gzip.compress(ONE)), headers="Content-Encoding: gzip\r\n")),
+        raw(f"HTTP/1.1 200 OK\r\n{JSON}\r\n".encode() + ONE, then="close"),
+        answer(b"\n " + ONE + b"\r\n\t "),
+    )
+    for _ in range(11):
+        assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+    server.play(answer(huge))
+    work = await client.works.get("ISS-1")
+    assert work.id == "x"
+    assert isinstance(work, UnknownWork) or work.custom_fields
+    assert len(server.requests) == 12
+
+
+# -- size ----------------------------------------------------------------------------------------------------------
+
+
+def bomb() -> bytes:
+    """2 MB that inflate to 2 GB."""
+    packer = zlib.compressobj(9, wbits=-15)
+    mebibyte = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)  # which stands for itself
+    return gzip.compress(b"")[:10] + mebibyte * 2048
+
+
+@pytest.fixture(scope="module")
+def two_gigabytes() -> bytes:
+    return bomb()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_bomb_is_stopped_at_the_bound(
+    server: FaultServer, connect: Clients, two_gigabytes: bytes, status: int
+) -> None:
+    client = connect(max_response_bytes=20 << 20)
+    server.play(answer(two_gigabytes, status, {"Content-Encoding": "gzip"}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResponseTooLargeError) as caught:
+            await client.works.get("ISS-1")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (caught.value.limit, caught.value.status, caught.value.attempts) == (20 << 20, status, 1)
+    assert "max_response_bytes (20971520 bytes, decompressed)" in str(caught.value)
+    assert peak < 64 << 20  # 20 MiB of body while it grows, 2 MB of bomb
+    assert len(server.requests) == 1
+
+
+async def test_a_bomb_is_stopped_while_it_streams(server: FaultServer, connect: Clients, two_gigabytes: bytes) -> None:
+    client = connect(max_response_bytes=20 << 20)
+    server.play(answer(two_gigabytes, 200, {"Content-Encoding": "gzip"}))
+    with pytest.raises((ResponseTooLargeError, ResponseDecodeError)):
+        async for _ in client.works.export_stream():
+            pytest.fail("zeros are no works")
+
+
+async def test_the_loop_turns_while_a_bomb_inflates(
+    server: FaultServer, connect: Clients, two_gigabytes: bytes
+) -> None:
+    client = connect(max_response_bytes=64 << 20)
+    server.play(answer(two_gigabytes, 200, {"Content-Encoding": "gzip"}))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        counting = group.create_task(count())
+        with pytest.raises(ResponseTooLargeError):
+            await client.works.get("ISS-1")
+        counting.cancel()
+    assert turns > 200  # one at least for each 256 KiB
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_the_bound_is_exact(server: FaultServer, connect: Clients, encoding: str, status: int) -> None:
+    body = ONE.ljust(1000)
+    sent = gzip.compress(body) if encoding else body
+    server.usual = answer(sent, status, {"Content-Encoding": encoding})
+    with pytest.raises(ResponseTooLargeError) as caught:
+        await connect(max_response_bytes=999, max_retries=0).works.get("ISS-1")
+    assert caught.value.limit == 999
+    fitting = connect(max_response_bytes=1000, max_retries=0).works.get("ISS-1")
+    if status == 200:
+        assert (await fitting).display_id == "ISS-1"
+    else:
+        with pytest.raises(APIError) as refused:
+            await fitting
+        assert refused.value.body == body
+
+
+async def test_a_body_without_end_is_stopped(server: FaultServer, connect: Clients) -> None:
+    client = connect(max_response_bytes=1 << 20)
+
+    async def endless(peer: Any) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await peer.send(b" " * 65536)
+
+    server.play(endless)
+    with pytest.raises(ResponseTooLargeError):
+        await client.works.export()
+
+
+async def test_64_kib_of_an_error_are_kept(server: FaultServer, connect: Clients) -> None:
+    server.usual = answer(b"x" * 300_000, 400)
+    with pytest.raises(APIError) as caught:
+        await connect().works.get("ISS-1")
+    assert caught.value.body == b"x" * 65536
+
+
+async def test_a_too_large_answer_to_a_write_leaves_it_open(server: FaultServer, connect: Clients) -> None:
+    client = connect(max_response_bytes=10)
+    for status, unknown in ((200, True), (500, True), (400, False)):
+        server.play(answer(ONE, status))
+        with pytest.raises(ResponseTooLargeError) as caught:
+            await client.works.update("ISS-1", title="x")
+        assert caught.value.outcome_unknown is unknown
+    assert len(server.requests) == 3
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        raw(message(b'{"type": "service_unavailable"}', 503)[:-10], then="close"),
+        raw(chunked(b'{"type": ', end=b"", status=503), then="reset"),
+        answer("<h1>503</h1>", 503, {"Content-Type": "text/html"}),
+        answer(b"", 503),
+        answer("[1]", 503),
+        answer("[" * 100_000, 503),
+        answer(b"\xff\xfe", 503),
+        answer('{"type": 5, "message": [1], "detail": {}}', 503),
+        answer(ONE, 503, {"Content-Encoding": "rot13"}),
+        answer(ONE, 503, {"Content-Encoding": "gzip"}),
+    ],
+)
+async def test_an_error_is_one_whatever_its_body(server: FaultServer, connect: Clients, play: Play) -> None:
+    server.usual = play
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await connect(max_retries=1).works.get("ISS-1")
+    assert (caught.value.status, caught.value.attempts, caught.value.message) == (503, 2, None)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\x16\x03\x01\x00\x00",
+    ],
+)
+async def test_what_is_no_http_is_no_answer(server: FaultServer, client: DevRevClient, head: bytes) -> None:
+    server.usual = raw(head, then="close")
+    with pytest.raises(APIConnectionError) as caught:
+        await client.works.get("ISS-1", max_retries=0)
+    assert caught.value.__cause__ is None
+    with pytest.raises(OutcomeUnknownError):
+        await client.works.update("ISS-1", title="x")

@@ -1,0 +1,612 @@
+"""What is sent again, what is not, and what the error says: the contract's sections Errors and Retries, line by line."""
+
+import asyncio
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from devrev_async import ClientEvent, DevRevClient, Timeout
+from devrev_async.errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    ConfigurationError,
+    DevRevError,
+    InternalServerError,
+    OutcomeUnknownError,
+    RateLimitWaitError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+from tests.transport.conftest import TOKEN, Clients
+from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, drop, message, raw, refuse, reset, silence
+
+pytestmark = pytest.mark.anyio
+
+QUICK = Timeout(connect=5, read=0.1)
+
+
+async def read(client: DevRevClient) -> Any:
+    return await client.works.get("ISS-1")
+
+
+async def count(client: DevRevClient) -> Any:
+    return await client.request("works.count", {}, idempotent=True)
+
+
+async def export(client: DevRevClient) -> Any:
+    return await client.works.export()
+
+
+async def list_(client: DevRevClient) -> Any:
+    return [work async for work in client.works.list()]
+
+
+async def stream(client: DevRevClient) -> Any:
+    return [work async for work in client.works.export_stream()]
+
+
+async def update(client: DevRevClient) -> Any:
+    return await client.works.update("ISS-1", title="x")
+
+
+async def create(client: DevRevClient) -> Any:
+    return await client.works.create(type="issue", title="x", applies_to_part="PROD-1", owned_by=["DEVU-1"])
+
+
+async def delete(client: DevRevClient) -> Any:
+    return await client.works.delete("ISS-1")
+
+
+async def other(client: DevRevClient) -> Any:
+    return await client.request("accounts.create", {"display_name": "x"})
+
+
+READS = [read, count, export, list_, stream]
+WRITES = [update, create, delete, other]
+BODY = {read: ONE, count: b"{}", export: PAGE, list_: PAGE, stream: PAGE}
+
+
+@pytest.mark.parametrize("call", READS)
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+async def test_reads_are_retried_on(server: FaultServer, client: DevRevClient, call: Any, status: int) -> None:
+    server.play(*[refuse(status)] * 4, answer(BODY[call]))
+    await call(client)
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "play", [drop, reset, silence, raw(message()[:-5], then="silence"), raw(b"HTTP", then="reset")]
+)
+@pytest.mark.parametrize("call", READS)
+async def test_reads_are_retried_when_no_answer_comes(
+    server: FaultServer, connect: Clients, call: Any, play: Play
+) -> None:
+    server.play(*[play] * 4, answer(BODY[call]))
+    await call(connect(timeout=QUICK))
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize("call", READS)
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 410, 413, 422, 501, 505, 600])
+async def test_nothing_else_is(server: FaultServer, client: DevRevClient, call: Any, status: int) -> None:
+    server.usual = refuse(status, headers={"Retry-After": "0"})
+    with pytest.raises(APIError) as caught:
+        await call(client)
+    assert (caught.value.status, caught.value.attempts, len(server.requests)) == (status, 1, 1)
+
+
+@pytest.mark.parametrize("call", READS)
+async def test_the_last_failure_is_raised_with_what_it_took(server: FaultServer, connect: Clients, call: Any) -> None:
+    server.play(drop, refuse(502), refuse(500, reference_id="r-1", headers={"X-Request-Id": "q"}))
+    with pytest.raises(InternalServerError) as caught:
+        await call(connect(max_retries=2))
+    error = caught.value
+    assert (error.attempts, error.status, error.reference_id, error.request_id) == (3, 500, "r-1", "q")
+    assert error.endpoint == server.requests[0].target[1:].partition("?")[0]
+    assert not error.outcome_unknown
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+async def test_a_stream_is_not_retried_once_a_work_was_yielded(server: FaultServer, client: DevRevClient) -> None:
+    body = b'{"works": [' + b",".join([ONE[9:-1].replace(b"One", b"x" * 3000)] * 40)
+    server.usual = raw(message(body + b"]}")[:-9], then="close")
+    got = 0
+    with pytest.raises(APIConnectionError) as caught:
+        async for _ in client.works.export_stream():
+            got += 1
+    assert got > 0
+    assert (caught.value.endpoint, caught.value.attempts, len(server.requests)) == ("works.export", 1, 1)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+async def test_max_retries_bounds_the_attempts(server: FaultServer, client: DevRevClient, retries: int) -> None:
+    server.usual = refuse(503)
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await client.works.get("ISS-1", max_retries=retries)
+    assert (caught.value.attempts, len(server.requests)) == (retries + 1, retries + 1)
+
+
+# -- writes --------------------------------------------------------------------------------------------------------
+
+OPEN = {
+    "408": (refuse(408), True),
+    "500": (refuse(500), True),
+    "502": (refuse(502), True),
+    "503": (refuse(503), True),
+    "504": (refuse(504), True),
+    "507": (refuse(507), True),
+    "500 that asks for patience": (refuse(500, headers={"Retry-After": "0"}), True),
+    "a body that cannot be read": (answer("<html>"), True),
+    "a body of another shape": (answer("[]"), True),
+    "400": (refuse(400), False),
+    "401": (refuse(401), False),
+    "403": (refuse(403), False),
+    "404": (refuse(404), False),
+    "409": (refuse(409), False),
+    "413": (refuse(413), False),
+    "301": (refuse(301, headers={"Location": "/elsewhere"}), False),
+    "307": (refuse(307, headers={"Location": "/elsewhere"}), False),
+    "hung up": (drop, True),
+    "reset": (reset, True),
+    "silence": (silence, True),
+    "half a head": (raw(b"HTTP/1.1 200", then="close"), True),
+    "half a body": (raw(message()[:-3], then="close"), True),
+    "half a body, then silence": (raw(message()[:-3], then="silence"), True),
+}
+
+
+@pytest.mark.parametrize("call", WRITES)
+@pytest.mark.parametrize("name", OPEN)
+async def test_a_write_is_never_sent_again(server: FaultServer, connect: Clients, call: Any, name: str) -> None:
+    play, unknown = OPEN[name]
+    if call is other and name == "a body of another shape":
+        pytest.skip("any JSON is right where no type was asked for")
+    server.usual = play
+    with pytest.raises(DevRevError) as caught:
+        await call(connect(timeout=QUICK))
+    error = caught.value
+    assert (error.outcome_unknown, error.attempts, len(server.requests)) == (unknown, 1, 1)
+    assert isinstance(error, OutcomeUnknownError) is (play in (drop, reset, silence) or name.startswith("half"))
+    assert error.endpoint == server.requests[0].target[1:]
+
+
+@pytest.mark.parametrize("call", WRITES)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_write_that_was_turned_away_is_sent_again(
+    server: FaultServer, client: DevRevClient, call: Any, status: int
+) -> None:
+    server.play(*[refuse(status, headers={"Retry-After": "0"})] * 2)
+    await call(client)
+    assert len(server.requests) == 3
+    assert len({request.body for request in server.requests}) == 1
+
+
+@pytest.mark.parametrize("call", WRITES)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_and_its_error_is_no_open_question(server: FaultServer, connect: Clients, call: Any, status: int) -> None:
+    server.usual = refuse(status, headers={"Retry-After": "0"})
+    with pytest.raises(APIError) as caught:
+        await call(connect(max_retries=1))
+    assert (caught.value.status, caught.value.attempts, caught.value.outcome_unknown) == (status, 2, False)
+
+
+async def test_a_deadline_in_a_pause_leaves_nothing_open(server: FaultServer, connect: Clients) -> None:
+    client = connect()
+    server.play(refuse(429, headers={"Retry-After": "0.2"}))
+    waiting = asyncio.create_task(client.works.get("ISS-1"))
+    await server.arrived(1)
+    while not client._transport.pool.limiter.paused:
+        await asyncio.sleep(0)
+    with pytest.raises(APITimeoutError) as caught:
+        await client.works.update("ISS-1", title="x", timeout=0.05)
+    assert (caught.value.attempts, caught.value.outcome_unknown) == (0, False)
+    await waiting
+    assert [request.method for request in server.requests] == ["GET", "GET"]
+
+
+async def test_a_deadline_in_the_wait_of_a_refused_write_leaves_nothing_open(
+    server: FaultServer, connect: Clients, own_waits: list[float]
+) -> None:
+    own_waits.append(0.1)
+    client = connect(timeout=0.3)
+    server.play(refuse(429, headers={"Retry-After": "0.0001"}), raw(then="silence"))
+    # what waits now was refused; the second attempt is what is sent and never answered
+    with pytest.raises(OutcomeUnknownError):
+        await client.works.update("ISS-1", title="x")
+    assert len(server.requests) == 2
+    client._transport.pool.limiter.pause(0.0)
+    server.play(refuse(429, headers={"Retry-After": "0.0001"}))
+    held = asyncio.create_task(client.works.update("ISS-1", title="x"))
+    await server.arrived(3)
+    client._transport.pool.limiter.pause(100)
+    with pytest.raises((APITimeoutError, TooManyRequestsError)) as caught:
+        await held
+    assert (caught.value.outcome_unknown, len(server.requests)) == (False, 3)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("call", [read, *WRITES])
+async def test_a_connection_that_was_never_made_is_tried_again(connect: Clients, call: Any) -> None:
+    client = connect(base_url=f"http://127.0.0.1:{free_port()}", max_retries=3)
+    with pytest.raises(APIConnectionError) as caught:
+        await call(client)
+    assert (caught.value.attempts, caught.value.outcome_unknown) == (4, False)
+
+
+@pytest.mark.parametrize("call", [read, *WRITES])
+async def test_and_found_once_the_server_is_there(
+    server: FaultServer, connect: Clients, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    pool = client._transport.pool
+    connector = pool.session().connector
+    assert connector is not None
+    make, tries = connector._create_connection, 0
+
+    async def flaky(*args: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise aiohttp.ClientConnectorError(args[0].connection_key, OSError(111, "refused"))
+        return await make(*args)
+
+    monkeypatch.setattr(connector, "_create_connection", flaky)
+    await call(client)
+    assert (tries, len(server.requests)) == (3, 1)
+
+
+# -- stale connections ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", READS)
+@pytest.mark.parametrize("play", [drop, reset])
+async def test_a_stale_connection_costs_a_read_nothing(
+    server: FaultServer, connect: Clients, call: Any, play: Play
+) -> None:
+    client = connect(max_retries=0)
+    server.usual = answer(BODY[call])
+    await call(client)
+    server.play(play)
+    await call(client)
+    assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("call", READS)
+async def test_nor_do_many(server: FaultServer, connect: Clients, call: Any) -> None:
+    client = connect(max_retries=0)
+    together = asyncio.Barrier(10)
+    body = BODY[call]
+
+    async def wait(peer: Any) -> None:
+        await together.wait()
+        await peer.send(message(body))
+
+    server.play(*[wait] * 10)
+    await asyncio.gather(*(call(client) for _ in range(10)))
+    assert server.accepted == 10
+    server.play(*[drop] * 10)  # every one of the ten is stale
+    server.usual = answer(body)
+    await call(client)
+    assert server.requests[-1].connection == 11
+    assert server.accepted == 11
+
+
+async def test_what_a_stale_connection_takes_is_counted(server: FaultServer, connect: Clients) -> None:
+    client = connect(max_retries=0)
+    await client.works.get("ISS-1")
+    server.play(drop, refuse(500))
+    with pytest.raises(InternalServerError) as caught:
+        await client.works.get("ISS-1")
+    assert (caught.value.attempts, len(server.requests)) == (2, 3)
+
+
+async def test_a_write_on_a_stale_connection_is_not_sent_again(server: FaultServer, client: DevRevClient) -> None:
+    await client.works.get("ISS-1")
+    server.play(drop)
+    with pytest.raises(OutcomeUnknownError):
+        await client.works.update("ISS-1", title="x")
+    assert len(server.requests) == 2
+
+
+async def test_a_new_connection_that_is_lost_is_not_stale(server: FaultServer, connect: Clients) -> None:
+    server.usual = drop
+    with pytest.raises(APIConnectionError) as caught:
+        await connect(max_retries=0).works.export()
+    assert (caught.value.attempts, len(server.requests)) == (1, 1)
+
+
+# -- the token -----------------------------------------------------------------------------------------------------
+
+
+def guarded(good: str) -> Play:
+    async def play(peer: Any) -> None:
+        right = peer.request.headers["authorization"] == f"Bearer {good}"
+        await peer.send(message(ONE) if right else message('{"type": "token_expired"}', 401))
+
+    return play
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_callable_is_asked_once_and_once_more_after_a_401(
+    server: FaultServer, connect: Clients, is_async: bool
+) -> None:
+    asked: list[int] = []
+
+    def give() -> str:
+        asked.append(1)
+        return f"token-number-{len(asked)}"
+
+    async def give_later() -> str:
+        await asyncio.sleep(0)
+        return give()
+
+    client = connect(give_later if is_async else give)
+    server.usual = guarded("token-number-1")
+    await asyncio.gather(*(client.works.get("ISS-1") for _ in range(50)))
+    assert len(asked) == 1
+    server.usual = guarded("token-number-2")
+    await asyncio.gather(*(client.works.get("ISS-1") for _ in range(200)))
+    assert len(asked) == 2
+    server.usual = guarded("no token ever")
+    with pytest.raises(UnauthorizedError) as caught:
+        await client.works.update("ISS-1", title="x")
+    assert (len(asked), caught.value.attempts, caught.value.type) == (3, 2, "token_expired")
+
+
+async def test_a_renewal_while_a_call_waits_is_not_taken_for_its_own(server: FaultServer, connect: Clients) -> None:
+    asked: list[int] = []
+
+    def give() -> str:
+        asked.append(1)
+        return f"token-number-{len(asked)}"
+
+    client = connect(give, max_concurrency=1)
+    server.usual = guarded("token-number-3")
+    await asyncio.gather(client.works.get("ISS-1"), client.works.get("ISS-1"))
+    sent = [request.headers["authorization"][-1] for request in server.requests]
+    assert (sent, len(asked)) == (["1", "2", "3", "3"], 3)
+
+
+async def test_a_plain_token_is_not_renewed(server: FaultServer, client: DevRevClient) -> None:
+    server.usual = refuse(401, "token_revoked")
+    with pytest.raises(UnauthorizedError) as caught:
+        await client.works.get("ISS-1")
+    assert (caught.value.attempts, caught.value.type, len(server.requests)) == (1, "token_revoked", 1)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "bad", [None, "", "a b", "a\r\nb", "Bearer abcdefgh", b"bytes", "tökèn", ValueError("secret-value"), KeyError("k")]
+)
+async def test_a_callable_that_fails_is_a_configuration_error(server: FaultServer, connect: Clients, bad: Any) -> None:
+    def give() -> Any:
+        if isinstance(bad, Exception):
+            raise bad
+        return bad
+
+    with pytest.raises(ConfigurationError) as caught:
+        await connect(give).works.get("ISS-1")
+    assert (caught.value.endpoint, caught.value.attempts, len(server.requests)) == ("works.get", 0, 0)
+    assert "secret-value" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+# -- what is told --------------------------------------------------------------------------------------------------
+
+
+async def test_on_event_is_told_of_retries_pauses_and_waits(server: FaultServer, connect: Clients) -> None:
+    events: list[ClientEvent] = []
+    client = connect(on_event=events.append)
+    server.play(refuse(500), refuse(429, headers={"Retry-After": "0.05"}))
+    await client.works.get("ISS-1")
+    assert [(event.kind, event.status, event.attempt) for event in events] == [
+        ("retry", 500, 1),
+        ("pause", 429, 2),
+        ("retry", 429, 2),
+        ("wait", None, 2),
+    ]
+    assert {event.endpoint for event in events} == {"works.get"}
+    assert [event.delay for event in events[:3]] == [0.0, 0.05, 0.05]
+    assert 0 < events[3].delay <= 0.05
+    assert "said so" in events[0].reason
+    with pytest.raises(AttributeError):
+        events[0].kind = "pause"  # type: ignore[misc]
+
+
+async def test_a_hook_that_raises_is_logged_and_the_call_goes_on(
+    server: FaultServer, connect: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hook(event: ClientEvent) -> None:
+        raise ValueError(f"hook {TOKEN}\r\n failed")
+
+    server.play(refuse(500), refuse(429, headers={"Retry-After": "0.01"}))
+    assert (await connect(on_event=hook).works.get("ISS-1")).display_id == "ISS-1"
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 4
+    assert told[0].name == "devrev_async"
+    assert told[0].getMessage() == r"on_event raised ValueError: hook [token]\u000d\u000a failed"
+    assert told[0].exc_info is None
+
+
+# -- Retry-After ---------------------------------------------------------------------------------------------------
+
+
+async def test_longer_than_the_bound_raises_at_once_and_later_calls_do_not_ask(
+    server: FaultServer, connect: Clients
+) -> None:
+    client = connect(max_rate_limit_wait=5)
+    server.play(refuse(429, "too_many_requests", headers={"Retry-After": "3600", "X-Request-Id": "q"}))
+    with pytest.raises(RateLimitWaitError) as caught:
+        await client.works.get("ISS-1")
+    error = caught.value
+    assert (error.retry_after, error.attempts, error.status, error.request_id) == (3600.0, 1, 429, "q")
+    assert (error.message, error.type, error.outcome_unknown) == ("said so", "too_many_requests", False)
+    for call in (*READS, *WRITES):
+        with pytest.raises(RateLimitWaitError) as caught:
+            await call(client)
+        assert (caught.value.attempts, caught.value.outcome_unknown) == (0, False)
+        assert caught.value.retry_after is not None
+        assert 3500 < caught.value.retry_after <= 3600
+        assert caught.value.endpoint
+    assert len(server.requests) == 1
+
+
+async def test_a_patient_copy_shares_the_pause(server: FaultServer, connect: Clients) -> None:
+    client = connect(max_rate_limit_wait=0)
+    patient = client.with_options(max_rate_limit_wait=5)
+    server.play(refuse(429, headers={"Retry-After": "0.05"}))
+    with pytest.raises(RateLimitWaitError):
+        await client.works.get("ISS-1")
+    await patient.works.get("ISS-1")
+    assert len(server.requests) == 2
+
+
+async def test_a_wait_of_just_the_bound_is_waited(
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devrev_async._limits.limiter.random.uniform", max)  # the latest way out
+    client = connect(max_rate_limit_wait=0.05)
+    server.play(refuse(429, headers={"Retry-After": "0.05"}))
+    await client.works.get("ISS-1")
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+async def test_other_refusals_that_ask_too_much_raise_as_they_are(
+    server: FaultServer, client: DevRevClient, status: int
+) -> None:
+    server.play(refuse(status, headers={"Retry-After": "3600"}))
+    with pytest.raises(APIError) as caught:
+        await client.works.get("ISS-1")
+    assert (caught.value.status, caught.value.attempts) == (status, 1)
+    assert not isinstance(caught.value, RateLimitWaitError)
+    if status == 503:
+        assert isinstance(caught.value, ServiceUnavailableError)
+        assert caught.value.retry_after == 3600
+    await client.works.get("ISS-1")  # what is down is not a quota: the next call may ask
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("where", ["header", "body"])
+async def test_a_retry_after_stops_every_task(server: FaultServer, connect: Clients, status: int, where: str) -> None:
+    if where == "body" and status not in (429, 503):
+        pytest.skip("only those have the field")
+    client = connect()
+    turns: list[float] = []
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    async def ask(peer: Any) -> None:
+        headers = {"Retry-After": "0.3"} if where == "header" else {}
+        body = '{"retry_after": 0.3}' if where == "body" else "{}"
+        turns.append(loop.time())
+        await peer.send(message(body, status, headers))
+        told.set()
+
+    async def answer_late(peer: Any) -> None:
+        turns.append(loop.time())
+        await peer.send(message(ONE))
+
+    server.play(ask)
+    server.usual = answer_late
+    first = asyncio.create_task(client.works.get("ISS-1"))
+    await told.wait()
+    while not client._transport.pool.limiter.paused:
+        await asyncio.sleep(0)
+    await asyncio.gather(first, *(client.works.get(f"ISS-{n}") for n in range(20)))
+    assert len(turns) == 22
+    assert min(turns[1:]) - turns[0] >= 0.3
+    assert max(turns[1:]) > min(turns[1:])
+
+
+async def test_two_hundred_tasks_that_meet_a_429_send_nothing_while_it_lasts(
+    server: FaultServer, connect: Clients
+) -> None:
+    client = connect(max_concurrency=32)
+    loop = asyncio.get_running_loop()
+    together = asyncio.Barrier(32)
+    refused: list[float] = []
+    passed: list[float] = []
+
+    async def refuse_all(peer: Any) -> None:
+        await together.wait()
+        await peer.send(message("{}", 429, {"Retry-After": "0.5"}))
+        refused.append(loop.time())
+
+    async def note(peer: Any) -> None:
+        passed.append(loop.time())
+        await peer.send(message(ONE))
+
+    server.play(*[refuse_all] * 32)
+    server.usual = note
+    works = await asyncio.gather(*(client.works.get(f"ISS-{n}") for n in range(200)))
+    assert len(works) == 200
+    assert len(server.requests) == 232
+    assert len(refused) == 32
+    assert min(passed) - min(refused) >= 0.5
+    assert sorted(passed)[31] - min(passed) > 0.001  # spread, not at one instant
+
+
+async def test_what_connects_while_a_pause_begins_is_held_back(
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    pool = client._transport.pool
+    connector = pool.session().connector
+    assert connector is not None
+    make, connecting, go = connector._create_connection, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: Any) -> Any:
+        connecting.set()
+        await go.wait()
+        return await make(*args)
+
+    monkeypatch.setattr(connector, "_create_connection", slowly)
+    call = asyncio.create_task(client.works.update("ISS-1", title="x"))
+    await connecting.wait()
+    pool.limiter.pause(0.2)
+    go.set()
+    await call
+    assert not pool.limiter.paused
+    assert (len(server.requests), server.accepted) == (1, 1)
+
+
+async def test_a_deadline_does_not_wait_for_what_lies_beyond_it(server: FaultServer, client: DevRevClient) -> None:
+    server.play(refuse(429, headers={"Retry-After": "60"}))
+    with pytest.raises(TooManyRequestsError) as caught:
+        await client.works.get("ISS-1", timeout=1)
+    assert (caught.value.retry_after, caught.value.attempts) == (60, 1)
+    assert not isinstance(caught.value, RateLimitWaitError)
+
+
+async def test_own_waits_beyond_the_deadline_are_not_begun(
+    server: FaultServer, connect: Clients, own_waits: list[float]
+) -> None:
+    own_waits += [60]
+    server.usual = refuse(500)
+    with pytest.raises(InternalServerError) as caught:
+        await connect(timeout=1).works.get("ISS-1")
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 429])
+async def test_the_longer_of_both_waits_counts(
+    server: FaultServer, connect: Clients, own_waits: list[float], status: int
+) -> None:
+    own_waits += [0.05]
+    events: list[ClientEvent] = []
+    server.play(refuse(status, headers={"Retry-After": "0.01"}), refuse(status, headers={"Retry-After": "0.04"}))
+    await connect(on_event=events.append).works.get("ISS-1")
+    assert [event.delay for event in events if event.kind == "retry"] == [0.05, 0.04]
