@@ -19,7 +19,7 @@ from ._transport.auth import TokenProvider, find_token
 from ._transport.call import Transport
 from ._transport.request import DEFAULT_HEADERS, Request, Settings
 from ._transport.session import SessionManager
-from .errors import ConfigurationError
+from .errors import ConfigurationError, MissingTokenError
 from .options import ClientEvent, RateLimit, Timeout, as_timeout
 from .resources import works
 
@@ -94,7 +94,7 @@ class DevRevClient:
         source, problem = find_token(token)
         del token  # tracebacks show local variables
         if source is None:
-            raise ConfigurationError(problem)
+            raise MissingTokenError(problem)
         _check_numbers(max_retries, max_concurrency, max_connections, max_rate_limit_wait, quota_reserve)
         _check_bytes(max_response_bytes)
         if ssl is not None and not isinstance(ssl, ssl_module.SSLContext):

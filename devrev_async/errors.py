@@ -1,12 +1,15 @@
-"""The one tree of errors: every failure of a call is one of these, and nothing of the libraries below escapes.
+"""The tree of errors: every failure of a call is one of these, and no error of the libraries below escapes.
 
-Two roots matter: `TransportError` (no answer) and `APIError` (the server said no). All of them pickle, and none of
-them holds the token.
+Two roots matter: `TransportError` (no answer) and `APIError` (the server said no). Beside them stands
+`OutcomeUnknownError`: every error after which a write may have been applied is an instance of it, whatever else it is.
+All errors can be pickled, and none holds the token.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+from .reports import ExportReport
 
 __all__ = [
     "APIConnectionError",
@@ -20,6 +23,9 @@ __all__ = [
     "ForbiddenError",
     "IncompleteExportError",
     "InternalServerError",
+    "InvalidArgumentError",
+    "LostAnswerError",
+    "MissingTokenError",
     "NotFoundError",
     "OutcomeUnknownError",
     "RateLimitWaitError",
@@ -27,10 +33,20 @@ __all__ = [
     "ResponseTooLargeError",
     "ServerError",
     "ServiceUnavailableError",
+    "SyncStateError",
     "TooManyRequestsError",
     "TransportError",
     "UnauthorizedError",
 ]
+
+E = TypeVar("E", bound="DevRevError")
+
+
+class InvalidArgumentError(ValueError):
+    """An argument was refused before anything was sent; the message names the argument and its bound.
+
+    It is no `DevRevError`: the call did not fail, it was never made.
+    """
 
 
 class DevRevError(Exception):
@@ -39,16 +55,24 @@ class DevRevError(Exception):
     Attributes:
         endpoint: the API method, as in ``"works.get"``; None where no call was involved.
         attempts: requests that were sent for the call, the failed one included; 0 if none was.
-        outcome_unknown: True where a write may have been applied although the call failed.
+        outcome_unknown: whether a write may have been applied although the call failed; the error is an
+            `OutcomeUnknownError` then.
+        retryable: whether the same call may succeed later, unchanged and without harm. It is False after a write that
+            may have been applied.
     """
 
     endpoint: str | None = None
     attempts: int = 0
     outcome_unknown: bool = False
+    retryable: bool = False
 
 
 class ConfigurationError(DevRevError, ValueError):
-    """The client cannot be built or used as configured: no token, a base URL that is not https, ..."""
+    """The client cannot be built or used as configured: a base URL that is not https, a token with a line break, ..."""
+
+
+class MissingTokenError(ConfigurationError):
+    """There is no token, or what was given as one cannot be a token."""
 
 
 class ClientClosedError(DevRevError, RuntimeError):
@@ -67,10 +91,18 @@ class APITimeoutError(TransportError, TimeoutError):
     """A bound of `Timeout` was reached; the message says which."""
 
 
-class OutcomeUnknownError(TransportError):
-    """A write was sent and its answer lost: it may or may not have been applied, so it is not sent again."""
+class OutcomeUnknownError(DevRevError):
+    """A write may or may not have been applied, so it was not sent again.
+
+    Every error with `outcome_unknown` is an instance of this class and of the class that says what happened: an
+    `InternalServerError`, a `ResponseDecodeError`, a `LostAnswerError`, ...
+    """
 
     outcome_unknown = True
+
+
+class LostAnswerError(TransportError, OutcomeUnknownError):
+    """A write was sent, and no whole answer arrived. It is an `APITimeoutError` as well where a timeout ended it."""
 
 
 class APIError(DevRevError):
@@ -226,6 +258,56 @@ class IncompleteExportError(DevRevError):
         report: the `ExportReport` up to here, with `complete=False`.
     """
 
-    def __init__(self, text: str, *, report: Any = None) -> None:
+    def __init__(self, text: str, *, report: ExportReport | None = None) -> None:
         super().__init__(text)
-        self.report = report
+        self.report: ExportReport = ExportReport() if report is None else report
+
+
+class SyncStateError(DevRevError):
+    """The state file of `works.sync` cannot be used; nothing was written, and the file is as it was.
+
+    Attributes:
+        path: the state file.
+        hint: what to do about it.
+    """
+
+    def __init__(self, text: str, *, path: str = "", hint: str = "") -> None:
+        super().__init__(text)
+        self.path = path
+        self.hint = hint
+
+
+def with_unknown_outcome(error: E) -> E:
+    """Turn an error into its variant that is an `OutcomeUnknownError` too, in place."""
+    if not error.outcome_unknown:
+        object.__setattr__(error, "__class__", _VARIANTS[type(error)])  # type checkers know no such assignment
+    return error
+
+
+def _variant(kind: type[DevRevError], *bases: type[DevRevError]) -> type[DevRevError]:
+    """A class of these bases under the name of the first, which is what a reader looks up; pickles by `kind`."""
+
+    def reduce(error: DevRevError) -> tuple[Any, ...]:
+        return _restored, (kind, error.args), vars(error)
+
+    first = bases[0]
+    members = {"__module__": first.__module__, "__qualname__": first.__qualname__, "__doc__": first.__doc__}
+    return type(first.__name__, bases, {**members, "__reduce__": reduce})
+
+
+def _restored(kind: type[DevRevError], args: tuple[Any, ...]) -> DevRevError:
+    return _VARIANTS[kind](*args)
+
+
+_VARIANTS: dict[type[DevRevError], type[DevRevError]] = {}
+for _kind in (
+    APIError,
+    ClientClosedError,
+    InternalServerError,
+    ResponseDecodeError,
+    ResponseTooLargeError,
+    ServerError,
+    ServiceUnavailableError,
+):
+    _VARIANTS[_kind] = _variant(_kind, _kind, OutcomeUnknownError)
+_VARIANTS[APITimeoutError] = _variant(APITimeoutError, LostAnswerError, APITimeoutError)

@@ -102,9 +102,10 @@ class Failures:
             assert isinstance(error, errors.APIError)
             error = self._wait_too_long(failure.retry_after or 0.0, error)
         if isinstance(error, errors.ResponseDecodeError | errors.ResponseTooLargeError):
-            error.outcome_unknown = not read and (200 <= error.status < 300 or error.status >= 500)
+            if not read and (200 <= error.status < 300 or error.status >= 500):
+                errors.with_unknown_outcome(error)
         elif leaves_open(read=read, status=failure.status, sent=failure.sent, retry_after=failure.retry_after):
-            error.outcome_unknown = True
+            errors.with_unknown_outcome(error)
         return self.labelled(error, attempts)
 
     def timed_out(self, attempts: int, *, sent: bool) -> errors.DevRevError:
@@ -112,7 +113,8 @@ class Failures:
         timeout = self._request.timeout or self._settings.timeout
         text = f"{self._request.endpoint}: not done within {timeout.total} s (Timeout.total)"
         if sent and not self._request.read:
-            return self.labelled(errors.OutcomeUnknownError(f"{text}, and the write had been sent"), attempts)
+            error = errors.with_unknown_outcome(errors.APITimeoutError(f"{text}; the write had been sent"))
+            return self.labelled(error, attempts)
         return self.labelled(errors.APITimeoutError(text), attempts)
 
     def wait_too_long(self, seconds: float, attempts: int) -> errors.DevRevError:
@@ -158,18 +160,21 @@ class Failures:
         endpoint, words = self._request.endpoint, self.described(problem)
         if self._pool.closed:
             return self._closed(sent=sent)
-        if sent and not self._request.read:
-            return errors.OutcomeUnknownError(f"{endpoint}: sent, and the answer was lost: {words}")
+        lost = sent and not self._request.read
+        text = f"{endpoint}: request sent, no response received, it may have been applied: {words}"
         if isinstance(problem, asyncio.TimeoutError):
+            if lost:
+                return errors.with_unknown_outcome(errors.APITimeoutError(text))
             return errors.APITimeoutError(f"{endpoint}: {words}")
+        if lost:
+            return errors.LostAnswerError(text)
         return errors.APIConnectionError(f"{endpoint}: {words}")
 
     def _closed(self, *, sent: bool) -> errors.ClientClosedError:
         unknown = sent and not self._request.read
         but = ", and the write had been sent" if unknown else ""
         error = errors.ClientClosedError(f"{self._request.endpoint}: the client was closed during the call{but}")
-        error.outcome_unknown = unknown
-        return error
+        return errors.with_unknown_outcome(error) if unknown else error
 
     def _wait_too_long(self, seconds: float, said: errors.APIError | None) -> errors.RateLimitWaitError:
         error = errors.RateLimitWaitError(

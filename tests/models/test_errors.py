@@ -8,6 +8,7 @@ import pytest
 
 from devrev_async import errors
 from devrev_async._decoders.api_errors import Answer, api_error
+from devrev_async.reports import ExportReport
 from tests.models.canned import Canned
 
 BODY = (
@@ -25,17 +26,25 @@ EVERY: list[errors.DevRevError] = [
     errors.ClientClosedError("c"),
     errors.APIConnectionError("c"),
     errors.APITimeoutError("c"),
+    errors.MissingTokenError("c"),
     errors.OutcomeUnknownError("c"),
+    errors.LostAnswerError("c"),
+    errors.SyncStateError("c", path="state.json", hint="remove it"),
+    errors.with_unknown_outcome(errors.APITimeoutError("c")),
+    errors.with_unknown_outcome(errors.ClientClosedError("c")),
+    errors.with_unknown_outcome(errors.ResponseDecodeError("c", status=200, body=b"x", request_id="r")),
+    errors.with_unknown_outcome(errors.ResponseTooLargeError("c", limit=5, status=200)),
     *(of_status(status) for status in (301, 400, 401, 403, 404, 408, 409, 413, 418, 429, 500, 502, 503)),
+    *(errors.with_unknown_outcome(of_status(status)) for status in (408, 500, 502, 503)),
     errors.RateLimitWaitError("c", status=429),
     errors.ResponseDecodeError("c", status=200, body=b"x", request_id="r"),
     errors.ResponseTooLargeError("c", limit=5, status=200),
-    errors.IncompleteExportError("c", report={"works": 3}),
+    errors.IncompleteExportError("c", report=ExportReport(works=3)),
 ]
 
 
 def test_every_class_is_here() -> None:
-    abstract = {"DevRevError", "TransportError"}
+    abstract = {"DevRevError", "TransportError", "InvalidArgumentError"}
     assert {type(error).__name__ for error in EVERY} == set(errors.__all__) - abstract
 
 
@@ -48,6 +57,28 @@ def test_errors_pickle_and_copy(error: errors.DevRevError) -> None:
         assert str(twin) == str(error)
         assert vars(twin) == vars(error)
         assert (twin.endpoint, twin.attempts, twin.__notes__) == ("works.get", 3, ["a note"])
+
+
+UNKNOWN = [error for error in EVERY if error.outcome_unknown]
+
+
+@pytest.mark.parametrize("error", UNKNOWN, ids=lambda error: type(error).__name__)
+def test_an_open_write_is_an_outcome_unknown_error_and_what_it_was_before(error: errors.DevRevError) -> None:
+    assert isinstance(error, errors.OutcomeUnknownError)
+    assert not error.retryable
+    name = type(error).__name__
+    assert isinstance(error, getattr(errors, name))
+    assert repr(error).startswith(f"{name}(")
+    assert isinstance(error, errors.TransportError) is (name == "LostAnswerError")
+    assert errors.with_unknown_outcome(error) is error
+    with pytest.raises(errors.OutcomeUnknownError):
+        raise pickle.loads(pickle.dumps(error))
+
+
+def test_a_write_that_timed_out_is_a_lost_answer_and_a_timeout() -> None:
+    error = errors.with_unknown_outcome(errors.APITimeoutError("c"))
+    for kind in (errors.LostAnswerError, errors.APITimeoutError, TimeoutError, errors.TransportError):
+        assert isinstance(error, kind)
 
 
 def test_text_of_the_server_is_made_printable() -> None:

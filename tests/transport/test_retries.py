@@ -1,6 +1,7 @@
 """What is sent again, what is not, and what the error says: the contract's sections Errors and Retries, line by line."""
 
 import asyncio
+import pickle
 import socket
 from typing import Any
 
@@ -15,10 +16,12 @@ from devrev_async.errors import (
     ConfigurationError,
     DevRevError,
     InternalServerError,
+    LostAnswerError,
     OutcomeUnknownError,
     RateLimitWaitError,
     ServiceUnavailableError,
     TooManyRequestsError,
+    TransportError,
     UnauthorizedError,
 )
 from tests.transport.conftest import TOKEN, Clients
@@ -171,7 +174,12 @@ async def test_a_write_is_never_sent_again(server: FaultServer, connect: Clients
         await call(connect(timeout=QUICK))
     error = caught.value
     assert (error.outcome_unknown, error.attempts, len(server.requests)) == (unknown, 1, 1)
-    assert isinstance(error, OutcomeUnknownError) is (play in (drop, reset, silence) or name.startswith("half"))
+    assert isinstance(error, OutcomeUnknownError) is unknown
+    lost = play in (drop, reset, silence) or name.startswith("half")
+    assert isinstance(error, LostAnswerError) is lost
+    assert isinstance(error, TransportError) is lost
+    assert isinstance(error, APITimeoutError) is name.endswith("silence")
+    assert type(pickle.loads(pickle.dumps(error))) is type(error)
     assert error.endpoint == server.requests[0].target[1:]
 
 
