@@ -20,7 +20,7 @@ from ._transport.call import Transport
 from ._transport.request import DEFAULT_HEADERS, Request, Settings
 from ._transport.session import SessionManager
 from .errors import ConfigurationError, MissingTokenError
-from .options import ClientEvent, RateLimit, Timeout, as_timeout
+from .options import ClientEvent, RateLimit, Timeout, as_timeout, check_max_retries, count_problem
 from .resources import works
 
 if TYPE_CHECKING:
@@ -223,15 +223,13 @@ class DevRevClient:
         Raises:
             DevRevError: and its subclasses, as everywhere.
         """
-        if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
-            raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
             body=encode_any(body),
             read=idempotent,
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
-            max_retries=max_retries,
+            max_retries=check_max_retries(max_retries),
         )
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if response_type is None else response_type)
         return await self._transport.fetch(request, decode_typed(decoder))
@@ -289,8 +287,9 @@ def _check_numbers(
 ) -> None:
     counts = (("max_retries", max_retries, 0), ("max_concurrency", max_concurrency, 1))
     for name, count, least in (*counts, ("max_connections", max_connections, 1)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < least:
-            raise ConfigurationError(f"{name} takes an int of at least {least}, not {count!r}")
+        problem = count_problem(name, count, least)
+        if problem:
+            raise ConfigurationError(problem)
     if not max_rate_limit_wait >= 0:
         raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {max_rate_limit_wait!r}")
     if not 0 <= quota_reserve <= 1:
@@ -298,8 +297,9 @@ def _check_numbers(
 
 
 def _check_bytes(max_response_bytes: int) -> int:
-    if isinstance(max_response_bytes, bool) or not isinstance(max_response_bytes, int) or max_response_bytes < 1:
-        raise ConfigurationError(f"max_response_bytes takes an int of at least 1, not {max_response_bytes!r}")
+    problem = count_problem("max_response_bytes", max_response_bytes, 1)
+    if problem:
+        raise ConfigurationError(problem)
     return max_response_bytes
 
 

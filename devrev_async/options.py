@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from .errors import InvalidArgumentError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -33,7 +35,7 @@ class Timeout(Struct, frozen=True):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"Timeout.{name} takes seconds or None, not {type(value).__name__}")
             if not value > 0:
-                raise ValueError(f"Timeout.{name} must be above 0 seconds, not {value!r}")
+                raise InvalidArgumentError(f"Timeout.{name} must be above 0 seconds, not {value!r}")
 
 
 class RateLimit(Struct, frozen=True):
@@ -78,3 +80,19 @@ def as_timeout(value: Timeout | float | None, default: Timeout) -> Timeout:
     if isinstance(value, Timeout):
         return value
     return Timeout(total=value, connect=default.connect, read=default.read)
+
+
+def check_max_retries(value: int | None) -> int | None:
+    """A user's `max_retries=` of one call; None keeps the client's."""
+    if value is not None:
+        problem = count_problem("max_retries", value, 0)
+        if problem:
+            raise InvalidArgumentError(problem)
+    return value
+
+
+def count_problem(name: str, value: object, least: int) -> str | None:
+    """What is wrong with a whole number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        return f"{name} takes an int of at least {least}, not {value!r}"
+    return None

@@ -9,6 +9,7 @@ import pytest
 
 import devrev_async
 from devrev_async import errors, models
+from devrev_async.resources import works
 from devrev_async.resources.iterators import WorksPager, WorksStream
 from devrev_async.resources.works import Works
 
@@ -70,10 +71,39 @@ def test_every_call_takes_bounds_of_its_own() -> None:
     calls = [name for name in vars(Works) if not name.startswith("_")]
     assert {"count", "create", "delete", "export", "export_stream", "get", "list", "update"} <= set(calls)
     for name in calls:
-        parameters = inspect.signature(getattr(Works, name)).parameters
-        assert {"timeout", "max_retries"} <= set(parameters), name
+        call = getattr(Works, name)
+        parameters = set(inspect.signature(call).parameters)
+        for annotation in typing.get_type_hints(call, dict(vars(works))).values():
+            if typing.get_origin(annotation) is typing.Unpack:
+                parameters |= set(typing.get_type_hints(typing.get_args(annotation)[0]))
+        assert {"timeout", "max_retries"} <= parameters, name
         # GET has no body
         assert ("extra_body" in parameters) == (name not in ("get", "get_many")), name
+
+
+@pytest.mark.parametrize("wrong", [-1, True, 1.5, "2"])
+def test_every_call_refuses_a_wrong_number_of_retries(wrong: typing.Any) -> None:
+    client: typing.Any = devrev_async.DevRevClient("test-token-0123456789")
+    calls: list[typing.Callable[[], object]] = [
+        lambda: client.works.get("ISS-1", max_retries=wrong).send(None),
+        lambda: client.works.delete("ISS-1", max_retries=wrong).send(None),
+        lambda: client.works.update("ISS-1", title="x", max_retries=wrong).send(None),
+        lambda: client.works.count(max_retries=wrong).send(None),
+        lambda: client.works.export_stream(max_retries=wrong),
+        lambda: client.works.list(max_retries=wrong),
+        lambda: client.request("accounts.list", max_retries=wrong).send(None),
+    ]
+    for call in calls:
+        with pytest.raises(errors.InvalidArgumentError, match="max_retries takes an int of at least 0"):
+            call()
+
+
+def test_a_misspelt_option_is_refused() -> None:
+    client = devrev_async.DevRevClient("test-token-0123456789")
+    calls: list[typing.Any] = [client.works.delete, client.works.update, client.works.get]
+    for call in calls:
+        with pytest.raises(TypeError, match="max_retrys"):
+            call("ISS-1", max_retrys=1).send(None)
 
 
 def test_work_is_the_union_of_all_works() -> None:

@@ -16,14 +16,16 @@ from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, f
 from devrev_async._transport.call import Transport
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
+from devrev_async.errors import InvalidArgumentError
 from devrev_async.export.runner import MAX_PARALLEL, WorkExport, open_export
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
-from devrev_async.options import Timeout, as_timeout
+from devrev_async.options import Timeout, check_max_retries
 from devrev_async.reports import ExportReport
 
+from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
 from .bulk import BulkResult, Job, iterate, run_all
 from .iterators import WorksPager, WorksStream
 
@@ -36,11 +38,35 @@ _is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave
 def check_endpoint(endpoint: str) -> str:
     """An API method as it goes into a URL; ValueError for anything else."""
     if not _ENDPOINT.match(endpoint):
-        raise ValueError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
+        raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
     return endpoint
 
 
-class Works:
+class QueryArguments(Filters, CallOptions, total=False):
+    """The keyword arguments of a query."""
+
+
+class UpdateArguments(UpdateFields, CallOptions, total=False):
+    """The keyword arguments of `update`, its id and type apart."""
+
+
+class CreateArguments(CreateFields, CallOptions, total=False):
+    """The optional keyword arguments of `create`."""
+
+
+GET: Final = Endpoint("works.get", decode_work, idempotent=True)
+UPDATE: Final = Endpoint("works.update", decode_work)
+CREATE: Final = Endpoint("works.create", decode_work)
+DELETE: Final = Endpoint("works.delete", decode_nothing)
+COUNT: Final = Endpoint("works.count", decode_count, idempotent=True)
+EXPORT: Final = PageEndpoint("works.export")
+LIST: Final = PageEndpoint("works.list")
+_BY_NAME: Final[Mapping[str, Endpoint[Any] | PageEndpoint]] = {
+    endpoint.name: endpoint for endpoint in (EXPORT, LIST, COUNT)
+}
+
+
+class Works(Resource):
     """The calls of `works.*`.
 
     Every method takes `timeout` (seconds in all, or a `Timeout`) and `max_retries` for that call, and those that send
@@ -49,8 +75,7 @@ class Works:
     """
 
     def __init__(self, transport: Transport, base_url: str) -> None:
-        self._transport = transport
-        self._base_url = base_url
+        super().__init__(transport, base_url)
         self._get_url = f"{base_url}/works.get?id="
         self._pages = PageReader(transport)
 
@@ -62,28 +87,22 @@ class Works:
         """
         id = check_id(id)
         url = URL(self._get_url + (id if _is_plain(id) else quote(id, safe="")), encoded=True)
-        request = self._request("works.get", url, None, True, timeout, max_retries)
-        return self._single(await self._transport.fetch(request, decode_work, follow=True), "works.get")
+        request = Request("works.get", url, None, True, self._timeout(timeout), check_max_retries(max_retries))
+        return self._single(GET, await self._transport.fetch(request, decode_work, follow=True))
 
     async def update(
         self,
         id: str,
         *,
         type: WorkType | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **fields: Unpack[UpdateFields],
+        **fields: Unpack[UpdateArguments],
     ) -> Work:
         """Change a work: only the fields given are sent, and None clears the field.
 
         Args:
             id: display id or DON.
             type: the work's type. None derives it from the id where a type-specific field needs it.
-            extra_body: further keys of the body, as they are.
-            timeout: of this call.
-            max_retries: of this call.
-            fields: see `UpdateFields`.
+            fields: see `UpdateFields` and `CallOptions`.
 
         Returns:
             The work after the change.
@@ -92,9 +111,8 @@ class Works:
             OutcomeUnknownError: sent, and the answer was lost.
             NotFoundError: there is no such work for this token.
         """
-        body = encode_body(update_body(id, type, fields), extra_body)
-        request = self._post("works.update", body, False, timeout, max_retries)
-        return self._single(await self._transport.fetch(request, decode_work), "works.update")
+        options = take_options(fields)
+        return self._single(UPDATE, await self._call(UPDATE, update_body(id, type, fields), options))
 
     async def create(
         self,
@@ -103,10 +121,7 @@ class Works:
         title: str,
         applies_to_part: str,
         owned_by: Sequence[str],
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **fields: Unpack[CreateFields],
+        **fields: Unpack[CreateArguments],
     ) -> Work:
         """Create a work. It is never sent twice, unless the server has said that it did not take the first.
 
@@ -115,67 +130,41 @@ class Works:
             title: 1 to 256 characters.
             applies_to_part: the id of the part it is about.
             owned_by: ids of users, at least one.
-            extra_body: further keys of the body, as they are.
-            timeout: of this call.
-            max_retries: of this call.
-            fields: see `CreateFields`; an opportunity needs `account`. A unique `external_ref` lets you find out
-                with `list(external_ref=[...])` whether a create with a lost answer was applied.
+            fields: see `CreateFields` and `CallOptions`; an opportunity needs `account`. A unique `external_ref` lets
+                you find out with `list(external_ref=[...])` whether a create with a lost answer was applied.
 
         Raises:
             OutcomeUnknownError: sent, and the answer was lost.
             ConflictError: the `external_ref` is taken by another work of this type.
         """
         required = {"type": type, "title": title, "applies_to_part": applies_to_part, "owned_by": owned_by}
-        body = encode_body(create_body(required, fields), extra_body)
-        request = self._post("works.create", body, False, timeout, max_retries)
-        return self._single(await self._transport.fetch(request, decode_work), "works.create")
+        options = take_options(fields)
+        return self._single(CREATE, await self._call(CREATE, create_body(required, fields), options))
 
-    async def delete(
-        self,
-        id: str,
-        *,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-    ) -> None:
+    async def delete(self, id: str, **options: Unpack[CallOptions]) -> None:
         """Delete a work, by display id or DON; this needs the scope ``<type>:all``."""
-        body = encode_body({"id": check_id(id)}, extra_body)
-        await self._transport.fetch(self._post("works.delete", body, False, timeout, max_retries), decode_nothing)
+        await self._call(DELETE, {"id": check_id(id)}, take_only_options(options, "delete"))
 
-    async def count(
-        self,
-        *,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **filters: Unpack[Filters],
-    ) -> WorksCount:
-        """How many works match; `has_more` says that there are more than that."""
-        body = encode_body(query_body(filters, {}, method="count"), extra_body)
-        return await self._transport.fetch(self._post("works.count", body, True, timeout, max_retries), decode_count)
+    async def count(self, **filters: Unpack[QueryArguments]) -> WorksCount:
+        """How many works match; `has_more` says that there are more than that. See `Filters` and `CallOptions`."""
+        options = take_options(filters)
+        return await self._call(COUNT, query_body(filters, {}, method="count"), options)
 
     async def export(
         self,
         *,
         first: int = MAX_FIRST,
         sort_by: Sequence[str] | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[QueryArguments],
     ) -> builtins.list[Work]:
         """The first works that match, in one request; there is no next page (`export_all` has them all).
 
         Args:
             first: how many at most, 1 to 5000.
             sort_by: as in ``["created_date:asc"]``. The API documents no order without it.
-            extra_body: further keys of the body, as they are.
-            timeout: of this call.
-            max_retries: of this call.
-            filters: see `Filters`.
+            filters: see `Filters` and `CallOptions`.
         """
-        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export")
-        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        request, _ = self._query(EXPORT, filters, {"first": first, "sort_by": sort_by}, method="export")
         return (await self._pages.fetch(request)).works
 
     def export_stream(
@@ -183,18 +172,14 @@ class Works:
         *,
         first: int = MAX_FIRST,
         sort_by: Sequence[str] | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[QueryArguments],
     ) -> WorksStream:
         """The same as `export`, each work as soon as its bytes have arrived.
 
         Iterate over it; leave the loop early inside ``async with`` to end the request at once. It is not retried
         once a work was yielded: then a failure raises.
         """
-        body = query_body(filters, {"first": first, "sort_by": sort_by}, method="export_stream")
-        request = self._post("works.export", encode_body(body, extra_body), True, timeout, max_retries)
+        request, _ = self._query(EXPORT, filters, {"first": first, "sort_by": sort_by}, method="export_stream")
         return WorksStream(self._pages, request)
 
     def export_all(
@@ -203,10 +188,7 @@ class Works:
         resume: str | None = None,
         on_progress: Callable[[ExportReport], object] | None = None,
         max_parallel: int = MAX_PARALLEL,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[QueryArguments],
     ) -> WorkExport:
         """Every work that matches, however many, each once, in no particular order; proved complete, or an error.
 
@@ -214,20 +196,18 @@ class Works:
             resume: the `checkpoint` of an export with the same filters that was not finished.
             on_progress: called with the report after each answer and each batch.
             max_parallel: requests side by side, and pages of up to 5000 works in memory, at most.
-            extra_body: further keys of each body, as they are.
-            timeout: of each request.
-            max_retries: of each request.
-            filters: see `Filters`.
+            filters: see `Filters` and `CallOptions`, which apply to each request.
 
         Returns:
             What to iterate over, best inside ``async with``: works, `batches(n)`, or `raw_batches()`; with `report`
             and `checkpoint`. Iterating raises `IncompleteExportError` where completeness cannot be proved.
         """
+        options = take_options(filters)
         return open_export(
             self._pages,
-            lambda endpoint, body: self._post(endpoint, body, True, timeout, max_retries),
+            lambda endpoint, content: self._request(_BY_NAME[endpoint], content, options),
             filters,
-            extra_body=extra_body,
+            extra_body=options.get("extra_body"),
             resume=resume,
             on_progress=on_progress,
             max_parallel=max_parallel,
@@ -240,10 +220,7 @@ class Works:
         limit: int | None = None,
         cursor: str | None = None,
         mode: Literal["after", "before"] | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: Unpack[QueryArguments],
     ) -> WorksPager:
         """All works that match, page by page, in the server's order.
 
@@ -252,19 +229,15 @@ class Works:
             limit: works a page; the API documents no maximum (50 if not given) and may give fewer.
             cursor: where to start, from an earlier `WorksPage`.
             mode: ``"after"`` the cursor (the default) or ``"before"`` it, from the end if there is no cursor.
-            extra_body: further keys of the body, as they are.
-            timeout: of each page.
-            max_retries: of each page.
-            filters: see `Filters`.
+            filters: see `Filters` and `CallOptions`.
         """
         if mode not in (None, "after", "before"):
-            raise ValueError(f"mode takes 'after' or 'before', not {mode!r}")
+            raise InvalidArgumentError(f"mode takes 'after' or 'before', not {mode!r}")
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
-            raise ValueError("cursor takes the cursor of an earlier page, and no empty one")
-        options = {"sort_by": sort_by, "limit": limit, "cursor": cursor, "mode": mode}
-        body = query_body(filters, options, method="list")
-        request = self._post("works.list", encode_body(body, extra_body), True, timeout, max_retries)
-        return WorksPager(self._pages, request, {**body, **(extra_body or {})})
+            raise InvalidArgumentError("cursor must be a non-empty cursor from WorksPage")
+        paging = {"sort_by": sort_by, "limit": limit, "cursor": cursor, "mode": mode}
+        request, body = self._query(LIST, filters, paging, method="list")
+        return WorksPager(self._pages, request, body)
 
     async def get_many(
         self,
@@ -356,9 +329,9 @@ class Works:
             body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
             return update.id, encode_body(body, extra_body)
 
-        async def call(body: bytes) -> Work:
-            request = self._post("works.update", body, False, timeout, max_retries)
-            return self._single(await self._transport.fetch(request, decode_work), "works.update")
+        async def call(content: bytes) -> Work:
+            options: CallOptions = {"timeout": timeout, "max_retries": max_retries}
+            return self._single(UPDATE, await self._send(UPDATE, content, options))
 
         if dry_run:
             return [msgspec.json.decode(prepare(update)[1]) async for update in iterate(updates)]
@@ -367,28 +340,16 @@ class Works:
         workers = self._transport.pool.max_concurrency
         return await run_all(job, updates, workers=workers, on_error=on_error, result=result)
 
-    def _single(self, decoded: tuple[Work, str | None], endpoint: str) -> Work:
+    def _query(
+        self, endpoint: PageEndpoint, filters: QueryArguments, paging: Mapping[str, Any], *, method: str
+    ) -> tuple[Request, dict[str, Any]]:
+        """The request of a query, and its body before it was encoded."""
+        options = take_options(filters)
+        body, extra = query_body(filters, paging, method=method), options.get("extra_body")
+        return self._request(endpoint, encode_body(body, extra), options), {**body, **(extra or {})}
+
+    def _single(self, endpoint: Endpoint[Any], decoded: tuple[Work, str | None]) -> Work:
         work, reason = decoded
         if reason is not None:
-            self._pages.warn(endpoint, [(0, reason)], 1)
+            self._pages.warn(endpoint.name, [(0, reason)], 1)
         return work
-
-    def _post(
-        self, endpoint: str, body: bytes, read: bool, timeout: Timeout | float | None, max_retries: int | None
-    ) -> Request:
-        url = URL(f"{self._base_url}/{endpoint}", encoded=True)
-        return self._request(endpoint, url, body, read, timeout, max_retries)
-
-    def _request(
-        self,
-        endpoint: str,
-        url: URL,
-        body: bytes | None,
-        read: bool,
-        timeout: Timeout | float | None,
-        max_retries: int | None,
-    ) -> Request:
-        if max_retries is not None and (isinstance(max_retries, bool) or max_retries < 0):
-            raise ValueError(f"max_retries takes an int of at least 0, not {max_retries!r}")
-        bounds = None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
-        return Request(endpoint, url, body, read, bounds, max_retries)

@@ -1,0 +1,103 @@
+"""What every resource of the API is made of: a table of endpoints, and one way to call them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast
+
+from yarl import URL
+
+from devrev_async._requests.bodies import encode_body
+from devrev_async._transport.call import Transport
+from devrev_async._transport.request import Request
+from devrev_async.options import Timeout, as_timeout, check_max_retries
+
+__all__ = ["CallOptions", "Endpoint", "PageEndpoint", "Resource", "take_only_options", "take_options"]
+
+T = TypeVar("T")
+
+
+class CallOptions(TypedDict, total=False):
+    """The keyword arguments of every call that sends a JSON body.
+
+    Attributes:
+        timeout: seconds in all, or a `Timeout`; None keeps the client's. Of calls that iterate, it bounds each page.
+        max_retries: attempts after the first, at least 0; None keeps the client's.
+        extra_body: further keys of the body, as they are, for what is not modelled yet.
+    """
+
+    timeout: Timeout | float | None
+    max_retries: int | None
+    extra_body: Mapping[str, Any] | None
+
+
+class Endpoint(NamedTuple, Generic[T]):
+    """One method of the API.
+
+    Attributes:
+        name: as in ``"works.get"``; it is the path of the URL too.
+        decode: makes the result of the body of a successful response; raises one of `DECODE_ERRORS`.
+        idempotent: repeating the request changes nothing, so that it may be retried whatever became of it.
+    """
+
+    name: str
+    decode: Callable[[bytes], T]
+    idempotent: bool = False
+
+
+class PageEndpoint(NamedTuple):
+    """A method of the API whose answer is a page of items, which are decoded as they arrive; always idempotent."""
+
+    name: str
+    idempotent: Literal[True] = True
+
+
+class Resource:
+    """The calls of one resource, over the transport of one client.
+
+    Args:
+        transport: sends the requests.
+        base_url: without a trailing slash.
+    """
+
+    def __init__(self, transport: Transport, base_url: str) -> None:
+        self._transport = transport
+        self._base_url = base_url
+
+    def _call(self, endpoint: Endpoint[T], body: Mapping[str, Any], options: CallOptions) -> Awaitable[T]:
+        """POST a body to an endpoint, and decode what comes back; retries included."""
+        return self._send(endpoint, encode_body(body, options.get("extra_body")), options)
+
+    def _send(self, endpoint: Endpoint[T], content: bytes, options: CallOptions) -> Awaitable[T]:
+        """As `_call`, of a body that is encoded already."""
+        return self._transport.fetch(self._request(endpoint, content, options), endpoint.decode)
+
+    def _request(self, endpoint: Endpoint[Any] | PageEndpoint, content: bytes, options: CallOptions) -> Request:
+        return Request(
+            endpoint.name,
+            URL(f"{self._base_url}/{endpoint.name}", encoded=True),
+            content,
+            endpoint.idempotent,
+            self._timeout(options.get("timeout")),
+            check_max_retries(options.get("max_retries")),
+        )
+
+    def _timeout(self, timeout: Timeout | float | None) -> Timeout | None:
+        return None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
+
+
+_OPTIONS = ("timeout", "max_retries", "extra_body")
+
+
+def take_options(arguments: CallOptions) -> CallOptions:
+    """Move the call options out of a method's keyword arguments, which are left with those of the endpoint."""
+    given = cast("dict[str, Any]", arguments)
+    return cast("CallOptions", {name: given.pop(name) for name in _OPTIONS if name in given})
+
+
+def take_only_options(arguments: CallOptions, method: str) -> CallOptions:
+    """The call options of a method that has no other keyword arguments; TypeError for any other name."""
+    options = take_options(arguments)
+    for name in arguments:
+        raise TypeError(f"{method} has no argument {name!r}")
+    return options
