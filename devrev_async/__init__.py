@@ -56,7 +56,7 @@ from .models import (
 from .models.results import WorksCount, WorksPage
 from .options import ClientEvent, RateLimit, Timeout
 from .reports import ExportReport
-from .resources.bulk import BulkResult, Failure
+from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
 
 __all__ = [
     "UNSET",
@@ -64,7 +64,9 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "BadRequestError",
+    "BulkProgress",
     "BulkResult",
+    "BulkRun",
     "ClientClosedError",
     "ClientEvent",
     "ConfigurationError",
@@ -88,6 +90,7 @@ __all__ = [
     "NotFoundError",
     "Opportunity",
     "OpportunityFilter",
+    "Outcome",
     "OutcomeUnknownError",
     "RateLimit",
     "RateLimitWaitError",

@@ -14,7 +14,7 @@ from devrev_async.resources.iterators import WorksPager, WorksStream
 from devrev_async.resources.works import Works
 
 PROMISED = {
-    "UNSET", "BulkResult", "DateRange", "DevRevClient", "Failure", "Issue", "IssueFilter", "LastDays", "ListUpdate",
+    "UNSET", "BulkResult", "BulkRun", "Outcome", "DateRange", "DevRevClient", "Failure", "Issue", "IssueFilter", "LastDays", "ListUpdate",
     "NextDays", "Opportunity", "OpportunityFilter", "RateLimit", "StageFilter", "StageUpdate", "Task", "Ticket",
     "TicketFilter", "Timeout", "UnknownWork", "Work", "WorkUpdate", "WorksCount", "WorksPage",
 }  # fmt: skip

@@ -334,7 +334,10 @@ class Transport:
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
         """Call, read the whole body, decode it; retries included."""
-        call = self.call(request)
+        return await self.finish(self.call(request), decode, follow=follow)
+
+    async def finish(self, call: Call, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
+        """As `fetch`, of a call whose state the caller can look at meanwhile."""
         return await self.guarded(
             call, lambda: _attempts(call, Response.read, partial(_decoded, decode), follow=follow)
         )

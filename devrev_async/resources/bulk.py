@@ -1,220 +1,138 @@
-"""Many calls, one outcome each: the machinery of `get_many` and `update_many`."""
+"""`get_many` and `update_many`: many calls that are awaited as a whole or iterated over one by one."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, Generic, Literal, TypeVar
-
-import anyio
-import msgspec
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast
 
 from devrev_async import errors
-from devrev_async.models import Work
 
-__all__ = ["BulkResult", "Failure", "Job", "iterate", "run_all"]
+from .bulk_engine import Engine, OnError
+from .bulk_inputs import Inputs, Job
+from .bulk_outcomes import BulkProgress, BulkResult, Failure, Ledger, Outcome
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import TypeVar
+
+    R = TypeVar("R", default=BulkResult)
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R")
+
+__all__ = ["BulkProgress", "BulkResult", "BulkRun", "Failure", "Outcome", "start"]
 
 T = TypeVar("T")
-OnError = Literal["collect", "raise"]
+
+log: Final = logging.getLogger("devrev_async")
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """One input that failed: `key` is its id as given, `error` a `DevRevError`, or what is wrong with the input."""
+class BulkRun(Generic[R]):
+    """A bulk call that begins when it is awaited or iterated over.
 
-    key: str
-    error: Exception
+    Await it for the `BulkResult` of all inputs in input order, or iterate over it, once, for an `Outcome` as each is
+    done. While it is iterated over, at most `max_concurrency` requests are under way or have outcomes that wait to be
+    taken; a slow consumer slows the requests down. Leaving the loop early ends the requests under way: at once
+    inside of ``async with``, and otherwise when the iterator is garbage collected.
 
+    Awaiting it after it was iterated over, or again, gives `result`. Works are kept for `result` as long as the run
+    or its result is referenced: ``async for outcome in devrev.works.get_many(ids)`` keeps none.
 
-class BulkResult:
-    """What became of each input.
-
-    `ok` (works), `failed` and `unknown` (`Failure`s) are in input order, and every input is in one of them: an id
-    given twice is there twice. `unknown` are writes that may have been applied. While the call runs, and after it was
-    cancelled, the inputs without an outcome are in none of them.
+    Raises:
+        ValueError, TypeError: an input of a sequence is refused; nothing was sent.
+        DevRevError: the first failure with ``on_error="raise"``; `ClientClosedError` where the client was closed, or
+            another task closed the run.
     """
 
-    __slots__ = ("_outcomes", "_same_as")
-
-    def __init__(self) -> None:
-        self._outcomes: list[Work | Failure | None] = []
-        self._same_as: dict[int, int] = {}
-
-    @property
-    def ok(self) -> list[Work]:
-        """The works that were got or updated."""
-        return [outcome for outcome in self._all() if outcome is not None and not isinstance(outcome, Failure)]
+    def __init__(self, engine: Engine[Any], ledger: Ledger, bodies: Callable[[list[Any]], Any] | None = None) -> None:
+        self._engine = engine
+        self._bodies = bodies
+        self._result = BulkResult(ledger)
+        self._entered = False
+        self._outcomes: AsyncGenerator[Outcome, None] | None = None
 
     @property
-    def failed(self) -> list[Failure]:
-        """The inputs that failed for sure: nothing was changed by them."""
-        return [failure for failure in self._failures() if not _is_open(failure)]
+    def result(self) -> BulkResult:
+        """The outcomes so far: good while the run goes on, and after an error or a cancellation."""
+        return self._result
 
-    @property
-    def unknown(self) -> list[Failure]:
-        """The writes that may have been applied although they failed."""
-        return [failure for failure in self._failures() if _is_open(failure)]
+    def __await__(self) -> Generator[Any, None, R]:
+        return self._awaited().__await__()
 
-    def raise_for_failures(self) -> None:
-        """Raise an ExceptionGroup of all errors, if there is any; each has a note that names its id."""
-        found = list(self._failures())
-        if not found:
-            return
-        for failure in found:
-            note = f"of {failure.key}"
-            if note not in getattr(failure.error, "__notes__", ()):
-                failure.error.add_note(note)
-        raise ExceptionGroup(f"{len(found)} of {len(self._outcomes)} failed", [each.error for each in found])
+    async def _awaited(self) -> R:
+        if self._bodies is not None:
+            self._engine.phase = "ended"
+            return cast("R", self._bodies(await self._engine.arguments()))
+        if self._engine.phase == "running":
+            raise RuntimeError("this bulk run is under way already; its `result` has the outcomes so far")
+        if self._engine.phase == "new":
+            await self._engine.run()
+        return cast("R", self._result)
+
+    def __aiter__(self) -> AsyncIterator[Outcome]:
+        if self._bodies is not None:
+            raise errors.InvalidArgumentError("dry_run=True has no outcomes: await it for the list of bodies")
+        if self._engine.phase != "new":
+            raise RuntimeError("a bulk run is iterated over once; its `result` has the outcomes")
+        self._engine.phase = "running"
+        outcomes = self._engine.outcomes()
+        if self._entered:
+            self._outcomes = outcomes  # else it is closed when the loop is left, since nothing refers to it then
+        return outcomes
+
+    async def aclose(self) -> None:
+        """End the requests under way, and wait for their end. `result` stays."""
+        await self._engine.aclose()
+        outcomes, self._outcomes = self._outcomes, None
+        if outcomes is not None:
+            with contextlib.suppress(RuntimeError):  # another task waits in it, and sees the end by itself
+                await outcomes.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # not a RuntimeWarning as of a coroutine, whose text would name our internals
+        if self._engine.phase == "new":
+            log.warning("a bulk run was neither awaited nor iterated over: nothing was sent")
 
     def __repr__(self) -> str:
-        return f"<BulkResult ok={len(self.ok)} failed={len(self.failed)} unknown={len(self.unknown)}>"
-
-    def add(self, same_as: int | None = None) -> int:
-        """Make room for the next input; it may share the outcome of an earlier one."""
-        index = len(self._outcomes)
-        self._outcomes.append(None)
-        if same_as is not None:
-            self._same_as[index] = same_as
-        return index
-
-    def put(self, index: int, outcome: Work | Failure) -> None:
-        """The outcome of an input."""
-        self._outcomes[index] = outcome
-
-    def _all(self) -> list[Work | Failure | None]:
-        return [self._outcomes[self._same_as.get(index, index)] for index in range(len(self._outcomes))]
-
-    def _failures(self) -> list[Failure]:
-        return [outcome for outcome in self._all() if isinstance(outcome, Failure)]
+        return f"<BulkRun {self._engine.phase} {self._result!r}>"
 
 
-def _is_open(failure: Failure) -> bool:
-    return getattr(failure.error, "outcome_unknown", False)
+def start(
+    job: Job[T],
+    inputs: Inputs[T],
+    *,
+    workers: int,
+    on_error: OnError,
+    on_progress: Callable[[BulkProgress], object] | None,
+    bodies: Callable[[list[Any]], Any] | None = None,
+) -> BulkRun[Any]:
+    """A run of a job over its inputs, not begun yet.
 
+    With `bodies`, nothing is sent: awaiting gives what it makes of the calls' arguments.
 
-class Job(Generic[T]):
-    """How inputs become calls.
-
-    Args:
-        prepare: checks an input and gives its key and the call's argument; raises ValueError or TypeError.
-        call: does it.
-        write: the calls change something: equal keys run one after the other, in input order, and a call that is
-            cut off may have been applied. Else equal keys share one call.
+    Raises:
+        TypeError: `inputs` is a single string, or cannot be iterated over.
+        InvalidArgumentError: `on_error` is of no known kind.
     """
-
-    def __init__(
-        self, prepare: Callable[[T], tuple[str, Any]], call: Callable[[Any], Awaitable[Work]], *, write: bool
-    ) -> None:
-        self.prepare = prepare
-        self.call = call
-        self.write = write
-
-
-async def run_all(
-    job: Job[T], inputs: Iterable[T] | AsyncIterable[T], *, workers: int, on_error: OnError, result: BulkResult | None
-) -> BulkResult:
-    """Run a job over its inputs with a bounded number of workers, which read the inputs as they go."""
     if on_error not in ("collect", "raise"):
-        raise ValueError(f"on_error takes 'collect' or 'raise', not {on_error!r}")
+        raise errors.InvalidArgumentError(f"on_error takes 'collect' or 'raise', not {on_error!r}")
     if isinstance(inputs, str | bytes):
         raise TypeError("a sequence or an iterator is expected, not a single string")
-    if isinstance(inputs, Sequence):
-        check_all(job, inputs)
-    run = _Run(job, inputs, on_error, BulkResult() if result is None else result)
-    async with anyio.create_task_group() as group:
-        run.stop = group.cancel_scope.cancel
-        for _ in range(workers):
-            group.start_soon(run.work)
-    if run.error is not None:
-        raise run.error
-    return run.result
-
-
-def check_all(job: Job[T], inputs: Sequence[T]) -> None:
-    """Refuse a bad input before the first request is sent."""
-    for index, item in enumerate(inputs):
-        try:
-            job.prepare(item)
-        except (ValueError, TypeError) as error:
-            kind, text = type(error), str(error)
-        else:
-            continue
-        raise (ValueError if issubclass(kind, ValueError) else TypeError)(f"input {index}: {text}")
-
-
-class _Run(Generic[T]):
-    """One run: what its workers share."""
-
-    def __init__(
-        self, job: Job[T], inputs: Iterable[T] | AsyncIterable[T], on_error: OnError, result: BulkResult
-    ) -> None:
-        self.result = result
-        self.error: Exception | None = None
-        self.stop: Callable[[], object]
-        self._job = job
-        self._items = iterate(inputs)
-        self._reading = asyncio.Lock()
-        self._on_error = on_error
-        self._first: dict[str, int] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
-
-    async def work(self) -> None:
-        """Read an input, run it, note its outcome, until there is no other."""
-        while True:
-            try:
-                async with self._reading:
-                    item = await anext(self._items)
-            except StopAsyncIteration:
-                return
-            except Exception as error:  # noqa: BLE001 - the caller's own iterator failed, and the caller is told
-                self._fail(error)
-                return
-            await self._one(item)
-
-    async def _one(self, item: T) -> None:
-        try:
-            key, argument = self._job.prepare(item)
-        except (ValueError, TypeError) as error:
-            self._put(self.result.add(), Failure(str(getattr(item, "id", item)), error))
-            return
-        if self._job.write:
-            index = self.result.add()
-            async with self._turns.setdefault(key, asyncio.Lock()):
-                await self._call(index, key, argument)
-            return
-        first = self._first.get(key)
-        index = self.result.add(first)
-        if first is None:
-            self._first[key] = index
-            await self._call(index, key, argument)
-
-    async def _call(self, index: int, key: str, argument: Any) -> None:
-        try:
-            outcome: Work | Failure = await self._job.call(argument)
-        except errors.DevRevError as error:
-            outcome = Failure(key, error)
-        except asyncio.CancelledError:
-            if self._job.write:
-                lost = errors.OutcomeUnknownError("cancelled while the write was under way")
-                self.result.put(index, Failure(key, lost))
-            raise
-        self._put(index, outcome)
-
-    def _put(self, index: int, outcome: Work | Failure) -> None:
-        self.result.put(index, outcome)
-        if isinstance(outcome, Failure) and self._on_error == "raise":
-            self._fail(outcome.error)
-
-    def _fail(self, error: Exception) -> None:
-        if self.error is None:
-            self.error = error
-        self.stop()
-
-
-async def iterate(inputs: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    """A sync or async iterable as an async iterator."""
-    if isinstance(inputs, AsyncIterable):
-        async for item in inputs:
-            yield item
-    else:
-        for item in inputs:
-            yield item
+    if not isinstance(inputs, Iterable | AsyncIterable):
+        raise TypeError(f"a sequence or an iterator is expected, not {type(inputs).__name__}")
+    ledger = Ledger(inputs if isinstance(inputs, Sequence) else ())
+    engine = Engine(job, inputs, ledger, workers=workers, on_error=on_error, on_progress=on_progress)
+    return BulkRun(engine, ledger, bodies)

@@ -13,7 +13,7 @@ from yarl import URL
 
 from devrev_async._decoders.responses import decode_count, decode_nothing, decode_work
 from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_body
-from devrev_async._transport.call import Transport
+from devrev_async._transport.call import Call, Transport
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
 from devrev_async.errors import InvalidArgumentError
@@ -26,7 +26,8 @@ from devrev_async.options import Timeout, check_max_retries
 from devrev_async.reports import ExportReport
 
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
-from .bulk import BulkResult, Job, iterate, run_all
+from .bulk import BulkProgress, BulkRun, start
+from .bulk_inputs import BegunCall, Job
 from .iterators import WorksPager, WorksStream
 
 __all__ = ["Works"]
@@ -239,89 +240,103 @@ class Works(Resource):
         request, body = self._query(LIST, filters, paging, method="list")
         return WorksPager(self._pages, request, body)
 
-    async def get_many(
+    def get_many(
         self,
         ids: Iterable[str] | AsyncIterable[str],
         *,
         on_error: Literal["collect", "raise"] = "collect",
-        result: BulkResult | None = None,
+        on_progress: Callable[[BulkProgress], object] | None = None,
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
-    ) -> BulkResult:
+    ) -> BulkRun:
         """Many works by id, side by side under the limiter; one failure neither stops nor hides the others.
 
         Args:
             ids: display ids or DONs. A sequence is checked as a whole before the first request; any other iterable,
                 asynchronous ones too, is read as the work goes on, and a bad id in it is a failure of its own.
-                Equal ids are asked once.
+                Equal ids share one request where one is under way or its result is kept.
             on_error: ``"raise"`` ends the call with the first failure.
-            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled.
+            on_progress: called with a `BulkProgress` after each outcome; what it raises ends the call.
             timeout: of each request.
             max_retries: of each request.
+
+        Returns:
+            What to await for a `BulkResult` of all, or to iterate over for each `Outcome` as it is done. Nothing is
+            sent before that.
         """
 
         def prepare(id: str) -> tuple[str, str]:
             return check_id(id), id
 
-        async def call(id: str) -> Work:
-            return await self.get(id, timeout=timeout, max_retries=max_retries)
+        def begin(id: str) -> BegunCall:
+            return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), lambda: False)
 
-        self._transport.pool.session()  # a closed client is told of once, and not once an input
-        job = Job(prepare, call, write=False)
-        return await run_all(job, ids, workers=self._transport.pool.max_concurrency, on_error=on_error, result=result)
+        check_max_retries(max_retries)
+        self._timeout(timeout)
+        job = Job(prepare, begin, write=False, open=self._transport.pool.session)
+        workers = self._transport.pool.max_concurrency
+        return start(job, ids, workers=workers, on_error=on_error, on_progress=on_progress)
 
     @overload
-    async def update_many(
+    def update_many(
         self,
         updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
         *,
         dry_run: Literal[False] = False,
         on_error: Literal["collect", "raise"] = "collect",
-        result: BulkResult | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-    ) -> BulkResult: ...
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BulkRun: ...
 
     @overload
-    async def update_many(
+    def update_many(
         self,
         updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
         *,
         dry_run: Literal[True],
         on_error: Literal["collect", "raise"] = "collect",
-        result: BulkResult | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-    ) -> builtins.list[dict[str, Any]]: ...
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BulkRun[builtins.list[dict[str, Any]]]: ...
 
-    async def update_many(
+    @overload
+    def update_many(
+        self,
+        updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
+        *,
+        dry_run: bool,
+        on_error: Literal["collect", "raise"] = "collect",
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BulkRun[Any]: ...
+
+    def update_many(
         self,
         updates: Iterable[WorkUpdate] | AsyncIterable[WorkUpdate],
         *,
         dry_run: bool = False,
         on_error: Literal["collect", "raise"] = "collect",
-        result: BulkResult | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        timeout: Timeout | float | None = None,
-        max_retries: int | None = None,
-    ) -> BulkResult | builtins.list[dict[str, Any]]:
+        on_progress: Callable[[BulkProgress], object] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> BulkRun[Any]:
         """Many updates, side by side under the limiter; one failure neither stops nor hides the others.
 
-        Updates of one id run one after the other, in the order given. None is sent twice: a write whose answer is
-        lost is in `BulkResult.unknown`.
+        Updates of one id run one after the other, in the order given. None is sent twice: a write that may have been
+        applied although it failed is in `BulkResult.unknown`, and so is one that was under way at a cancellation.
 
         Args:
             updates: as `WorkUpdate`; sequences and iterators are read as by `get_many`.
-            dry_run: send nothing, and return the bodies that would be sent.
+            dry_run: send nothing; awaiting gives the list of bodies that would be sent.
             on_error: ``"raise"`` ends the call with the first failure.
-            result: a `BulkResult` of your own to be filled, which tells what was done if the call is cancelled;
-                writes that were under way then are `unknown`.
-            extra_body: further keys of each body, as they are.
-            timeout: of each request.
-            max_retries: of each request.
+            on_progress: called with a `BulkProgress` after each outcome; what it raises ends the call.
+            options: see `CallOptions`, which apply to each request.
+
+        Returns:
+            What to await for a `BulkResult` of all, or to iterate over for each `Outcome` as it is done. Nothing is
+            sent before that.
         """
+        given = take_only_options(options, "update_many")
+        extra_body = given.get("extra_body")
 
         def prepare(update: WorkUpdate) -> tuple[str, bytes]:
             if not isinstance(update, WorkUpdate):
@@ -329,16 +344,18 @@ class Works(Resource):
             body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
             return update.id, encode_body(body, extra_body)
 
-        async def call(content: bytes) -> Work:
-            options: CallOptions = {"timeout": timeout, "max_retries": max_retries}
-            return self._single(UPDATE, await self._send(UPDATE, content, options))
+        def begin(content: bytes) -> BegunCall:
+            call = self._transport.call(self._request(UPDATE, content, given))
+            return BegunCall(self._finish_update(call), lambda: call.sent)
 
-        if dry_run:
-            return [msgspec.json.decode(prepare(update)[1]) async for update in iterate(updates)]
-        self._transport.pool.session()  # a closed client is told of once, and not once an input
-        job = Job(prepare, call, write=True)
+        self._request(UPDATE, b"", given)  # checks the options
+        job = Job(prepare, begin, write=True, open=self._transport.pool.session)
         workers = self._transport.pool.max_concurrency
-        return await run_all(job, updates, workers=workers, on_error=on_error, result=result)
+        bodies = _decode_bodies if dry_run else None
+        return start(job, updates, workers=workers, on_error=on_error, on_progress=on_progress, bodies=bodies)
+
+    async def _finish_update(self, call: Call) -> Work:
+        return self._single(UPDATE, await self._transport.finish(call, UPDATE.decode))
 
     def _query(
         self, endpoint: PageEndpoint, filters: QueryArguments, paging: Mapping[str, Any], *, method: str
@@ -353,3 +370,7 @@ class Works(Resource):
         if reason is not None:
             self._pages.warn(endpoint.name, [(0, reason)], 1)
         return work
+
+
+def _decode_bodies(contents: builtins.list[bytes]) -> builtins.list[dict[str, Any]]:
+    return [msgspec.json.decode(content) for content in contents]

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from devrev_async import (
     BulkResult,
+    BulkRun,
     ClientClosedError,
     DevRevClient,
     InternalServerError,
@@ -30,6 +31,10 @@ def fate(id: str) -> str:
     """What the server does with an id, for good: 1 % missing, 1 % broken, 5 % failing at first."""
     roll = zlib.crc32(id.encode()) % 100
     return "missing" if roll == 0 else "broken" if roll == 1 else "flaky" if roll < 7 else "fine"
+
+
+async def completed(run: BulkRun) -> BulkResult:
+    return await run
 
 
 async def test_ten_thousand_ids_are_each_accounted_for_in_order() -> None:
@@ -115,7 +120,8 @@ async def test_a_bad_id_of_an_iterator_is_a_failure_of_its_own() -> None:
         good = (await devrev.works.export(first=1))[0].display_id or ""
         result = await devrev.works.get_many(iter([good, "a b", good]))
         assert len(result.ok) == 2
-        assert [(each.key, type(each.error)) for each in result.failed] == [("a b", ValueError)]
+        assert [(each.key, each.input, each.index) for each in result.failed] == [("a b", "a b", 1)]
+        assert isinstance(result.failed[0].error, ValueError)
 
 
 async def test_an_iterator_that_raises_ends_the_call_with_its_error() -> None:
@@ -207,20 +213,43 @@ async def test_a_cancelled_call_leaves_nothing_running_and_tells_what_was_done()
             await asyncio.Event().wait()
         return web.json_response({"work": work(id)})
 
-    result = BulkResult()
     async with serving(handler) as url, DevRevClient("t", base_url=url, max_concurrency=2) as devrev:
         updates = [WorkUpdate(id=f"ISS-{n}", title="t") for n in range(100)]
         before = asyncio.all_tasks()
-        running = asyncio.create_task(devrev.works.update_many(updates, result=result))
+        run = devrev.works.update_many(updates)
+        running = asyncio.create_task(completed(run))
         await hanging.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         left = {task for task in asyncio.all_tasks() - before if "/aiohttp/web" not in repr(task)}
         assert left == set()
+        result = run.result
         assert [each.display_id for each in result.ok] == [f"ISS-{n}" for n in range(10)]
         assert [each.key for each in result.unknown] == ["ISS-10", "ISS-11"]
         assert result.failed == []
+        assert result.pending == updates[12:]
+
+
+async def test_a_write_that_was_not_sent_is_pending_after_a_cancellation() -> None:
+    first = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        first.set()
+        return web.Response(status=429, headers={"Retry-After": "100"})
+
+    async with serving(handler) as url, DevRevClient("t", base_url=url, max_concurrency=1) as devrev:
+        updates = [WorkUpdate(id=f"ISS-{n}", title="t") for n in range(3)]
+        run = devrev.works.update_many(iter(updates))
+        running = asyncio.create_task(completed(run))
+        await first.wait()
+        while devrev.works._transport.pool.limiter.paused is False:
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert run.result.unknown == []
+    assert run.result.pending == updates[:1]
 
 
 async def test_a_timeout_bounds_each_request_of_a_bulk_call() -> None:
@@ -233,7 +262,7 @@ async def test_a_timeout_bounds_each_request_of_a_bulk_call() -> None:
         result = await devrev.works.get_many(["ISS-0", "ISS-1", "ISS-2"], timeout=Timeout(total=0.3), max_retries=0)
     assert [each.display_id for each in result.ok] == ["ISS-0", "ISS-2"]
     assert [each.key for each in result.failed] == ["ISS-1"]
-    assert repr(result) == "<BulkResult ok=2 failed=1 unknown=0>"
+    assert repr(result) == "<BulkResult ok=2 failed=1 unknown=0 pending=0>"
 
 
 async def test_extra_body_goes_into_every_update_and_a_closed_client_is_told_of_at_once() -> None:

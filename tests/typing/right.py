@@ -1,6 +1,6 @@
 """Calls as users write them: both type checkers pass all of it, and see the types that are asserted."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, assert_never, assert_type
 
@@ -10,8 +10,11 @@ from devrev_async import (
     UNSET,
     APIError,
     BadRequestError,
+    BulkResult,
+    BulkRun,
     DateRange,
     DevRevClient,
+    Failure,
     InternalServerError,
     Issue,
     IssueFilter,
@@ -20,6 +23,7 @@ from devrev_async import (
     NextDays,
     Opportunity,
     OpportunityFilter,
+    Outcome,
     StageFilter,
     StageUpdate,
     Task,
@@ -100,6 +104,25 @@ async def writes(devrev: DevRevClient, fields: Mapping[str, Any]) -> None:
     assert_type(created, Work)
     await devrev.works.delete(created.id or "")
     WorkUpdate(id="ISS-1", title="t", sprint=None, owned_by=["DEVU-1"], tags=ListUpdate(set=[]))
+
+
+async def many(devrev: DevRevClient, ids: AsyncIterable[str], updates: list[WorkUpdate], *, dry: bool) -> None:
+    assert_type(devrev.works.get_many(ids), BulkRun)
+    assert_type(await devrev.works.get_many(["ISS-1"], on_error="raise", timeout=5), BulkResult)
+    async for outcome in devrev.works.get_many(iter(["ISS-1"]), on_progress=lambda progress: progress.total):
+        assert_type(outcome, Outcome)
+        assert_type(outcome.work, Work | None)
+        assert_type(outcome.error, Exception | None)
+    run: BulkRun = devrev.works.update_many(updates, extra_body={"x": 1})
+    async with run:
+        result = await run
+    assert_type(result, BulkResult)
+    assert_type(run.result, BulkResult)
+    assert_type(result.ok, list[Work])
+    assert_type(result.failed, list[Failure])
+    await devrev.works.update_many([failure.input for failure in result.failed])
+    assert_type(await devrev.works.update_many(updates, dry_run=True), list[dict[str, Any]])
+    await devrev.works.update_many(updates, dry_run=dry)
 
 
 def narrowing(work: Work) -> str:

@@ -1,0 +1,227 @@
+"""The workers of a bulk call: requests side by side, their outcomes one by one, and the end of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sized
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import anyio
+
+from devrev_async import errors
+
+from .bulk_inputs import Entry, Input, Inputs, Job, Reader
+from .bulk_outcomes import BulkProgress, Ledger, Outcome, is_unknown
+
+__all__ = ["Engine", "OnError"]
+
+T = TypeVar("T")
+OnError: TypeAlias = Literal["collect", "raise"]
+
+
+class Engine(Generic[T]):
+    """Runs a job over its inputs with a bounded number of workers, which read the inputs as they go.
+
+    `run` runs it to its end; `outcomes` runs it in a task of its own and yields each outcome as it is done. A worker
+    whose outcome was not taken yet reads no further input, so at most `workers` outcomes wait.
+
+    The ledger is referenced weakly: where nobody can ask for the result, no outcome is kept after it was yielded.
+
+    Attributes:
+        phase: a run begins once.
+    """
+
+    def __init__(
+        self,
+        job: Job[T],
+        inputs: Inputs[T],
+        ledger: Ledger,
+        *,
+        workers: int,
+        on_error: OnError,
+        on_progress: Callable[[BulkProgress], object] | None,
+    ) -> None:
+        total = len(inputs) if isinstance(inputs, Sized) else None
+        self.phase: Literal["new", "running", "ended"] = "new"
+        self._job = job
+        self._reader = Reader(job, inputs, weakref.ref(ledger))
+        self._workers = workers if total is None else min(workers, total)
+        self._on_error = on_error
+        self._on_progress = on_progress
+        self._progress = BulkProgress(0, total, 0, 0, 0)
+        self._handover: _Handover | None = None
+        self._error: Exception | None = None
+        self._closed = False
+        self._over: asyncio.Event | None = None
+        self._scope: anyio.CancelScope | None = None
+
+    async def arguments(self) -> list[Any]:
+        """The calls' arguments in input order, without any call. Raises what is wrong with the first bad input."""
+        return await self._reader.arguments()
+
+    async def run(self) -> None:
+        """Run all inputs.
+
+        Raises:
+            ValueError, TypeError: an input of a sequence is refused; nothing was sent.
+            DevRevError: the first failure with ``on_error="raise"``; `ClientClosedError` where the client or this run
+                was closed meanwhile.
+            Exception: whatever the caller's iterator or `on_progress` raised.
+        """
+        self.phase, self._over = "running", asyncio.Event()
+        try:
+            if not self._closed:
+                self._job.open()
+                await self._reader.check()
+                await self._run_workers()
+        finally:
+            self.phase = "ended"
+            self._over.set()
+        if self._error is not None:
+            raise self._error
+        if self._closed:
+            raise errors.ClientClosedError("the bulk run was closed before it was through")
+
+    async def outcomes(self) -> AsyncGenerator[Outcome, None]:
+        """Each outcome as it is done. Closing the generator ends the run."""
+        handover = self._handover = _Handover()
+        running = asyncio.create_task(self.run())
+        running.add_done_callback(handover.wake)
+        try:
+            while True:
+                while handover.ready:
+                    yield handover.take()
+                if running.done():
+                    break
+                await handover.arrival()
+            running.result()
+        finally:
+            self._closed = True
+            running.cancel()
+            await asyncio.wait([running])
+            if not running.cancelled():
+                running.exception()  # it was raised above, or there is nobody who could see it
+
+    async def aclose(self) -> None:
+        """End the run and wait for its end."""
+        self._closed = True
+        if self._over is None:
+            self.phase = "ended"
+            return
+        if self._scope is not None:
+            self._scope.cancel()
+        await self._over.wait()
+
+    async def _run_workers(self) -> None:
+        try:
+            async with anyio.create_task_group() as group:
+                self._scope = group.cancel_scope
+                for _ in range(self._workers):
+                    group.start_soon(self._work)
+        finally:
+            self._scope = None
+            await self._reader.aclose()
+
+    async def _work(self) -> None:
+        """Take inputs and run them, until there is no other."""
+        try:
+            while self._error is None and (following := await self._reader.next()) is not None:
+                current, entry = following
+                if entry is not None:
+                    await self._finish(current, entry)
+                else:
+                    await self._run_key(current)
+        except Exception as error:  # noqa: BLE001 - the caller's iterator or callback failed, and the caller sees it
+            self._fail(error)
+
+    async def _run_key(self, current: Input | None) -> None:
+        """Run an input and those of the same key that were read meanwhile."""
+        while current is not None and self._error is None:
+            entry = await self._call(current)
+            await self._finish(current, entry)
+            if not self._job.write:
+                while (same := self._reader.following(current.key)) is not None:
+                    await self._finish(same, entry)
+                self._reader.release(current.key, entry)
+                return
+            following = self._reader.following(current.key)
+            if following is None:
+                self._reader.release(current.key)
+            current = following
+
+    async def _call(self, current: Input) -> Entry:
+        call = self._job.begin(current.argument)
+        try:
+            return await call.answer
+        except errors.ClientClosedError as error:
+            self._fail(error)
+            return error
+        except errors.DevRevError as error:
+            return error
+        except asyncio.CancelledError:
+            if call.sent():
+                self._record(current, errors.OutcomeUnknownError("cancelled while the write was under way"))
+            raise
+
+    async def _finish(self, done: Input, entry: Entry) -> None:
+        """Report an outcome, and wait until it was taken if someone takes them."""
+        outcome = self._record(done, entry)
+        if self._on_progress is not None:
+            self._on_progress(self._progress)
+        if outcome.error is not None and self._on_error == "raise":
+            self._fail(outcome.error)
+        if self._handover is not None and self._error is None:
+            await self._handover.put(outcome)
+
+    def _record(self, done: Input, entry: Entry) -> Outcome:
+        error = entry if isinstance(entry, Exception) else None
+        unknown = error is not None and is_unknown(error)
+        before = self._progress
+        self._progress = BulkProgress(
+            done=before.done + 1,
+            total=before.total,
+            ok=before.ok + (error is None),
+            failed=before.failed + (error is not None and not unknown),
+            unknown=before.unknown + unknown,
+        )
+        self._reader.record(done, entry)
+        return Outcome(done.position, done.key, None if isinstance(entry, Exception) else entry, error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._error is None:
+            self._error = error
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+class _Handover:
+    """Outcomes on their way from the workers to the one who iterates."""
+
+    def __init__(self) -> None:
+        self.ready: deque[tuple[Outcome, asyncio.Future[None]]] = deque()
+        self._arrived = asyncio.Event()
+
+    async def put(self, outcome: Outcome) -> None:
+        """Offer an outcome, and wait until it is taken."""
+        taken = asyncio.get_running_loop().create_future()
+        self.ready.append((outcome, taken))
+        self.wake()
+        await taken
+
+    def take(self) -> Outcome:
+        """The oldest outcome; its worker goes on."""
+        outcome, taken = self.ready.popleft()
+        if not taken.done():
+            taken.set_result(None)
+        return outcome
+
+    async def arrival(self) -> None:
+        """Wait until there may be an outcome, or the end."""
+        await self._arrived.wait()
+        self._arrived.clear()
+
+    def wake(self, _: object = None) -> None:
+        """End a wait for an arrival."""
+        self._arrived.set()

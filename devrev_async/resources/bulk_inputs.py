@@ -1,0 +1,177 @@
+"""The inputs of a bulk call: how they are read, checked, and ordered where they have the same key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+from devrev_async import errors
+from devrev_async.models import Work
+
+from .bulk_outcomes import Failure, Ledger
+
+if TYPE_CHECKING:
+    import weakref
+
+__all__ = ["BegunCall", "Entry", "Input", "Inputs", "Job", "Reader"]
+
+T = TypeVar("T")
+Inputs: TypeAlias = Iterable[T] | AsyncIterable[T]
+Entry: TypeAlias = Work | Exception
+
+MAX_QUEUED: Final = 1000
+"""Inputs that wait for an earlier one of the same key, at most; reading stops meanwhile."""
+
+_TURN: Final = 100
+"""Inputs that are checked between two turns of the event loop."""
+
+_END: Final = object()
+
+
+class BegunCall(NamedTuple):
+    """A call that is about to be awaited.
+
+    Attributes:
+        answer: the work.
+        sent: whether a write is under way, of which the server may know.
+    """
+
+    answer: Awaitable[Work]
+    sent: Callable[[], bool]
+
+
+class Job(NamedTuple, Generic[T]):
+    """How an input becomes a call.
+
+    Attributes:
+        prepare: checks an input and returns its key and the call's argument; raises ValueError or TypeError.
+        begin: makes a call of the argument.
+        write: the calls change something: equal keys run one after the other, in input order. Otherwise equal keys
+            share one call.
+        open: raises where no call is possible, once and not for each input.
+    """
+
+    prepare: Callable[[T], tuple[str, Any]]
+    begin: Callable[[Any], BegunCall]
+    write: bool
+    open: Callable[[], object]
+
+
+class Input(NamedTuple):
+    position: int
+    key: str
+    item: Any
+    argument: Any
+
+
+class Reader(Generic[T]):
+    """Reads the inputs one after the other, and queues those whose key is in use: no worker waits with them.
+
+    The ledger is referenced weakly: where nobody can ask for the result, nothing is kept of what is done.
+    """
+
+    def __init__(self, job: Job[T], inputs: Inputs[T], ledger: weakref.ref[Ledger]) -> None:
+        self._job = job
+        self._inputs = inputs
+        self._ledger = ledger
+        self._items: AsyncGenerator[Any, None] = _iterate(inputs)
+        self._lock = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._count = 0
+        self._queued = 0
+        self._queues: dict[str, deque[Input]] = {}
+        self._known: dict[str, Entry] = {}
+
+    async def arguments(self) -> list[Any]:
+        """The calls' arguments of all inputs; raises what is wrong with the first bad one."""
+        arguments: list[Any] = []
+        async for item in self._items:
+            arguments.append(await self._checked(len(arguments), item))
+        return arguments
+
+    async def check(self) -> None:
+        """Refuse a bad input of a sequence before the first request is sent."""
+        if isinstance(self._inputs, Sequence):
+            for index, item in enumerate(self._inputs):
+                await self._checked(index, item)
+
+    async def next(self) -> tuple[Input, Entry | None] | None:
+        """The next input whose key is free, with its outcome where that is known already; None at the end."""
+        async with self._lock:
+            while True:
+                while self._queued >= MAX_QUEUED:
+                    self._room.clear()
+                    await self._room.wait()
+                item = await anext(self._items, _END)
+                if item is _END:
+                    return None
+                following = self._begin(item)
+                if following is not None:
+                    return following
+
+    def following(self, key: str) -> Input | None:
+        """The next input of a key in use, or None."""
+        queue = self._queues[key]
+        if not queue:
+            return None
+        self._queued -= 1
+        self._room.set()
+        return queue.popleft()
+
+    def release(self, key: str, entry: Entry | None = None) -> None:
+        """Free a key; `entry` is the outcome of whatever else has it."""
+        del self._queues[key]
+        if entry is not None and self._ledger() is not None:
+            self._known[key] = entry
+
+    def record(self, done: Input, entry: Entry) -> None:
+        """Note an outcome in the ledger, if someone can still ask for it."""
+        ledger = self._ledger()
+        if ledger is not None:
+            kept = Failure(done.key, entry, done.item, done.position) if isinstance(entry, Exception) else entry
+            ledger.put(done.position, kept)
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        await self._items.aclose()
+
+    async def _checked(self, index: int, item: Any) -> Any:
+        if index % _TURN == _TURN - 1:
+            await asyncio.sleep(0)
+        try:
+            return self._job.prepare(item)[1]
+        except (ValueError, TypeError) as error:
+            kind, text = type(error), str(error)
+        raise (errors.InvalidArgumentError if issubclass(kind, ValueError) else TypeError)(f"input {index}: {text}")
+
+    def _begin(self, item: Any) -> tuple[Input, Entry | None] | None:
+        index = self._count
+        self._count += 1
+        ledger = self._ledger()
+        if ledger is not None:
+            ledger.begin(item)
+        try:
+            key, argument = self._job.prepare(item)
+        except (ValueError, TypeError) as error:
+            return Input(index, str(getattr(item, "id", item)), item, None), error
+        current = Input(index, key, item, argument)
+        if key in self._known:
+            return current, self._known[key]
+        queue = self._queues.get(key)
+        if queue is None:
+            self._queues[key] = deque()
+            return current, None
+        queue.append(current)
+        self._queued += 1
+        return None
+
+
+async def _iterate(inputs: Inputs[T]) -> AsyncGenerator[T, None]:
+    if isinstance(inputs, AsyncIterable):
+        async for item in inputs:
+            yield item
+    else:
+        for item in inputs:
+            yield item

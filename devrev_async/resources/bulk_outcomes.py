@@ -1,0 +1,167 @@
+"""What became of the inputs of a bulk call. Pure: no I/O, no tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from devrev_async import errors
+from devrev_async.models import Work
+
+__all__ = ["BulkProgress", "BulkResult", "Failure", "Ledger", "Outcome"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one input, as iterating over a `BulkRun` yields it: a work, or an error.
+
+    Attributes:
+        index: the position of the input, from 0.
+        key: the id as given.
+        work: the work that was fetched or updated; None where the input failed.
+        error: a `DevRevError`, or what is wrong with the input; None where it succeeded. Its `outcome_unknown` is
+            True for a write that may have been applied.
+    """
+
+    index: int
+    key: str
+    work: Work | None = None
+    error: Exception | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One input that failed.
+
+    Attributes:
+        key: the id as given.
+        error: a `DevRevError`, or what is wrong with the input.
+        input: the id or the `WorkUpdate` as given, so that it can be passed to a next call.
+        index: the position of the input, from 0.
+    """
+
+    key: str
+    error: Exception
+    input: Any
+    index: int
+
+
+class BulkProgress(msgspec.Struct, frozen=True):
+    """How far a bulk call is, as `on_progress` receives it after each outcome.
+
+    Attributes:
+        done: inputs with an outcome; the sum of the last three.
+        total: the number of inputs; None where an iterator does not say it.
+        ok: inputs that succeeded.
+        failed: inputs that failed and changed nothing.
+        unknown: writes that may have been applied although they failed.
+    """
+
+    done: int
+    total: int | None
+    ok: int
+    failed: int
+    unknown: int
+
+
+class _Pending:
+    """Stands for the outcome of an input that was read and has none yet."""
+
+    __slots__ = ("input",)
+
+    def __init__(self, input: Any) -> None:
+        self.input = input
+
+
+class Ledger:
+    """The outcomes by input, as a run fills them in. A weak reference to it says whether anyone can still ask.
+
+    Args:
+        inputs: all of them where they are a sequence, else none; what is never read of them is pending.
+    """
+
+    __slots__ = ("__weakref__", "_entries", "_inputs")
+
+    def __init__(self, inputs: Sequence[Any] = ()) -> None:
+        self._inputs = inputs
+        self._entries: list[Work | Failure | _Pending] = []
+
+    def __len__(self) -> int:
+        return max(len(self._entries), len(self._inputs))
+
+    def begin(self, input: Any) -> None:
+        """Note that the next input was read."""
+        self._entries.append(_Pending(input))
+
+    def put(self, index: int, entry: Work | Failure) -> None:
+        """Note the outcome of an input."""
+        self._entries[index] = entry
+
+    def works(self) -> list[Work]:
+        """The works, in input order."""
+        return [entry for entry in self._entries if not isinstance(entry, Failure | _Pending)]
+
+    def failures(self, *, unknown: bool) -> list[Failure]:
+        """The failures that leave a write open, or the others."""
+        failures = [entry for entry in self._entries if isinstance(entry, Failure)]
+        return [failure for failure in failures if is_unknown(failure.error) is unknown]
+
+    def pending(self) -> list[Any]:
+        """The inputs without an outcome."""
+        read = [entry.input for entry in self._entries if isinstance(entry, _Pending)]
+        return read + list(self._inputs[len(self._entries) :])
+
+
+def is_unknown(error: Exception) -> bool:
+    """Whether a write may have been applied although it failed with this error."""
+    return isinstance(error, errors.OutcomeUnknownError)
+
+
+class BulkResult:
+    """The outcome of each input, in input order; an input given twice stands there twice.
+
+    It is good at any time: while the call runs, after a failure, and after a cancellation.
+    """
+
+    __slots__ = ("_ledger",)
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def ok(self) -> list[Work]:
+        """The works that were fetched or updated."""
+        return self._ledger.works()
+
+    @property
+    def failed(self) -> list[Failure]:
+        """The inputs that failed and changed nothing."""
+        return self._ledger.failures(unknown=False)
+
+    @property
+    def unknown(self) -> list[Failure]:
+        """The writes that may have been applied although they failed."""
+        return self._ledger.failures(unknown=True)
+
+    @property
+    def pending(self) -> list[Any]:
+        """The inputs without an outcome: none once a call is through, else what it did not come to.
+
+        Of an iterator these are the ones that were taken from it; the others are still in it.
+        """
+        return self._ledger.pending()
+
+    def raise_for_failures(self) -> None:
+        """Raise an ExceptionGroup of all errors, if there is any; each has a note that names its id."""
+        failures = sorted(self.failed + self.unknown, key=lambda failure: failure.index)
+        if not failures:
+            return
+        for failure in failures:
+            note = f"of {failure.key}"
+            if note not in getattr(failure.error, "__notes__", ()):
+                failure.error.add_note(note)
+        raise ExceptionGroup(f"{len(failures)} of {len(self._ledger)} failed", [failure.error for failure in failures])
+
+    def __repr__(self) -> str:
+        counts = (f"{name}={len(getattr(self, name))}" for name in ("ok", "failed", "unknown", "pending"))
+        return f"<BulkResult {' '.join(counts)}>"
