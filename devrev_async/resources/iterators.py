@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -16,10 +16,13 @@ from devrev_async._transport.error_mapping import Failure
 from devrev_async._transport.page_reader import PageReader, feed, take
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
+from devrev_async.export.runner import check_batch_size
 from devrev_async.models import Work, WorksPage
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    import pyarrow as pa
 
 __all__ = ["WorksPager", "WorksStream"]
 
@@ -32,7 +35,7 @@ T = TypeVar("T")
 class _Closable:
     """Asynchronous iteration over a generator that ``async with`` closes at once."""
 
-    _generator: AsyncGenerator[Work, None] | None = None
+    _generator: AsyncGenerator[Any, None] | None = None
     _works: Callable[[], AsyncGenerator[Work, None]]
 
     async def __aenter__(self) -> Self:
@@ -67,6 +70,29 @@ class WorksStream(_Closable):
             async for batch in batches:
                 for work in batch:
                     yield work
+
+    def arrow_batches(
+        self, n: int = 1000, columns: Sequence[str] | None = None, depth: int | None = 1
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Record batches of `n` works, the last one shorter; they have the schema `arrow.works_schema(columns, depth)`.
+
+        They are converted in a thread, so that the event loop goes on. There is no empty one: no works, no batches.
+        Works that arrived before a failure are yielded before it is raised. This needs the extra ``[arrow]``.
+
+        Example:
+            >>> async with devrev.works.export_stream(type=["ticket"]) as stream:
+            ...     table = pyarrow.Table.from_batches([batch async for batch in stream.arrow_batches()])
+
+        Raises:
+            InvalidArgumentError, TypeError: as `arrow.works_schema` says, before any request.
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        from devrev_async.arrow.batches import arrow_batches, convert_in_thread  # noqa: PLC0415 - pyarrow is an extra
+
+        convert = convert_in_thread(columns, depth)
+        generator = arrow_batches(self._batches(), check_batch_size(n), convert)
+        self._generator = generator
+        return generator
 
     async def _batches(self) -> AsyncGenerator[list[Work], None]:
         """One attempt after the other, until one has yielded something or is through."""
