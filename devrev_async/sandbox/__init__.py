@@ -4,7 +4,7 @@
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
             ...
 
-It implements all of works.* as the API documents it: filters, order, cursors, limits, refusals, the effects of writes,
+It implements all of works.* as the API documents it: filters, order, cursors, limits, errors, the effects of writes,
 the quota headers. It shares no code with the client, so that a misspelt field cannot agree with itself. pytest has it
 as the fixture `devrev_sandbox`.
 """
@@ -12,8 +12,8 @@ as the fixture `devrev_sandbox`.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from devrev_async.sandbox.requests import ReceivedRequest
-    from devrev_async.sandbox.server import Sandbox, run_in_thread
+    from .requests import ReceivedRequest
+    from .server import Sandbox, run_in_thread
 
 __all__ = ["ReceivedRequest", "Sandbox", "run_in_thread"]
 
@@ -23,9 +23,9 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "ReceivedRequest":
-        from devrev_async.sandbox.requests import ReceivedRequest  # noqa: PLC0415
+        from .requests import ReceivedRequest  # noqa: PLC0415
 
         return ReceivedRequest
-    from devrev_async.sandbox import server  # noqa: PLC0415
+    from . import server  # noqa: PLC0415
 
     return getattr(server, name)

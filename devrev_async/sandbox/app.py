@@ -12,15 +12,15 @@ from typing import Any, cast
 import msgspec
 from aiohttp import web
 
-from devrev_async.sandbox import refusals
-from devrev_async.sandbox.faults import Fault, FaultPlan
-from devrev_async.sandbox.handlers import ENDPOINTS, Answer, Endpoint, Works
-from devrev_async.sandbox.query import body_from
-from devrev_async.sandbox.quota import Quota
-from devrev_async.sandbox.refusals import Refusal
-from devrev_async.sandbox.requests import Journal, ReceivedRequest
-from devrev_async.sandbox.shapes import check
-from devrev_async.sandbox.store import Row, Store
+from . import api_errors
+from .api_errors import ApiError
+from .faults import Fault, FaultQueue
+from .handlers import ENDPOINTS, Endpoint, Response, WorksHandlers
+from .query import body_from
+from .quota import Quota
+from .requests import ReceivedRequest, RequestLog
+from .shapes import check
+from .store import Row, Store
 
 _log = logging.getLogger(__name__)
 _SLICE = 64  # works between two turns of the event loop: some 300 kB
@@ -31,10 +31,10 @@ class App:
     """Answers the requests of one sandbox."""
 
     def __init__(
-        self, store: Store, works: Works, *, token: str, quota: Quota | None, latency: float, gzip: bool
+        self, store: Store, works: WorksHandlers, *, token: str, quota: Quota | None, latency: float, gzip: bool
     ) -> None:
-        self.faults = FaultPlan()
-        self.journal = Journal()
+        self.faults = FaultQueue()
+        self.request_log = RequestLog()
         self._store = store
         self._works = works
         self._token = token.encode()
@@ -48,8 +48,10 @@ class App:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._response(request, 413, msgspec.json.encode(refusals.documented_body(413)))
-        self.journal.add(ReceivedRequest(request.method, request.path, endpoint, request.query, request.headers, body))
+            return self._response(request, 413, msgspec.json.encode(api_errors.documented_body(413)))
+        self.request_log.add(
+            ReceivedRequest(request.method, request.path, endpoint, request.query, request.headers, body)
+        )
         if self._latency:
             await asyncio.sleep(self._latency)
         fault = self.faults.take(endpoint)
@@ -60,7 +62,7 @@ class App:
     async def _proper(self, request: web.BaseRequest, endpoint: str, body: bytes) -> web.StreamResponse:
         try:
             answer = await self._answer(request, endpoint, body)
-        except Refusal as refusal:
+        except ApiError as refusal:
             return self._response(request, refusal.status, refusal.body, refusal.headers)
         return await self._send(request, answer)
 
@@ -68,7 +70,7 @@ class App:
         if fault.applied:
             try:
                 await self._answer(request, endpoint, body)
-            except Refusal as refusal:  # nothing was applied, so there is no outcome to hide
+            except ApiError as refusal:  # nothing was applied, so there is no outcome to hide
                 return self._response(request, refusal.status, refusal.body, refusal.headers)
         if fault.delay:
             await asyncio.sleep(fault.delay)
@@ -82,24 +84,24 @@ class App:
             self._quota.spend()
         return self._response(request, fault.status, fault.body, fault.headers)
 
-    async def _answer(self, request: web.BaseRequest, endpoint: str, body: bytes) -> Answer:
+    async def _answer(self, request: web.BaseRequest, endpoint: str, body: bytes) -> Response:
         known = ENDPOINTS.get(endpoint)
         if known is None:
-            raise Refusal(404, {"message": "route not found"})
+            raise ApiError(404, {"message": "route not found"})
         if request.method not in known.methods:
-            raise Refusal(405, {"message": "method not allowed"}, {"Allow": ", ".join(known.methods)})
+            raise ApiError(405, {"message": "method not allowed"}, {"Allow": ", ".join(known.methods)})
         self._authorise(request)
         over = self._quota.spend() if self._quota is not None else None
         if over is not None:
             wait = max(1, -int(-over // 1))
-            raise Refusal(429, refusals.documented_body(429, wait), {"Retry-After": str(wait)})
+            raise ApiError(429, api_errors.documented_body(429, wait), {"Retry-After": str(wait)})
         try:
             return await known.handler(self._works, _decode(request, known, body))
-        except Refusal:
+        except ApiError:
             raise
         except Exception:  # noqa: BLE001 - logged, and answered as the API answers its own failures
             _log.exception("the sandbox failed on %s", endpoint)
-            raise Refusal(500, refusals.documented_body(500)) from None
+            raise ApiError(500, api_errors.documented_body(500)) from None
 
     def _authorise(self, request: web.BaseRequest) -> None:
         # The API documents "Bearer <token>" and takes the bare token too, which is what the TypeScript SDK sends.
@@ -107,9 +109,9 @@ class App:
         if sent[:7].lower() == "bearer ":
             sent = sent[7:].strip()
         if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), self._token):
-            raise Refusal(401, refusals.documented_body(401))
+            raise ApiError(401, api_errors.documented_body(401))
 
-    async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    async def _send(self, request: web.BaseRequest, answer: Response) -> web.StreamResponse:
         encoding = "gzip" if self._gzip and "gzip" in request.headers.get("Accept-Encoding", "").lower() else None
         if len(answer.rows) <= _SLICE:
             body = answer.head + b",".join(self._encoded(answer.rows)) + answer.tail
@@ -120,7 +122,7 @@ class App:
             return self._response(request, answer.status, body, headers)
         return await self._stream(request, answer, encoding)
 
-    async def _stream(self, request: web.BaseRequest, answer: Answer, encoding: str | None) -> web.StreamResponse:
+    async def _stream(self, request: web.BaseRequest, answer: Response, encoding: str | None) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=self._headers())
         response.content_type = _JSON
         squeeze = zlib.compressobj(1, wbits=31) if encoding else None
@@ -135,7 +137,7 @@ class App:
             await response.write_eof()
         return response
 
-    async def _parts(self, answer: Answer) -> AsyncIterator[bytes]:
+    async def _parts(self, answer: Response) -> AsyncIterator[bytes]:
         """The body, some works at a time; other tasks of the loop get their turn in between."""
         lead = answer.head
         for start in range(0, len(answer.rows), _SLICE):
@@ -171,13 +173,13 @@ def _decode(request: web.BaseRequest, endpoint: Endpoint, body: bytes) -> dict[s
     else:
         if request.content_type != _JSON or not body:
             sent = request.headers.get("Content-Type", "")
-            raise refusals.bad_request("invalid_content_type", "A JSON body is expected", value=sent)
+            raise api_errors.bad_request("invalid_content_type", "A JSON body is expected", value=sent)
         try:
             value: object = msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            raise refusals.bad_request("parse_error", "The body is not JSON") from None
+            raise api_errors.bad_request("parse_error", "The body is not JSON") from None
         if not isinstance(value, dict):
-            raise refusals.wrong_json_type("", "object", value)
+            raise api_errors.wrong_json_type("", "object", value)
         decoded = cast("dict[str, Any]", value)
     if endpoint.shape is not None:
         check(endpoint.shape, decoded)

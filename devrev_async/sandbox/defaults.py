@@ -2,27 +2,27 @@
 
 from typing import Any
 
-from devrev_async.sandbox import ids, times
-from devrev_async.sandbox.directory import Directory
-from devrev_async.sandbox.store import Store, Work
+from . import ids, times
+from .organisation import Organisation
+from .store import Store, Work
 
 
-def complete(given: Work, directory: Directory, store: Store) -> Work:
+def complete(given: Work, organisation: Organisation, store: Store) -> Work:
     """`given` with the fields added that the API never leaves out; what is there stays, nulls and oddities included."""
     work_type = given.get("type", _type_of(given))
     kind = ids.BY_TYPE.get(work_type if isinstance(work_type, str) else "issue", ids.BY_TYPE["issue"])
     now = times.render(times.now())
     created = given.get("created_date", now)
-    stages = directory.stages.get(kind.type, directory.stages["issue"])
+    stages = organisation.stages.get(kind.type, organisation.stages["issue"])
     filled: dict[str, Any] = {
         "type": work_type,
-        "created_by": directory.me,
+        "created_by": organisation.me,
         "created_date": created,
         **_refs(given, kind, store),
-        "modified_by": directory.me,
+        "modified_by": organisation.me,
         "modified_date": created,
-        "applies_to_part": directory.parts[0],
-        "owned_by": [directory.me],
+        "applies_to_part": organisation.parts[0],
+        "owned_by": [organisation.me],
         "stage": stages[0],
     }
     work = filled | given

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from devrev_async.sandbox import refusals
+from . import api_errors
 
 ANY = "*"
 
@@ -24,7 +24,7 @@ class Fault:
     drop: bool
 
 
-class FaultPlan:
+class FaultQueue:
     """The faults to come, first in first out for each endpoint; those for any endpoint come after its own."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def build(
         sent = {key: kept for key, kept in sent.items() if key.lower() != name.lower()}
         sent[name] = value
     if body is None and status is not None:
-        body = refusals.documented_body(status, retry_after)
+        body = api_errors.documented_body(status, retry_after)
     match body:
         case bytes():
             raw = body

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from devrev_async.sandbox import ids, times
-from devrev_async.sandbox.store import FOREVER, Row
+from . import ids, times
+from .store import FOREVER, Row
 
 Predicate = Callable[[Row], bool]
 Values = Callable[[Row], Iterable[object]]  # what a row offers to a filter: ids, names, numbers
@@ -45,12 +45,12 @@ def _predicates(body: Mapping[str, Any], now: int) -> Iterable[Predicate]:
         if key in body:
             yield _in_range(_at(key), body[key], now)
     if "vista" in body:
-        yield _any_of(_unseen("vista"), [body["vista"]])
+        yield _any_of(_hidden_fields("vista"), [body["vista"]])
     for key, values in _STAGE.items():
         if body.get("stage", {}).get(key):
             yield _any_of(values, body["stage"][key])
     if "is_staged" in body.get("staged_info", {}):
-        yield _is(lambda row: bool(row.unseen.get("is_staged")), body["staged_info"]["is_staged"])
+        yield _is(lambda row: bool(row.hidden_fields.get("is_staged")), body["staged_info"]["is_staged"])
     yield from _sync(body.get("sync_metadata", {}), now)
     for key, wanted in body.get("custom_fields", {}).items():
         yield _any_of(_at("custom_fields", key), _listed(wanted))
@@ -86,7 +86,7 @@ def _sync(wanted: Mapping[str, Any], now: int) -> Iterable[Predicate]:
         if part.get("sync_unit"):
             yield _any_of(_refs("sync_metadata", side, "sync_unit"), part["sync_unit"])
         if part.get("sync_history"):
-            yield _any_of(_unseen(f"{side}.sync_history"), part["sync_history"])
+            yield _any_of(_hidden_fields(f"{side}.sync_history"), part["sync_history"])
         if "sync_date" in part:
             yield _in_range(_at("sync_metadata", side, "sync_date"), part["sync_date"], now)
 
@@ -162,8 +162,8 @@ def _refs(*path: str) -> Values:
     return lambda row: [ref for item in _walk(row, path) for key in ("id", "display_id") for ref in _step(item, key)]
 
 
-def _unseen(key: str) -> Values:
-    return lambda row: _listed(row.unseen.get(key))
+def _hidden_fields(key: str) -> Values:
+    return lambda row: _listed(row.hidden_fields.get(key))
 
 
 def _listed(value: object) -> list[object]:
@@ -188,17 +188,17 @@ _COMMON: dict[str, Values] = {
 _STAGE: dict[str, Values] = {"name": _at("stage", "name"), "stages": _refs("stage", "stage")}
 _BY_TYPE: dict[str, dict[str, Values]] = {
     "issue": {
-        "accounts": _unseen("accounts"),
-        "group": _unseen("group"),
+        "accounts": _hidden_fields("accounts"),
+        "group": _hidden_fields("group"),
         "priority": _at("priority"),
         "priority_v2": _at("priority_v2", "id"),
-        "rev_orgs": _unseen("rev_orgs"),
+        "rev_orgs": _hidden_fields("rev_orgs"),
         "sprint": _refs("sprint"),
         "subtype": _at("subtype"),
     },
     "ticket": {
         "account": _refs("account"),
-        "brand": _unseen("brand"),
+        "brand": _hidden_fields("brand"),
         "channels": _at("channels"),
         "channels_v2": _refs("channels_v2"),
         "group": _refs("group"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from devrev_async.sandbox import Sandbox
+    from . import Sandbox
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,7 +25,7 @@ def devrev_sandbox(request: pytest.FixtureRequest) -> Iterator["Sandbox"]:
         @pytest.mark.devrev_sandbox(works=5000, seed=7, quota=100)
         def test_export(devrev_sandbox): ...
     """
-    from devrev_async.sandbox import Sandbox, run_in_thread  # noqa: PLC0415 - keeps pytest's start fast
+    from . import Sandbox, run_in_thread  # noqa: PLC0415 - keeps pytest's start fast
 
     marker = request.node.get_closest_marker("devrev_sandbox")
     args = marker.args if marker else ()

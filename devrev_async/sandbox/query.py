@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from devrev_async.sandbox import refusals
-from devrev_async.sandbox.shapes import Boolean, FreeForm, Integer, ListOf, Nullable, Record, Shape, leaves
+from . import api_errors
+from .shapes import Boolean, FreeForm, Integer, ListOf, Nullable, Record, Shape, leaves
 
 
 def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]
     Arrays come as repeated keys, as ``a,b``, or as ``"a","b"`` (what the official TypeScript SDK sends).
 
     Raises:
-        Refusal: 400 invalid_field for a name that GET lacks, unexpected_json_type for "x" as a number.
+        ApiError: 400 invalid_field for a name that GET lacks, unexpected_json_type for "x" as a number.
     """
     known = leaves(shape)
     body: dict[str, Any] = {}
@@ -26,7 +26,7 @@ def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]
             continue
         inner = known.get(name)
         if inner is None:
-            raise refusals.invalid_field(name)
+            raise api_errors.invalid_field(name)
         *path, last = name.split(".")
         target = body
         for key in path:
@@ -55,12 +55,12 @@ def _scalar(shape: Shape, text: str, name: str) -> object:
             return _scalar(inner, text, name)
         case Boolean():
             if text not in ("true", "false"):
-                raise refusals.wrong_json_type(name, "bool", text)
+                raise api_errors.wrong_json_type(name, "bool", text)
             return text == "true"
         case Integer():
             digits = text.removeprefix("-")
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise refusals.wrong_json_type(name, "number", text)
+                raise api_errors.wrong_json_type(name, "number", text)
             return int(text)
         case _:
             return text
@@ -76,5 +76,5 @@ def _put_free(target: dict[str, Any], name: str, key: str, text: str) -> None:
     except (msgspec.MsgspecError, UnicodeError):
         value = text
     if not isinstance(value, dict):
-        raise refusals.wrong_json_type(name, "object", value)
+        raise api_errors.wrong_json_type(name, "object", value)
     target |= value

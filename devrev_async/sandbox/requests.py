@@ -32,7 +32,7 @@ class ReceivedRequest:
         return msgspec.json.decode(self.body) if self.body else None
 
 
-class Journal:
+class RequestLog:
     """The last 10,000 requests, fewer where their bodies pass 16 MiB together; the oldest are forgotten first."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The requests of works.*: one table each, the union of the beta API of 2025-10 and of 2026-01."""
 
-from devrev_async.sandbox.shapes import (
+from .shapes import (
     INT32,
     Boolean,
     DateFilter,
@@ -9,12 +9,12 @@ from devrev_async.sandbox.shapes import (
     Id,
     Integer,
     ListOf,
-    Moment,
     Nullable,
     Number,
     Record,
     Shape,
     Text,
+    Timestamp,
 )
 
 WORK_TYPES = ("issue", "opportunity", "task", "ticket")
@@ -162,7 +162,7 @@ UPDATE: dict[str, Shape] = {
     "tags": Record(
         {"add": ListOf(_TAG), "remove": ListOf(Record({"id": Id()}, required=("id",))), "set": ListOf(_TAG)}
     ),
-    "target_close_date": Nullable(Moment()),
+    "target_close_date": Nullable(Timestamp()),
     "title": _TITLE,
 }
 UPDATE_BY_TYPE: dict[str, dict[str, Shape]] = {
@@ -171,7 +171,7 @@ UPDATE_BY_TYPE: dict[str, dict[str, Shape]] = {
         "priority": _PRIORITY,
         "priority_v2": Integer(),
         "sprint": Nullable(Id()),
-        "target_start_date": Nullable(Moment()),
+        "target_start_date": Nullable(Timestamp()),
     },
     "ticket": {
         "account": Nullable(Id()),
@@ -184,7 +184,7 @@ UPDATE_BY_TYPE: dict[str, dict[str, Shape]] = {
         "needs_response": Boolean(),
         "rev_org": Nullable(Id()),
         "sentiment": Integer(),
-        "sentiment_modified_date": Moment(),
+        "sentiment_modified_date": Timestamp(),
         "sentiment_summary": Text(),
         "severity": _SEVERITY,
         "source_channel_v2": Nullable(Id()),
@@ -200,7 +200,7 @@ UPDATE_BY_TYPE: dict[str, dict[str, Shape]] = {
         "probability": Nullable(Number()),
         "value": _MONEY,
     },
-    "task": {"embedded": Boolean(), "priority": _PRIORITY, "start_date": Moment()},
+    "task": {"embedded": Boolean(), "priority": _PRIORITY, "start_date": Timestamp()},
 }
 
 CREATE: dict[str, Shape] = {
@@ -215,7 +215,7 @@ CREATE: dict[str, Shape] = {
     "stage": Record({"id": Id(), "name": Text()}),
     "stage_validation_options": ListOf(Enum(("allow_non_start",))),
     "tags": ListOf(_TAG),
-    "target_close_date": Moment(),
+    "target_close_date": Timestamp(),
     "title": _TITLE,
 }
 CREATE_BY_TYPE: dict[str, dict[str, Shape]] = {
@@ -224,7 +224,7 @@ CREATE_BY_TYPE: dict[str, dict[str, Shape]] = {
         "priority": _PRIORITY,
         "priority_v2": Integer(),
         "sprint": Id(),
-        "target_start_date": Moment(),
+        "target_start_date": Timestamp(),
     },
     "ticket": {
         "account": Id(),
@@ -251,6 +251,6 @@ CREATE_BY_TYPE: dict[str, dict[str, Shape]] = {
         "probability": Number(),
         "value": _MONEY,
     },
-    "task": {"embedded": Boolean(), "priority": _PRIORITY, "start_date": Moment()},
+    "task": {"embedded": Boolean(), "priority": _PRIORITY, "start_date": Timestamp()},
 }
 CREATE_REQUIRED = ("type", "applies_to_part", "owned_by", "title")

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from devrev_async.sandbox import refusals
-from devrev_async.sandbox.filters import Query
-from devrev_async.sandbox.store import Row, Store, moment
+from . import api_errors
+from .filters import Query
+from .store import Row, Store, timestamp
 
 SORTABLE = (
     "created_date",
@@ -54,13 +54,13 @@ class Order:
         """`sort_by` as sent: ``field:asc`` or ``field:desc``, most significant first.
 
         Raises:
-            Refusal: 400 value_not_permitted, for a bare ``-field`` too.
+            ApiError: 400 value_not_permitted, for a bare ``-field`` too.
         """
         for item in sort_by:
             name, colon, direction = item.partition(":")
             if not colon or direction not in ("asc", "desc") or name not in SORTABLE:
                 allowed = [f"{field}:{way}" for field in SORTABLE for way in ("asc", "desc")]
-                raise refusals.not_permitted("sort_by", "must be field:asc or field:desc", allowed)
+                raise api_errors.not_permitted("sort_by", "must be field:asc or field:desc", allowed)
         return cls(tuple(sort_by) or ("created_date:desc",))
 
     def key(self) -> Callable[[Row], Key]:
@@ -132,14 +132,14 @@ def encode_cursor(order: Order, row: Row) -> str:
 
 
 def decode_cursor(text: str, order: Order) -> Cursor:
-    """Raises a Refusal (400 value_not_permitted) for what `encode_cursor` did not make for this order."""
+    """Raises a ApiError (400 value_not_permitted) for what `encode_cursor` did not make for this order."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         cursor = msgspec.json.decode(raw, type=Cursor)
     except (binascii.Error, UnicodeError, ValueError, msgspec.MsgspecError):
-        raise refusals.not_permitted("cursor", "not a cursor of this endpoint") from None
+        raise api_errors.not_permitted("cursor", "not a cursor of this endpoint") from None
     if tuple(cursor.order) != order.fields or len(cursor.key) != 2 * len(order.fields) + 1:
-        raise refusals.not_permitted("cursor", "made for another sort_by")
+        raise api_errors.not_permitted("cursor", "made for another sort_by")
     return cursor
 
 
@@ -164,4 +164,4 @@ def _value(row: Row, field: str) -> int | None:
             return row.modified
         case _:
             value = (row.work or {}).get(field)
-            return moment(value) if isinstance(value, str) else None
+            return timestamp(value) if isinstance(value, str) else None

@@ -12,14 +12,14 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from devrev_async.sandbox import data, faults
-from devrev_async.sandbox.app import App
-from devrev_async.sandbox.defaults import complete
-from devrev_async.sandbox.directory import Directory
-from devrev_async.sandbox.handlers import ENDPOINTS, Works
-from devrev_async.sandbox.quota import Quota
-from devrev_async.sandbox.requests import ReceivedRequest
-from devrev_async.sandbox.store import Store
+from . import faults, generator
+from .app import App
+from .defaults import complete
+from .handlers import ENDPOINTS, WorksHandlers
+from .organisation import Organisation
+from .quota import Quota
+from .requests import ReceivedRequest
+from .store import Store
 
 
 class Sandbox:
@@ -59,17 +59,17 @@ class Sandbox:
         self.token = token or f"sandbox-{secrets.token_hex(16)}"
         self._host = host
         self._port = port
-        self._directory = Directory(seed)
+        self._organisation = Organisation(seed)
         self._store = Store()
         limit = Quota(quota, window) if quota is not None else None
-        endpoints = Works(self._store, self._directory)
+        endpoints = WorksHandlers(self._store, self._organisation)
         self._app = App(self._store, endpoints, token=self.token, quota=limit, latency=latency, gzip=gzip)
         self._runner: web.ServerRunner | None = None
         self._url: str | None = None
         if isinstance(works, int):
-            generated = data.generate(works, seed)
-            with data.uncollected():
-                self._store.load((work, data.unseen(n, work["type"])) for n, work in enumerate(generated))
+            generated = generator.generate(works, seed)
+            with generator.uncollected():
+                self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
         else:
             for work in works:
                 self.add(work)
@@ -91,12 +91,12 @@ class Sandbox:
 
         The last 10,000 are kept, fewer where their bodies pass 16 MiB together. `request_count` counts them all.
         """
-        return self._app.journal.snapshot()
+        return self._app.request_log.snapshot()
 
     @property
     def request_count(self) -> int:
         """How many requests arrived since the sandbox was made."""
-        return self._app.journal.total
+        return self._app.request_log.total
 
     @property
     def open_connections(self) -> int:
@@ -147,14 +147,14 @@ class Sandbox:
         )
         self._app.faults.order(endpoint, fault, times)
 
-    def add(self, work: Mapping[str, Any], *, unseen: Mapping[str, Any] | None = None) -> str:
+    def add(self, work: Mapping[str, Any], *, hidden_fields: Mapping[str, Any] | None = None) -> str:
         """Adds a work in its wire form, nothing required, and returns its id.
 
         Whatever you give stays as it is, right or wrong, so that odd answers can be played.
 
         Args:
             work: As the API would answer it. Copied.
-            unseen: What filters can ask and no answer shows: lists under "vista", "accounts", "rev_orgs" and
+            hidden_fields: What filters can ask and no answer shows: lists under "vista", "accounts", "rev_orgs" and
                 "brand", a str under "group" (of issues), a bool under "is_staged".
 
         Raises:
@@ -163,8 +163,8 @@ class Sandbox:
         """
         copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(work)))
         with self._store.lock:
-            finished = complete(copied, self._directory, self._store)
-            self._store.add(finished, dict(unseen or {}))
+            finished = complete(copied, self._organisation, self._store)
+            self._store.add(finished, dict(hidden_fields or {}))
         return str(finished["id"])
 
     def get(self, id: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from devrev_async.sandbox import ids, refusals, times
+from . import api_errors, ids, times
 
 INT32 = 2**31
 INT64 = 2**63
@@ -40,7 +40,7 @@ class Boolean:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """An RFC 3339 timestamp."""
 
 
@@ -77,9 +77,9 @@ class Nullable:
     shape: "Shape"
 
 
-Shape = Text | Id | Integer | Number | Boolean | Moment | FreeForm | DateFilter | Enum | ListOf | Record | Nullable
+Shape = Text | Id | Integer | Number | Boolean | Timestamp | FreeForm | DateFilter | Enum | ListOf | Record | Nullable
 
-_RANGE = Record({"type": Enum(("range",)), "after": Moment(), "before": Moment()})
+_RANGE = Record({"type": Enum(("range",)), "after": Timestamp(), "before": Timestamp()})
 _PRESET = Record(
     {
         "type": Enum(("preset",)),
@@ -91,7 +91,7 @@ _PRESET = Record(
 _JSON_TYPES: dict[type, tuple[str, type | tuple[type, ...]]] = {
     Text: ("string", str),
     Id: ("string", str),
-    Moment: ("string", str),
+    Timestamp: ("string", str),
     Enum: ("string", str),
     Integer: ("number", (int, float)),
     Number: ("number", (int, float)),
@@ -107,7 +107,7 @@ def check(shape: Shape, value: object, name: str = "") -> None:
     """Refuses a `value` that does not fit; `name` is its dotted path, "" for the body itself.
 
     Raises:
-        Refusal: 400, with the type and fields that the API documents for the reason.
+        ApiError: 400, with the type and fields that the API documents for the reason.
     """
     if isinstance(shape, Nullable):
         if value is None:
@@ -115,7 +115,7 @@ def check(shape: Shape, value: object, name: str = "") -> None:
         shape = shape.shape
     expected, json_type = _JSON_TYPES[type(shape)]
     if not isinstance(value, json_type) or (isinstance(value, bool) and expected != "bool"):
-        raise refusals.wrong_json_type(name, expected, value)
+        raise api_errors.wrong_json_type(name, expected, value)
     _check_value(shape, value, name)
 
 
@@ -128,19 +128,19 @@ def _check_value(shape: Shape, value: Any, name: str) -> None:
         case Text(low, high):
             _check_bounds(len(value), low, high, "characters", name)
         case Id() if not ids.well_formed(value):
-            raise refusals.invalid_id(name)
+            raise api_errors.invalid_id(name)
         case Integer(low, high):
             if value != value // 1:
-                raise refusals.not_permitted(name, "must be a whole number")
+                raise api_errors.not_permitted(name, "must be a whole number")
             _check_bounds(value, low, high, "", name)
         case Enum(values) if value not in values:
-            raise refusals.wrong_enum_value(name, value, values)
-        case Moment():
+            raise api_errors.wrong_enum_value(name, value, values)
+        case Timestamp():
             _check_moment(value, name)
         case DateFilter():
             kind = value.get("type")
             if "type" not in value:
-                raise refusals.missing_field(f"{name}.type")
+                raise api_errors.missing_field(f"{name}.type")
             check(Enum(("range", "preset")), kind, f"{name}.type")
             _check_record(_RANGE if kind == "range" else _PRESET, value, name)
         case _:
@@ -152,11 +152,11 @@ def _check_record(shape: Record, value: Mapping[str, object], name: str) -> None
     for key, item in value.items():
         inner = shape.fields.get(key)
         if inner is None:
-            raise refusals.invalid_field(prefix + key)
+            raise api_errors.invalid_field(prefix + key)
         check(inner, item, prefix + key)
     for key in shape.required:
         if key not in value:
-            raise refusals.missing_field(prefix + key)
+            raise api_errors.missing_field(prefix + key)
 
 
 def _check_list(shape: ListOf, value: Sequence[object], name: str) -> None:
@@ -168,14 +168,14 @@ def _check_list(shape: ListOf, value: Sequence[object], name: str) -> None:
 def _check_bounds(size: float, low: int, high: int | None, unit: str, name: str) -> None:
     if size < low or (high is not None and size > high):
         limits = f"{low} to {high}" if high is not None else f"at least {low}"
-        raise refusals.not_permitted(name, f"must be {limits} {unit}".rstrip())
+        raise api_errors.not_permitted(name, f"must be {limits} {unit}".rstrip())
 
 
 def _check_moment(value: str, name: str) -> None:
     try:
         times.parse(value)
     except ValueError:
-        raise refusals.not_permitted(name, "must be an RFC 3339 timestamp with an offset") from None
+        raise api_errors.not_permitted(name, "must be an RFC 3339 timestamp with an offset") from None
 
 
 def leaves(shape: Record, prefix: str = "") -> dict[str, Shape]:

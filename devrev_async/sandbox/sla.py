@@ -3,18 +3,18 @@
 import random
 from typing import Any
 
-from devrev_async.sandbox import ids, times, words
-from devrev_async.sandbox.directory import Directory
+from . import ids, times, vocabulary
+from .organisation import Organisation
 
 _STAGES = ("running", "warning", "breached", "completed", "paused")
 _METRICS = ("First response", "Next response", "Full resolution")
 
 
-class SlaDesk:
+class SlaFactory:
     """Hands out SLA summaries."""
 
-    def __init__(self, directory: Directory, rng: random.Random) -> None:
-        self._people = directory.users[:48]
+    def __init__(self, organisation: Organisation, rng: random.Random) -> None:
+        self._people = organisation.users[:48]
         self._schedules = [
             {
                 **ids.both("SCHED", n + 1),
@@ -24,7 +24,7 @@ class SlaDesk:
                 "valid_until": "2027-12-31T23:59:59.999Z",
                 "version_number": n + 1,
             }
-            for n, zone in enumerate(words.TIMEZONES)
+            for n, zone in enumerate(vocabulary.TIMEZONES)
         ]
         self._policies = [
             {**ids.both("SLA", n + 1), "name": name, "sla_type": ("external", "internal")[n], "status": "published"}

@@ -9,26 +9,26 @@ from typing import Any, cast
 
 import msgspec
 
-from devrev_async.sandbox import times
+from . import times
 
 Work = dict[str, Any]
 _CACHE_BYTES = 64 * 1024 * 1024
 _CACHE_ROWS = 100_000
-_NO_UNSEEN: Mapping[str, Any] = {}
+_NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
 FOREVER = 1 << 62
 
 
 class Row:
     """One work and what is asked of it often. The dict in `work` is replaced, never changed; None once deleted."""
 
-    __slots__ = ("created", "encoded", "modified", "seq", "unseen", "work")
+    __slots__ = ("created", "encoded", "hidden_fields", "modified", "seq", "work")
 
-    def __init__(self, seq: int, work: Work, unseen: Mapping[str, Any]) -> None:
+    def __init__(self, seq: int, work: Work, hidden_fields: Mapping[str, Any]) -> None:
         self.seq = seq
         self.work: Work | None = work
-        self.unseen = unseen
-        self.created = moment(work.get("created_date"))
-        self.modified = moment(work.get("modified_date"))
+        self.hidden_fields = hidden_fields
+        self.created = timestamp(work.get("created_date"))
+        self.modified = timestamp(work.get("modified_date"))
         self.encoded: bytes | None = None
 
 
@@ -51,20 +51,20 @@ class Store:
         return len(self._by_created)
 
     def load(self, works: Iterable[tuple[Work, Mapping[str, Any]]]) -> None:
-        """Adds many at once, each with its unseen facts."""
+        """Adds many at once, each with its hidden_fields facts."""
         with self.lock:
-            rows = [self._register(work, unseen) for work, unseen in works]
+            rows = [self._register(work, hidden_fields) for work, hidden_fields in works]
             self._by_created = sorted([*self._by_created, *rows], key=created_key)
             self._by_modified = sorted([*self._by_modified, *rows], key=modified_key)
 
-    def add(self, work: Work, unseen: Mapping[str, Any] = _NO_UNSEEN) -> Row:
-        """Adds one; `unseen` is what filters can ask and no answer shows: `vista`, `brand`, `is_staged`, ...
+    def add(self, work: Work, hidden_fields: Mapping[str, Any] = _NO_HIDDEN_FIELDS) -> Row:
+        """Adds one; `hidden_fields` is what filters can ask and no answer shows: `vista`, `brand`, `is_staged`, ...
 
         Raises:
             ValueError: its id or display id is taken.
         """
         with self.lock:
-            row = self._register(work, unseen)
+            row = self._register(work, hidden_fields)
             insort(self._by_created, row, key=created_key)
             insort(self._by_modified, row, key=modified_key)
             return row
@@ -80,12 +80,12 @@ class Store:
         """The id of the one work that the artifact was ever attached to."""
         return self._artifacts.get(artifact_id)
 
-    def replace(self, row: Row, work: Work, unseen: Mapping[str, Any]) -> None:
+    def replace(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> None:
         """Puts `work` in the place of the row's; the ids and created_date stay."""
         with self.lock:
             del self._by_modified[bisect_left(self._by_modified, modified_key(row), key=modified_key)]
             self._forget_bytes(row)
-            row.work, row.unseen, row.modified = work, unseen, moment(work.get("modified_date"))
+            row.work, row.hidden_fields, row.modified = work, hidden_fields, timestamp(work.get("modified_date"))
             insort(self._by_modified, row, key=modified_key)
             self._attach_artifacts(work)
 
@@ -139,8 +139,8 @@ class Store:
             self._cached_bytes -= len(row.encoded)
             row.encoded = None
 
-    def _register(self, work: Work, unseen: Mapping[str, Any]) -> Row:
-        row = Row(next(self._seq), work, unseen)
+    def _register(self, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
+        row = Row(next(self._seq), work, hidden_fields)
         refs = [work[key] for key in ("id", "display_id") if isinstance(work.get(key), str)]
         for ref in refs:
             if ref in self._refs:
@@ -166,7 +166,7 @@ def _objects(value: object) -> list[dict[str, object]]:
     return [cast("dict[str, object]", item) for item in items if isinstance(item, dict)]
 
 
-def moment(value: object) -> int:
+def timestamp(value: object) -> int:
     """Where a timestamp stands in the order; what is no timestamp stands at 1970."""
     try:
         return times.parse_quickly(value) if isinstance(value, str) else 0

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from devrev_async.sandbox import ids, refusals, times
-from devrev_async.sandbox.directory import Directory, Summary, enum_value
-from devrev_async.sandbox.store import Store, Work, moment
+from . import api_errors, ids, times
+from .organisation import Organisation, Summary, enum_value
+from .store import Store, Work, timestamp
 
 # Written by requests, shown by no answer of the API; kept with the row so that nothing is silently lost.
-_UNSEEN = frozenset(
+_HIDDEN_FIELDS = frozenset(
     {
         "amount",
         "customer_budget",
@@ -24,76 +24,76 @@ _UNSEEN = frozenset(
 _PREFIXES = {"tnt__": "tenant_fragment", "ctype__": "subtype"}
 
 
-class Clerk:
+class WorkWriter:
     """Applies requests to works; knows the organisation and who the caller is. Each `set_` method does one field."""
 
-    def __init__(self, directory: Directory, store: Store) -> None:
-        self._directory = directory
+    def __init__(self, organisation: Organisation, store: Store) -> None:
+        self._organisation = organisation
         self._store = store
 
     def create(self, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
-        """The new work, complete, and its unseen facts."""
+        """The new work, complete, and its hidden_fields facts."""
         work_type = str(body["type"])
         moment_text = times.render(times.now())
         ref = ids.both(ids.BY_TYPE[work_type].prefix, self._store.next_number(work_type))
-        me = self._directory.me
+        me = self._organisation.me
         work: Work = {"type": work_type, "created_by": me, "created_date": moment_text, **ref}
         work |= {"modified_by": me, "modified_date": moment_text}
         if work_type == "issue":
             work["priority"] = "p2"
-        work["stage"] = self._directory.stages[work_type][0]
+        work["stage"] = self._organisation.stages[work_type][0]
         if work_type == "ticket":
             work["severity"] = "low"
         bare = {"owned_by", "reported_by", "developed_with", "channels", "contacts", "artifacts", "tags"}
         request = {key: {"set": value} if key in bare else value for key, value in body.items()}
         if "id" in request.get("stage", {}):
             request["stage"] = {"stage": request["stage"]["id"]}
-        unseen = self._apply(work, request)
-        return work, unseen
+        hidden_fields = self._apply(work, request)
+        return work, hidden_fields
 
     def update(self, old: Work, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
-        """The changed work and the unseen facts that the request adds; `old` stays as it was."""
+        """The changed work and the hidden_fields facts that the request adds; `old` stays as it was."""
         work = dict(old)
-        unseen = self._apply(work, body)
+        hidden_fields = self._apply(work, body)
         # Strictly later than before, whatever the wall clock says: `changes` of clients rely on that.
-        work["modified_by"] = self._directory.me
-        last = max(moment(old.get("modified_date")), moment(old.get("created_date")))
+        work["modified_by"] = self._organisation.me
+        last = max(timestamp(old.get("modified_date")), timestamp(old.get("created_date")))
         work["modified_date"] = times.render(max(times.now(), last + times.MILLISECOND))
-        return work, unseen
+        return work, hidden_fields
 
     def _apply(self, work: Work, body: Mapping[str, Any]) -> dict[str, Any]:
         if body.get("custom_fields"):
             _check_custom_schemas(body)
-        unseen: dict[str, Any] = {}
+        hidden_fields: dict[str, Any] = {}
         for key, value in body.items():
-            if key in _UNSEEN or (key == "priority" and work.get("type") in ("task", "opportunity")):
-                unseen[key] = value
+            if key in _HIDDEN_FIELDS or (key == "priority" and work.get("type") in ("task", "opportunity")):
+                hidden_fields[key] = value
             elif value is None:
                 work.pop(key, None)
             elif key in _LISTS:
                 self._set_list(work, key, value)
             elif key in _FAMILIES:
-                work[key] = self._directory.find(_FAMILIES[key], value, key)
+                work[key] = self._organisation.find(_FAMILIES[key], value, key)
             elif key in _SETTERS:
                 _SETTERS[key](self, work, value)
-        return unseen
+        return hidden_fields
 
     def _set_list(self, work: Work, key: str, value: Mapping[str, Sequence[str]] | Sequence[str]) -> None:
         # Bare on the wire in channels_v2, {"set": [...]} in all others.
         field, wanted = (f"{key}.set", value.get("set")) if isinstance(value, Mapping) else (key, value)
         if wanted is not None:
-            work[key] = [self._directory.find(_LISTS[key], ref, field) for ref in wanted]
+            work[key] = [self._organisation.find(_LISTS[key], ref, field) for ref in wanted]
 
     def set_artifacts(self, work: Work, change: Mapping[str, Sequence[str]]) -> None:
         current: list[Summary] = list(work.get("artifacts") or ())
         if "set" in change:
             attached = {item["id"]: item for item in current}
-            wanted = [self._directory.find("artifact", ref, "artifacts.set") for ref in change["set"]]
+            wanted = [self._organisation.find("artifact", ref, "artifacts.set") for ref in change["set"]]
             current = []
             for item in wanted:
                 current.append(attached[item["id"]] if item["id"] in attached else self._orphan(work, item))
         for ref in change.get("add", ()):
-            current.append(self._orphan(work, self._directory.find("artifact", ref, "artifacts.add")))
+            current.append(self._orphan(work, self._organisation.find("artifact", ref, "artifacts.add")))
         for ref in change.get("remove", ()):
             current = [item for item in current if ref not in (item["id"], item.get("display_id"))]
         work["artifacts"] = current
@@ -103,7 +103,7 @@ class Clerk:
         if parent is not None:
             same = parent == work["id"]
             kind = "artifact_already_attached_to_a_parent"
-            raise refusals.bad_request(kind, "The artifact has a parent", existing_parent=parent, is_same=same)
+            raise api_errors.bad_request(kind, "The artifact has a parent", existing_parent=parent, is_same=same)
         return artifact
 
     def set_tags(self, work: Work, change: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
@@ -111,10 +111,10 @@ class Clerk:
         if "set" in change:
             tags = {}
         for item in (*change.get("set", ()), *change.get("add", ())):
-            tag = self._directory.find("tag", item["id"], "tags")
+            tag = self._organisation.find("tag", item["id"], "tags")
             tags[tag["id"]] = {"tag": tag, "value": item["value"]} if "value" in item else {"tag": tag}
         for item in change.get("remove", ()):
-            tags.pop(self._directory.find("tag", item["id"], "tags.remove")["id"], None)
+            tags.pop(self._organisation.find("tag", item["id"], "tags.remove")["id"], None)
         work["tags"] = list(tags.values())
 
     def set_stage(self, work: Work, change: Mapping[str, str]) -> None:
@@ -122,7 +122,7 @@ class Clerk:
             return
         work_type = str(work.get("type"))
         ref = change.get("stage")
-        stage = self._directory.stage(work_type, name=None if ref else change["name"], ref=ref)
+        stage = self._organisation.stage(work_type, name=None if ref else change["name"], ref=ref)
         work["stage"] = stage
         work["state_display_name"] = stage["state"]["name"].replace("_", " ").title()
         if stage["state"]["is_final"]:
@@ -151,22 +151,22 @@ class Clerk:
             work["priority"] = f"p{number - 1}"
 
 
-def _plain(key: str) -> Callable[[Clerk, Work, Any], None]:
-    def put(_: Clerk, work: Work, value: Any) -> None:
+def _plain(key: str) -> Callable[[WorkWriter, Work, Any], None]:
+    def put(_: WorkWriter, work: Work, value: Any) -> None:
         work[key] = value
 
     return put
 
 
-def _date(key: str) -> Callable[[Clerk, Work, Any], None]:
-    def put(_: Clerk, work: Work, value: str) -> None:
+def _date(key: str) -> Callable[[WorkWriter, Work, Any], None]:
+    def put(_: WorkWriter, work: Work, value: str) -> None:
         work[key] = times.render(times.parse(value))
 
     return put
 
 
-def _enum(key: str) -> Callable[[Clerk, Work, Any], None]:
-    def put(_: Clerk, work: Work, value: int) -> None:
+def _enum(key: str) -> Callable[[WorkWriter, Work, Any], None]:
+    def put(_: WorkWriter, work: Work, value: int) -> None:
         work[key] = enum_value(key, int(value))
 
     return put
@@ -180,7 +180,7 @@ def _check_custom_schemas(body: Mapping[str, Any]) -> None:
     for key in body["custom_fields"]:
         prefix = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), None)
         if not (spec.get(_PREFIXES[prefix]) if prefix else spec.get("apps")):
-            raise refusals.bad_request(
+            raise api_errors.bad_request(
                 "customization_validation_error",
                 f"Field not in the schemas that the request names: {key}",
                 subtype="field_not_in_schema",
@@ -204,14 +204,14 @@ _FAMILIES = {
     "sprint": "sprint",
     "source_channel_v2": "channel",
 }
-_SETTERS: dict[str, Callable[[Clerk, Work, Any], None]] = {
-    "artifacts": Clerk.set_artifacts,
-    "tags": Clerk.set_tags,
-    "stage": Clerk.set_stage,
-    "custom_fields": Clerk.set_custom_fields,
-    "custom_schema_spec": Clerk.set_schema_spec,
-    "priority": Clerk.set_priority,
-    "priority_v2": Clerk.set_priority_v2,
+_SETTERS: dict[str, Callable[[WorkWriter, Work, Any], None]] = {
+    "artifacts": WorkWriter.set_artifacts,
+    "tags": WorkWriter.set_tags,
+    "stage": WorkWriter.set_stage,
+    "custom_fields": WorkWriter.set_custom_fields,
+    "custom_schema_spec": WorkWriter.set_schema_spec,
+    "priority": WorkWriter.set_priority,
+    "priority_v2": WorkWriter.set_priority_v2,
     "channels": lambda _, work, value: work.update(channels=value["set"]) if "set" in value else None,
     **{
         key: _plain(key)

@@ -144,7 +144,7 @@ async def test_empty_filters_restrict_nothing(shared_api: Api, body: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("unseen", "body"),
+    ("hidden_fields", "body"),
     [
         ({"vista": ["VISTA-9"]}, {"vista": "VISTA-9"}),
         ({"is_staged": True}, {"staged_info": {"is_staged": True}}),
@@ -154,10 +154,10 @@ async def test_empty_filters_restrict_nothing(shared_api: Api, body: dict[str, A
         ({"brand": ["BRAND-9"]}, {"ticket": {"brand": ["BRAND-9"]}}),
     ],
 )
-async def test_filters_for_what_no_answer_shows(unseen: dict[str, Any], body: dict[str, Any]) -> None:
+async def test_filters_for_what_no_answer_shows(hidden_fields: dict[str, Any], body: dict[str, Any]) -> None:
     sandbox = Sandbox(works=[{"display_id": "ISS-8"}, {"display_id": "TKT-8"}])
     work_type = "ticket" if "ticket" in body else "issue"
-    sandbox.add({"type": work_type, "title": "that one"}, unseen=unseen)
+    sandbox.add({"type": work_type, "title": "that one"}, hidden_fields=hidden_fields)
     async with sandbox, Api.over(sandbox) as api:
         answer = await api.post("works.export", body)
     assert [work["title"] for work in answer["works"]] == ["that one"]

@@ -10,22 +10,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from devrev_async.sandbox import Sandbox, data, ids, times
+from devrev_async.sandbox import Sandbox, generator, ids, times
 from tests.spec import document, validate_response
 
 
 def test_every_generated_work_fits_the_strict_schema() -> None:
-    for work in random.Random(1).sample(data.generate(2000, 3), 300):
+    for work in random.Random(1).sample(generator.generate(2000, 3), 300):
         validate_response("works.get", {"work": work})
 
 
 def test_the_same_arguments_make_the_same_works() -> None:
-    assert data._generate(200, 7) == data._generate(200, 7)
-    assert data._generate(200, 7) != data._generate(200, 8)
+    assert generator._generate(200, 7) == generator._generate(200, 7)
+    assert generator._generate(200, 7) != generator._generate(200, 8)
 
 
 def test_works_are_of_many_kinds() -> None:
-    works = data.generate(2000, 3)
+    works = generator.generate(2000, 3)
     types = collections.Counter(work["type"] for work in works)
     assert types["issue"] + types["ticket"] > 1600
     assert min(types["task"], types["opportunity"]) > 50
@@ -46,7 +46,7 @@ def test_works_are_of_many_kinds() -> None:
 
 
 def test_all_fields_of_answers_occur() -> None:
-    works: list[Any] = list(data.generate(2000, 3))
+    works: list[Any] = list(generator.generate(2000, 3))
     found = {
         work_type: {key for work in works if work["type"] == work_type for key in work}
         for work_type in ("issue", "ticket", "task", "opportunity")
@@ -56,7 +56,7 @@ def test_all_fields_of_answers_occur() -> None:
 
 
 def test_nobody_in_it_is_real() -> None:
-    text = msgspec.json.encode(data.generate(500, 3)).decode()
+    text = msgspec.json.encode(generator.generate(500, 3)).decode()
     assert set(re.findall(r"@([\w.-]+)", text)) <= {"example.com", "example.org", "example.net"}
     assert set(re.findall(r"https?://([\w.-]+)", text)) <= {"tracker.example.com"}
 
@@ -65,7 +65,7 @@ def test_generating_is_cheap_enough_for_large_stores() -> None:
     # Bounds with much room: they are meant to catch a change of kind, not a slow machine.
     started = time.process_time()
     tracemalloc.start()
-    works = data._generate(4_000, 1)
+    works = generator._generate(4_000, 1)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size / len(works) < 3_000

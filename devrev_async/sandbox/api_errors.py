@@ -1,4 +1,4 @@
-"""The refusals that the API documents, as exceptions that carry the whole answer."""
+"""The api_errors that the API documents, as exceptions that carry the whole answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 
-class Refusal(Exception):  # noqa: N818 - not an error of the sandbox: an answer
+class ApiError(Exception):
     """An answer other than success: status, JSON body and headers of its own."""
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
@@ -16,48 +16,48 @@ class Refusal(Exception):  # noqa: N818 - not an error of the sandbox: an answer
         self.headers = dict(headers or {})
 
 
-def bad_request(kind: str, message: str, **fields: object) -> Refusal:
+def bad_request(kind: str, message: str, **fields: object) -> ApiError:
     """400 with ``type`` `kind` and the fields that this type documents."""
-    return Refusal(400, {"message": message, "type": kind, **fields})
+    return ApiError(400, {"message": message, "type": kind, **fields})
 
 
-def invalid_field(name: str) -> Refusal:
+def invalid_field(name: str) -> ApiError:
     return bad_request("invalid_field", f"Invalid field: {name}", field_name=name)
 
 
-def missing_field(name: str) -> Refusal:
+def missing_field(name: str) -> ApiError:
     return bad_request("missing_required_field", f"Missing required field: {name}", field_name=name)
 
 
-def wrong_json_type(name: str, expected: str, value: object) -> Refusal:
+def wrong_json_type(name: str, expected: str, value: object) -> ApiError:
     actual = json_type(value)
     message = f"Unexpected JSON type for {name or 'the body'}: expected {expected}, got {actual}"
     return bad_request("unexpected_json_type", message, field_name=name, expected=expected, actual=actual)
 
 
-def wrong_enum_value(name: str, value: str, allowed: Sequence[str]) -> Refusal:
+def wrong_enum_value(name: str, value: str, allowed: Sequence[str]) -> ApiError:
     return bad_request(
         "invalid_enum_value", f"Invalid value for {name}", field_name=name, value=value, allowed_values=list(allowed)
     )
 
 
-def not_permitted(name: str, reason: str, allowed: Sequence[str] | None = None) -> Refusal:
+def not_permitted(name: str, reason: str, allowed: Sequence[str] | None = None) -> ApiError:
     extra: dict[str, object] = {} if allowed is None else {"allowed_values": list(allowed)}
     return bad_request("value_not_permitted", f"Value not permitted: {name}", field_name=name, reason=reason, **extra)
 
 
-def invalid_id(name: str) -> Refusal:
+def invalid_id(name: str) -> ApiError:
     return bad_request("invalid_id", f"Invalid id: {name}", field_name=name)
 
 
-def wrong_id_type(name: str, value: str, allowed: Sequence[str]) -> Refusal:
+def wrong_id_type(name: str, value: str, allowed: Sequence[str]) -> ApiError:
     return bad_request(
         "unexpected_id_type", f"Unexpected id type: {name}", field_name=name, value=value, allowed_types=list(allowed)
     )
 
 
-def not_found(name: str) -> Refusal:
-    return Refusal(404, {"message": f"Object not found: {name}", "type": "not_found"})
+def not_found(name: str) -> ApiError:
+    return ApiError(404, {"message": f"Object not found: {name}", "type": "not_found"})
 
 
 _DEFAULTS: dict[int, dict[str, Any]] = {

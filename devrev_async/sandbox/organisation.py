@@ -6,7 +6,7 @@ Summaries are shared between works and never changed, which is what keeps hundre
 import random
 from typing import Any
 
-from devrev_async.sandbox import ids, refusals, words
+from . import api_errors, ids, vocabulary
 
 Summary = dict[str, Any]
 
@@ -23,7 +23,7 @@ STOCK_ENUMS: dict[str, tuple[str, ...]] = {
 _CLOSED_ENUMS = {"visibility"}  # users of the API can extend the other three
 
 
-class Directory:
+class Organisation:
     """The organisation of one seed. What a request names and nobody knows is made up, and remembered."""
 
     def __init__(self, seed: int) -> None:
@@ -34,35 +34,35 @@ class Directory:
         self.customers: list[Summary] = []
         self.rev_orgs = [
             self._add("rev_org", {"type": "rev_org", **ids.both("REV", n + 1), "display_name": name})
-            for n, name in enumerate(words.COMPANIES)
+            for n, name in enumerate(vocabulary.COMPANIES)
         ]
         self.accounts = [
             self._add("account", {**ids.both("ACC", n + 1), "display_name": name})
-            for n, name in enumerate(words.COMPANIES)
+            for n, name in enumerate(vocabulary.COMPANIES)
         ]
         self._hire()
         self.me = self.users[0]
-        self.parts = [self._add("part", self._part(n, name)) for n, name in enumerate(words.PART_NAMES)]
+        self.parts = [self._add("part", self._part(n, name)) for n, name in enumerate(vocabulary.PART_NAMES)]
         self.tags = [
-            self._add("tag", {**ids.both("TAG", n + 1), "name": name, "style_new": {"color": words.COLORS[n % 6]}})
-            for n, name in enumerate(words.TAG_NAMES)
+            self._add("tag", {**ids.both("TAG", n + 1), "name": name, "style_new": {"color": vocabulary.COLORS[n % 6]}})
+            for n, name in enumerate(vocabulary.TAG_NAMES)
         ]
         self.groups = [
             self._add("group", {**ids.both("GROUP", n + 1), "member_type": "dev_user", "name": name})
-            for n, name in enumerate(words.GROUPS)
+            for n, name in enumerate(vocabulary.GROUPS)
         ]
         self.sprints = [self._add("sprint", _sprint(n)) for n in range(48)]
         self.channels = [self._add("channel", ids.both("CHAN", n + 1)) for n in range(5)]
         self.stages = {
             work_type: [self._stage(work_type, n) for n in range(len(stages))]
-            for work_type, stages in words.STAGES.items()
+            for work_type, stages in vocabulary.STAGES.items()
         }
 
     def find(self, family: str, ref: str, field: str) -> Summary:
         """The summary that the answer shows for `ref`, a display id or DON of `family`.
 
         Raises:
-            Refusal: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
+            ApiError: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
         """
         for form in ids.forms(ref):
             if (family, form) in self._known:
@@ -70,7 +70,7 @@ class Directory:
         recognised = ids.recognise(ref)
         if recognised is not None and recognised[0].family != family:
             allowed = sorted(kind.type or kind.family for kind in ids.KINDS if kind.family == family)
-            raise refusals.wrong_id_type(field, ref, allowed)
+            raise api_errors.wrong_id_type(field, ref, allowed)
         return self._add(family, self._make_up(family, ref, recognised))
 
     def stage(self, work_type: str, *, name: str | None = None, ref: str | None = None) -> Summary:
@@ -108,8 +108,8 @@ class Directory:
         self.users.append(self._add("user", {"type": "sys_user", **ids.both("SYSU", 1), "display_name": "devrev-bot"}))
 
     def _person(self, prefix: str, user_type: str, n: int) -> Summary:
-        first = words.FIRST_NAMES[n % len(words.FIRST_NAMES)]
-        last = words.LAST_NAMES[(n * 7 + n // len(words.FIRST_NAMES)) % len(words.LAST_NAMES)]
+        first = vocabulary.FIRST_NAMES[n % len(vocabulary.FIRST_NAMES)]
+        last = vocabulary.LAST_NAMES[(n * 7 + n // len(vocabulary.FIRST_NAMES)) % len(vocabulary.LAST_NAMES)]
         user: Summary = {"type": user_type, **ids.both(prefix, n + 1), "display_name": f"{first.lower()}-{n + 1}"}
         if n % 3 == 0:
             file = {"type": "image/png", "name": f"{first.lower()}.png", "size": 8_000 + 37 * n}
@@ -136,11 +136,11 @@ class Directory:
         return part
 
     def _stage(self, work_type: str, n: int) -> Summary:
-        name, state = words.STAGES[work_type][n]
-        number = list(words.STAGES).index(work_type) * 100 + n + 1
+        name, state = vocabulary.STAGES[work_type][n]
+        number = list(vocabulary.STAGES).index(work_type) * 100 + n + 1
         stage = self._add("stage", {"id": ids.don("CSTAGE", number), "name": name})
         final = state == "closed"
-        shown = {"id": ids.don("CSTATE", words.STATES.index(state) + 1), "is_final": final, "name": state}
+        shown = {"id": ids.don("CSTATE", vocabulary.STATES.index(state) + 1), "is_final": final, "name": state}
         # Real payloads have the stage's id and never its display id.
         return {"name": name, "notes": "", "ordinal": 500 + 250 * n, "stage": stage, "state": shown}
 
@@ -186,13 +186,13 @@ def enum_value(field: str, number: int) -> Summary:
     """The readable form of the enum id `number` written to `field`.
 
     Raises:
-        Refusal: 400 value_not_permitted outside of an enum that cannot be extended.
+        ApiError: 400 value_not_permitted outside of an enum that cannot be extended.
     """
     labels = STOCK_ENUMS[field]
     if 1 <= number <= len(labels):
         return {"id": number, "label": labels[number - 1], "ordinal": number}
     if field in _CLOSED_ENUMS or number < 1:
-        raise refusals.not_permitted(field, "unknown enum id", [str(n + 1) for n in range(len(labels))])
+        raise api_errors.not_permitted(field, "unknown enum id", [str(n + 1) for n in range(len(labels))])
     return {"id": number, "label": f"Custom {number}", "ordinal": number}
 
 

@@ -8,9 +8,9 @@ import random
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from devrev_async.sandbox import ids, times, words
-from devrev_async.sandbox.directory import Directory, enum_value
-from devrev_async.sandbox.sla import SlaDesk
+from . import ids, times, vocabulary
+from .organisation import Organisation, enum_value
+from .sla import SlaFactory
 
 Work = dict[str, Any]
 
@@ -36,13 +36,13 @@ def _kept(count: int, seed: int) -> Sequence[Work]:
     return _generate(count, seed)
 
 
-def unseen(number: int, work_type: str) -> Mapping[str, Any]:
+def hidden_fields(number: int, work_type: str) -> Mapping[str, Any]:
     """What filters can ask about generated work `number` and no answer shows (see `Store.add`)."""
-    return _UNSEEN[work_type][number % 12]
+    return _HIDDEN_FIELDS[work_type][number % 12]
 
 
 def _generate(count: int, seed: int) -> list[Work]:
-    writer = _Writer(seed)
+    writer = WorkFactory(seed)
     with uncollected():
         return [writer.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
 
@@ -69,46 +69,47 @@ def _creation_times(count: int, rng: random.Random) -> list[int]:
     return moments
 
 
-class _Writer:
+class WorkFactory:
     """Writes one work after the other; holds what they share."""
 
     def __init__(self, seed: int) -> None:
-        self._directory = directory = Directory(seed)
+        self._organisation = organisation = Organisation(seed)
         self._rng = rng = random.Random(f"works {seed}")
-        self._numbers = {work_type: itertools.count(1) for work_type in words.STAGES}
+        self._numbers = {work_type: itertools.count(1) for work_type in vocabulary.STAGES}
         self._artifacts = itertools.count(1)
-        staff = directory.users[:48]
+        staff = organisation.users[:48]
         # Equal sub-objects are one object: that is half of the memory and most of the speed.
         self._owners = [rng.sample(staff, rng.choice((1, 1, 2, 2, 3))) for _ in range(256)]
-        self._reporters = [[person] for person in (*directory.customers, *staff[:16])]
+        self._reporters = [[person] for person in (*organisation.customers, *staff[:16])]
         self._tags = [self._tag_list(rng.choice((0, 0, 1, 2, 3))) for _ in range(256)]
-        self._developed_with = [rng.sample(directory.parts, n % 3) for n in range(32)]
+        self._developed_with = [rng.sample(organisation.parts, n % 3) for n in range(32)]
         self._bodies = [self._body(rng.randrange(0, 9)) for _ in range(512)]
         self._priorities = [enum_value("priority_v2", n) for n in (1, 2, 3, 4)]
         self._sentiments = [enum_value("sentiment", n) | {"value": n * 0.2} for n in (1, 2, 3, 4, 5)]
         self._forecasts = [enum_value("forecast_category_v2", n) | {"value": None} for n in range(1, 7)]
         self._visibilities = [enum_value("visibility", n) for n in (1, 2)]
-        self._channels = [[directory.channels[n], directory.channels[(n + 2) % 5]] for n in range(5)]
+        self._channels = [[organisation.channels[n], organisation.channels[(n + 2) % 5]] for n in range(5)]
         self._sync_units = [_sync_unit(n) for n in range(4)]
         self._fragments = {
-            work_type: ([_TENANT_FRAGMENT], _STOCK_FRAGMENT.format(n + 1)) for n, work_type in enumerate(words.STAGES)
+            work_type: ([_TENANT_FRAGMENT], _STOCK_FRAGMENT.format(n + 1))
+            for n, work_type in enumerate(vocabulary.STAGES)
         }
-        self._sla = SlaDesk(directory, rng)
+        self._sla = SlaFactory(organisation, rng)
 
     def work(self, created: int) -> Work:
         pick = self._pick
         work_type = pick(_TYPES)
         number = next(self._numbers[work_type])
         ref = ids.both(ids.BY_TYPE[work_type].prefix, number)
-        part, stage = pick(self._directory.parts), pick(self._directory.stages[work_type])
+        part, stage = pick(self._organisation.parts), pick(self._organisation.stages[work_type])
         modified = created + int(self._rng.random() ** 4 * 60 * times.DAY) // times.MILLISECOND * times.MILLISECOND
         fragments, stock = self._fragments[work_type]
         work: Work = {
             "type": work_type,
-            "created_by": pick(self._directory.users),
+            "created_by": pick(self._organisation.users),
             "created_date": times.render(created),
             **ref,
-            "modified_by": pick(self._directory.users),
+            "modified_by": pick(self._organisation.users),
             "modified_date": times.render(modified),
         }
         if stage["state"]["is_final"]:
@@ -127,13 +128,13 @@ class _Writer:
         work |= {"stage": stage, "state_display_name": stage["state"]["name"].replace("_", " ").title()}
         work["stock_schema_fragment"] = stock
         if number % 3 == 0:
-            work["subtype"] = words.SUBTYPES[work_type][number // 3 % len(words.SUBTYPES[work_type])]
+            work["subtype"] = vocabulary.SUBTYPES[work_type][number // 3 % len(vocabulary.SUBTYPES[work_type])]
         if number % 5 == 0:
             work["sync_metadata"] = self._sync(number, created, modified)
         work["tags"] = pick(self._tags)
         if number % 2 == 0:
             work["target_close_date"] = times.render((created // times.DAY + 30) * times.DAY)
-        work["title"] = pick(words.TITLES).format(part=part["name"]) + (f" (no. {number})" if number % 4 else "")
+        work["title"] = pick(vocabulary.TITLES).format(part=part["name"]) + (f" (no. {number})" if number % 4 else "")
         match work_type:
             case "issue":
                 self._issue(work, number, created)
@@ -159,21 +160,21 @@ class _Writer:
         if number % 3 == 0:
             self._sla.attach(work, number, created)
         if number % 4:
-            work["sprint"] = self._pick(self._directory.sprints)
+            work["sprint"] = self._pick(self._organisation.sprints)
         if number % 2 == 0:
             work["target_start_date"] = times.render((created // times.DAY + 7) * times.DAY)
 
     def _ticket(self, work: Work, number: int, created: int, modified: int) -> None:
-        company = int(self._rng.random() * len(words.COMPANIES))
+        company = int(self._rng.random() * len(vocabulary.COMPANIES))
         channel = number % 5
         if number % 7:
-            work["account"] = self._directory.accounts[company]
+            work["account"] = self._organisation.accounts[company]
         work |= {"channels": _CHANNELS[channel], "channels_v2": self._channels[channel]}
         if number % 3:
-            work["group"] = self._pick(self._directory.groups)
+            work["group"] = self._pick(self._organisation.groups)
         work |= {"is_frozen": number % 50 == 0, "is_spam": number % 40 == 0, "needs_response": number % 4 == 0}
         if number % 7:
-            work["rev_org"] = self._directory.rev_orgs[company]
+            work["rev_org"] = self._organisation.rev_orgs[company]
         if number % 4 == 1:
             work["sentiment"] = self._pick(self._sentiments)
             work["sentiment_modified_date"] = times.render(modified)
@@ -182,23 +183,23 @@ class _Writer:
         if number % 2 == 0:
             self._sla.attach(work, number, created)
         work["source_channel"] = _CHANNELS[channel][0]
-        work["source_channel_v2"] = self._directory.channels[channel]
+        work["source_channel_v2"] = self._organisation.channels[channel]
         work["visibility"] = self._visibilities[number % 2]
 
     def _opportunity(self, work: Work, number: int) -> None:
         currency = _CURRENCIES[number % 3]
-        work["account"] = self._pick(self._directory.accounts)
+        work["account"] = self._pick(self._organisation.accounts)
         work["annual_contract_value"] = {"amount": f"{number * 120}.00", "currency": currency}
         work["contacts"] = self._pick(self._reporters)
         work["forecast_category_v2"] = self._pick(self._forecasts)
         work["value"] = {"amount": f"{number * 100}.50", "currency": currency}
 
     def _tag_list(self, count: int) -> list[dict[str, Any]]:
-        tags = self._rng.sample(self._directory.tags, count)
+        tags = self._rng.sample(self._organisation.tags, count)
         return [{"tag": tag, "value": "yes"} if n == 1 else {"tag": tag} for n, tag in enumerate(tags)]
 
     def _body(self, sentences: int) -> str:
-        return "\n\n".join(self._rng.choices(words.SENTENCES, k=sentences))
+        return "\n\n".join(self._rng.choices(vocabulary.SENTENCES, k=sentences))
 
     def _artifact(self) -> dict[str, Any]:
         n = next(self._artifacts)
@@ -249,7 +250,7 @@ def _sync_unit(n: int) -> dict[str, Any]:
     }
 
 
-def _unseen(work_type: str, n: int) -> Mapping[str, Any]:
+def _hidden_fields(work_type: str, n: int) -> Mapping[str, Any]:
     facts: dict[str, Any] = {"vista": [f"VISTA-{n % 4 + 1}"], "is_staged": n == 11}
     if work_type == "issue" and n % 2:
         facts |= {"accounts": [f"ACC-{n % 6 + 1}"], "rev_orgs": [f"REV-{n % 6 + 1}"], "group": f"GROUP-{n % 3 + 1}"}
@@ -258,4 +259,4 @@ def _unseen(work_type: str, n: int) -> Mapping[str, Any]:
     return facts
 
 
-_UNSEEN = {work_type: [_unseen(work_type, n) for n in range(12)] for work_type in words.STAGES}
+_HIDDEN_FIELDS = {work_type: [_hidden_fields(work_type, n) for n in range(12)] for work_type in vocabulary.STAGES}
