@@ -5,27 +5,33 @@
             ...
 
 It implements all of works.* as the API documents it: filters, order, cursors, limits, errors, the effects of writes,
-the quota headers. It shares no code with the client, so that a misspelt field cannot agree with itself. pytest has it
-as the fixture `devrev_sandbox`.
+the quota headers. `Quirks` makes it deviate from the documents as real servers may. It shares no code with the client,
+so that a misspelt field cannot agree with itself. pytest has it as the fixture `devrev_sandbox`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .clock import Clock
+    from .quirks import Quirks
     from .requests import ReceivedRequest
     from .server import Sandbox, run_in_thread
 
-__all__ = ["ReceivedRequest", "Sandbox", "run_in_thread"]
+__all__ = ["Clock", "Quirks", "ReceivedRequest", "Sandbox", "run_in_thread"]
+
+_MODULES = {
+    "Clock": "clock",
+    "Quirks": "quirks",
+    "ReceivedRequest": "requests",
+    "Sandbox": "server",
+    "run_in_thread": "server",
+}
 
 
 def __getattr__(name: str) -> Any:
     # On first use only: pytest imports this package in every run, for the fixture, and a web server is a lot to import.
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "ReceivedRequest":
-        from .requests import ReceivedRequest  # noqa: PLC0415
-
-        return ReceivedRequest
-    from . import server  # noqa: PLC0415
-
-    return getattr(server, name)
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return value

@@ -3,18 +3,20 @@
 from typing import Any
 
 from . import ids, times
+from .clock import Clock
 from .organisation import Organisation
-from .store import Store, Work
+from .row import Work
+from .store import Store
 
 
-def complete(given: Work, organisation: Organisation, store: Store) -> Work:
+def complete(given: Work, organisation: Organisation, store: Store, clock: Clock) -> Work:
     """`given` with the fields added that the API never leaves out; what is there stays, nulls and oddities included."""
     work_type = given.get("type", _type_of(given))
     kind = ids.BY_TYPE.get(work_type if isinstance(work_type, str) else "issue", ids.BY_TYPE["issue"])
-    now = times.render(times.now())
+    now = times.render(clock.micros() // times.MILLISECOND * times.MILLISECOND)
     created = given.get("created_date", now)
     stages = organisation.stages.get(kind.type, organisation.stages["issue"])
-    filled: dict[str, Any] = {
+    missing: dict[str, Any] = {
         "type": work_type,
         "created_by": organisation.me,
         "created_date": created,
@@ -25,7 +27,7 @@ def complete(given: Work, organisation: Organisation, store: Store) -> Work:
         "owned_by": [organisation.me],
         "stage": stages[0],
     }
-    work = filled | given
+    work = given if missing.keys() <= given.keys() else missing | given
     work.setdefault("title", f"{kind.type.title()} {work.get('display_id', work['id'])}")
     return work
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from . import api_errors
-
-ANY = "*"
+from .requests import ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class FaultQueue:
         self._lock = threading.Lock()
         self._queues: defaultdict[str, deque[Fault]] = defaultdict(deque)
 
-    def order(self, endpoint: str, fault: Fault, times: int) -> None:
+    def add(self, endpoint: str, fault: Fault, times: int) -> None:
         with self._lock:
             self._queues[endpoint].extend([fault] * times)
 

@@ -7,43 +7,112 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from . import ids, times
-from .store import FOREVER, Row
+from . import api_errors, ids, times
+from .index import FOREVER
+from .quirks import NO_QUIRKS, DateFilterSupport, Quirks
+from .row import UNDATED, Row
 
 Predicate = Callable[[Row], bool]
 Values = Callable[[Row], Iterable[object]]  # what a row offers to a filter: ids, names, numbers
 
 
+_EVERYTHING = (-FOREVER, FOREVER)
+_DATED = UNDATED + 1  # the lowest bound of a range, which works without the date do not match
+_SECOND = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A compiled filter: two ranges that the indexes answer (both ends included), and what is left to ask each row."""
+    """A compiled filter: two ranges that the indexes answer (bounds included), and predicates for each row."""
 
     created: tuple[int, int]
     modified: tuple[int, int]
     predicates: tuple[Predicate, ...]
+    undated: bool = False
+    """Whether rows without the date of a range match it."""
 
     def matches(self, row: Row) -> bool:
-        if row.work is None or not self.created[0] <= row.created <= self.created[1]:
+        if row.work is None or not (
+            self._within(self.created, row.created) and self._within(self.modified, row.modified)
+        ):
             return False
-        return self.modified[0] <= row.modified <= self.modified[1] and all(ask(row) for ask in self.predicates)
+        return all(ask(row) for ask in self.predicates)
+
+    def _within(self, bounds: tuple[int, int], date: int) -> bool:
+        return bounds[0] <= date <= bounds[1] or (self.undated and date == UNDATED)
 
 
-def compile_query(body: Mapping[str, Any], *, now: int) -> Query:
-    """`body` is a checked request; keys that are no filters are ignored."""
+def compile_query(body: Mapping[str, Any], *, now: int, quirks: Quirks = NO_QUIRKS) -> Query:
+    """The filters of `body`, a checked request; keys that are no filters are ignored.
+
+    Raises:
+        ApiError: 400 invalid_field for a filter that the quirks refuse.
+    """
+    ranges = Ranges(now, quirks)
     return Query(
-        created=_range(body.get("created_date"), now),
-        modified=_range(body.get("modified_date"), now),
-        predicates=tuple(_predicates(body, now)),
+        created=ranges.of_index(body, "created_date", quirks.created_date_filter),
+        modified=ranges.of_index(body, "modified_date", quirks.modified_date_filter),
+        predicates=tuple(_predicates(body, ranges)),
+        undated=quirks.undated_in_ranges,
     )
 
 
-def _predicates(body: Mapping[str, Any], now: int) -> Iterable[Predicate]:
+class Ranges:
+    """Turns date filters into inclusive bounds on exact dates, whatever the quirks do to dates and bounds."""
+
+    def __init__(self, now: int, quirks: Quirks) -> None:
+        self._now = now
+        self._quirks = quirks
+
+    def of_index(self, body: Mapping[str, Any], key: str, support: DateFilterSupport) -> tuple[int, int]:
+        """The bounds that `body` has under `key`; everything where there is no such filter, or it has no effect."""
+        if key not in body or support == "ignored":
+            return _EVERYTHING
+        if support == "refused":
+            raise api_errors.invalid_field(key)
+        low, high = self.bounds(body[key])
+        return max(low, _DATED), high
+
+    def bounds(self, wanted: Mapping[str, Any]) -> tuple[int, int]:
+        """The least and the greatest date, both included, that the filter `wanted` matches."""
+        if wanted["type"] == "range":
+            after, before = wanted.get("after"), wanted.get("before")
+            return (
+                self._low(times.parse(after)) if after else -FOREVER,
+                self._high(times.parse(before)) if before else FOREVER,
+            )
+        days = int(wanted["days"]) * times.DAY
+        if wanted["preset_type"] == "last_n_days":
+            return self._low(self._now - days), self._high(self._now)
+        return self._low(self._now), self._high(self._now + days)
+
+    def _low(self, bound: int) -> int:
+        bound = _floor(bound) if self._quirks.trims_bounds else bound
+        if not self._quirks.trims_compared:
+            return bound + self._quirks.excludes_after
+        # A date that is rounded down reaches the bound from the next whole second on, the bound itself included.
+        return _floor(bound) + _SECOND if self._quirks.excludes_after else -_floor(-bound)
+
+    def _high(self, bound: int) -> int:
+        bound = _floor(bound) if self._quirks.trims_bounds else bound
+        if not self._quirks.trims_compared:
+            return bound - self._quirks.excludes_before
+        if self._quirks.excludes_before and bound % _SECOND == 0:
+            return bound - 1
+        return _floor(bound) + _SECOND - 1  # every date of the bound's second is rounded down to it, or below
+
+
+def _floor(date: int) -> int:
+    return date // _SECOND * _SECOND
+
+
+def _predicates(body: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
     for key, values in _COMMON.items():
         if body.get(key):
             yield _any_of(values, body[key])
     for key in ("actual_close_date", "target_close_date"):
         if key in body:
-            yield _in_range(_at(key), body[key], now)
+            yield _in_range(_at(key), body[key], ranges)
     if "vista" in body:
         yield _any_of(_hidden_fields("vista"), [body["vista"]])
     for key, values in _STAGE.items():
@@ -51,31 +120,31 @@ def _predicates(body: Mapping[str, Any], now: int) -> Iterable[Predicate]:
             yield _any_of(values, body["stage"][key])
     if "is_staged" in body.get("staged_info", {}):
         yield _is(lambda row: bool(row.hidden_fields.get("is_staged")), body["staged_info"]["is_staged"])
-    yield from _sync(body.get("sync_metadata", {}), now)
+    yield from _sync(body.get("sync_metadata", {}), ranges)
     for key, wanted in body.get("custom_fields", {}).items():
         yield _any_of(_at("custom_fields", key), _listed(wanted))
     for work_type, table in _BY_TYPE.items():
         if any(value != {} for value in body.get(work_type, {}).values()):
             yield _is_type(work_type)
-            yield from _of_type(table, body[work_type], now)
+            yield from _of_type(table, body[work_type], ranges)
 
 
-def _of_type(table: Mapping[str, Values], wanted: Mapping[str, Any], now: int) -> Iterable[Predicate]:
+def _of_type(table: Mapping[str, Values], wanted: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
     for key, value in wanted.items():
         if key in ("is_frozen", "is_spam", "needs_response"):
             yield _is(_flag(key), value)
         elif key in ("actual_start_date", "target_start_date"):
-            yield _in_range(_at(key), value, now)
+            yield _in_range(_at(key), value, ranges)
         elif key == "sla_summary":
             if value.get("stage"):
                 yield _any_of(_at("sla_summary", "stage"), value["stage"])
             if "target_time" in value:
-                yield _in_range(_at("sla_summary", "target_time"), value["target_time"], now)
+                yield _in_range(_at("sla_summary", "target_time"), value["target_time"], ranges)
         elif key in table and value:
             yield _any_of(table[key], value)
 
 
-def _sync(wanted: Mapping[str, Any], now: int) -> Iterable[Predicate]:
+def _sync(wanted: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
     for key in ("external_reference", "origin_system"):
         if wanted.get(key):
             yield _any_of(_at("sync_metadata", key), wanted[key])
@@ -88,7 +157,7 @@ def _sync(wanted: Mapping[str, Any], now: int) -> Iterable[Predicate]:
         if part.get("sync_history"):
             yield _any_of(_hidden_fields(f"{side}.sync_history"), part["sync_history"])
         if "sync_date" in part:
-            yield _in_range(_at("sync_metadata", side, "sync_date"), part["sync_date"], now)
+            yield _in_range(_at("sync_metadata", side, "sync_date"), part["sync_date"], ranges)
 
 
 def _any_of(values: Values, wanted: Collection[object]) -> Predicate:
@@ -111,8 +180,8 @@ def _is_type(work_type: str) -> Predicate:
     return lambda row: row.work is not None and row.work.get("type") == work_type
 
 
-def _in_range(values: Values, wanted: Mapping[str, Any], now: int) -> Predicate:
-    low, high = _range(wanted, now)
+def _in_range(values: Values, wanted: Mapping[str, Any], ranges: Ranges) -> Predicate:
+    low, high = ranges.bounds(wanted)
 
     def inside(row: Row) -> bool:
         for value in values(row):
@@ -123,16 +192,6 @@ def _in_range(values: Values, wanted: Mapping[str, Any], now: int) -> Predicate:
         return False
 
     return inside
-
-
-def _range(wanted: Mapping[str, Any] | None, now: int) -> tuple[int, int]:
-    if wanted is None:
-        return -FOREVER, FOREVER
-    if wanted["type"] == "range":
-        after, before = wanted.get("after"), wanted.get("before")
-        return times.parse(after) if after else -FOREVER, times.parse(before) if before else FOREVER
-    days = int(wanted["days"]) * times.DAY
-    return (now - days, now) if wanted["preset_type"] == "last_n_days" else (now, now + days)
 
 
 def _walk(row: Row, path: tuple[str, ...]) -> list[Any]:

@@ -10,12 +10,14 @@ from typing import Any
 
 from . import ids, times, vocabulary
 from .organisation import Organisation, enum_value
+from .quirks import Quirks
 from .sla import SlaFactory
 
 Work = dict[str, Any]
 
 _START = times.parse("2022-01-03T08:00:00Z")
 _END = times.parse("2025-12-19T18:00:00Z")
+_BULK_EDIT = "2026-03-02T09:30:00.25Z"  # later than every other date of a generated work
 _TYPES = ("issue",) * 9 + ("ticket",) * 8 + ("task",) * 2 + ("opportunity",)
 _TENANT_FRAGMENT = "don:core:dvrv-us-1:devo/0SandBox:tenant_fragment/7"
 _STOCK_FRAGMENT = "don:core:dvrv-us-1:stock_sf/{}"
@@ -39,6 +41,20 @@ def _kept(count: int, seed: int) -> Sequence[Work]:
 def hidden_fields(number: int, work_type: str) -> Mapping[str, Any]:
     """What filters can ask about generated work `number` and no answer shows (see `Store.add`)."""
     return _HIDDEN_FIELDS[work_type][number % 12]
+
+
+def with_ties(works: Sequence[Work], quirks: Quirks, seed: int) -> Sequence[Work]:
+    """The works, of which `created_ties` bear one created_date and `modified_ties` one modified_date."""
+    changes: dict[str, tuple[int, str]] = {}
+    if works and quirks.created_ties:
+        changes["created_date"] = quirks.created_ties, works[len(works) // 2]["created_date"]
+    if works and quirks.modified_ties:
+        changes["modified_date"] = quirks.modified_ties, _BULK_EDIT
+    tied = list(works)
+    for key, (number, date) in changes.items():
+        for n in random.Random(f"{key} {seed}").sample(range(len(tied)), min(number, len(tied))):
+            tied[n] = {**tied[n], key: date}
+    return tied if changes else works
 
 
 def _generate(count: int, seed: int) -> list[Work]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 
-from . import api_errors, schema, search, times
-from .filters import compile_query
-from .organisation import Organisation
+from . import api_errors, schema
+from .clock import Clock
+from .filters import Query, compile_query
+from .pages import Pages
+from .quirks import Quirks
+from .row import Row
 from .shapes import Record, Shape, check
-from .store import Row, Store
+from .store import Store
 from .writes import WorkWriter
 
 Body = Mapping[str, Any]
@@ -29,42 +32,62 @@ class Response:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How an endpoint is called: by POST always, by GET where `reads`; None as `shape` where the handler checks."""
+
+    handler: Callable[[Body], Awaitable[Response]]
+    shape: Record | None
+    reads: bool
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("GET", "POST") if self.reads else ("POST",)
+
+
 class WorksHandlers:
     """The works.* endpoints over one store."""
 
-    def __init__(self, store: Store, organisation: Organisation) -> None:
+    def __init__(self, store: Store, pages: Pages, writer: WorkWriter, clock: Clock, quirks: Quirks) -> None:
         self._store = store
-        self._writer = WorkWriter(organisation, store)
+        self._pages = pages
+        self._writer = writer
+        self._clock = clock
+        self._quirks = quirks
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """By name, such as "works.export"."""
+        return {
+            "works.get": Endpoint(self.get, schema.BY_ID, reads=True),
+            "works.export": Endpoint(self.export, schema.EXPORT, reads=True),
+            "works.list": Endpoint(self.list, schema.LIST, reads=True),
+            "works.count": Endpoint(self.count, schema.COUNT, reads=True),
+            "works.create": Endpoint(self.create, None, reads=False),
+            "works.update": Endpoint(self.update, None, reads=False),
+            "works.delete": Endpoint(self.delete, schema.BY_ID, reads=False),
+        }
 
     async def get(self, body: Body) -> Response:
         return self._one(self._find(body["id"]))
 
     async def export(self, body: Body) -> Response:
-        order = search.Order.parse(body.get("sort_by", ()))
-        query = compile_query(body, now=times.now())
-        page = await search.find(self._store, query, order, limit=int(body.get("first", _EXPORT_DEFAULT)))
-        return Response(b'{"works":[', page.rows, b"]}")
+        first = int(body.get("first", _EXPORT_DEFAULT))
+        rows = await self._pages.export_page(self._query(body), body.get("sort_by", ()), first)
+        return Response(b'{"works":[', rows, b"]}")
 
     async def list(self, body: Body) -> Response:
-        order = search.Order.parse(body.get("sort_by", ()))
-        cursor = search.decode_cursor(body["cursor"], order) if body.get("cursor") else None
-        backward = body.get("mode") == "before"
-        limit = min(int(body.get("limit", _LIST_DEFAULT)), _LIST_MOST)
-        query = compile_query(body, now=times.now())
-        page = await search.find(self._store, query, order, limit=limit, cursor=cursor, backward=backward)
-        # Behind a cursor lies at least the work it was made of; where the walk goes, `more` knows.
-        before, after = (page.more, cursor is not None) if backward else (cursor is not None, page.more)
-        tail = {}
-        if page.rows and after:
-            tail["next_cursor"] = search.encode_cursor(order, page.rows[-1])
-        if page.rows and before:
-            tail["prev_cursor"] = search.encode_cursor(order, page.rows[0])
-        cursors = msgspec.json.encode(tail)[1:]
-        return Response(b'{"works":[', page.rows, b"]," + cursors if tail else b"]}")
+        page = await self._pages.list_page(
+            self._query(body),
+            body.get("sort_by", ()),
+            limit=min(int(body.get("limit", _LIST_DEFAULT)), _LIST_MOST),
+            cursor=body.get("cursor"),
+            backward=body.get("mode") == "before",
+        )
+        return Response(b'{"works":[', page.rows, cursors_tail(page.next_cursor, page.prev_cursor))
 
     async def count(self, body: Body) -> Response:
-        matches = await search.count(self._store, compile_query(body, now=times.now()))
-        return Response(msgspec.json.encode({"count": matches, "has_more": False}))
+        matches, more = await self._pages.count(self._query(body), self._clock.micros())
+        return Response(msgspec.json.encode({"count": matches, "has_more": more}))
 
     async def create(self, body: Body) -> Response:
         _check_typed(body, schema.CREATE, schema.CREATE_BY_TYPE, schema.CREATE_REQUIRED)
@@ -83,13 +106,16 @@ class WorksHandlers:
             if body.get("type", work.get("type")) != work.get("type"):
                 raise api_errors.not_permitted("type", "the work is of another type", [str(work.get("type"))])
             changed, hidden_fields = self._writer.update(work, body)
-            self._store.replace(row, changed, {**row.hidden_fields, **hidden_fields})
+            row = self._store.replace(row, changed, {**row.hidden_fields, **hidden_fields})
         return self._one(row)
 
     async def delete(self, body: Body) -> Response:
         with self._store.lock:
             self._store.delete(self._find(body["id"]))
         return Response(b"{}")
+
+    def _query(self, body: Body) -> Query:
+        return compile_query(body, now=self._clock.micros(), quirks=self._quirks)
 
     def _find(self, ref: str) -> Row:
         row = self._store.find(ref)
@@ -102,28 +128,11 @@ class WorksHandlers:
         return Response(b'{"work":' + (self._store.encode(row) or b"null") + b"}", status=status)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """How an endpoint is asked: by POST always, by GET where `reads`; None as `shape` where the handler checks."""
-
-    handler: Callable[[WorksHandlers, Body], Awaitable[Response]]
-    shape: Record | None
-    reads: bool
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return ("GET", "POST") if self.reads else ("POST",)
-
-
-ENDPOINTS: dict[str, Endpoint] = {
-    "works.get": Endpoint(WorksHandlers.get, schema.BY_ID, reads=True),
-    "works.export": Endpoint(WorksHandlers.export, schema.EXPORT, reads=True),
-    "works.list": Endpoint(WorksHandlers.list, schema.LIST, reads=True),
-    "works.count": Endpoint(WorksHandlers.count, schema.COUNT, reads=True),
-    "works.create": Endpoint(WorksHandlers.create, None, reads=False),
-    "works.update": Endpoint(WorksHandlers.update, None, reads=False),
-    "works.delete": Endpoint(WorksHandlers.delete, schema.BY_ID, reads=False),
-}
+def cursors_tail(next_cursor: str | None, prev_cursor: str | None) -> bytes:
+    """What follows the items of a page."""
+    cursors = {"next_cursor": next_cursor, "prev_cursor": prev_cursor}
+    given = {name: cursor for name, cursor in cursors.items() if cursor is not None}
+    return b"]," + msgspec.json.encode(given)[1:] if given else b"]}"
 
 
 def _check_typed(

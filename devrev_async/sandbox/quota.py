@@ -40,7 +40,7 @@ class Quota:
         now = self._clock()
         if self._start is None:
             self._start = math.floor(now)
-        if now >= self._end():
+        if not self._start <= now < self._end():  # earlier than its start where the clock was set back
             self._start += (now - self._start) // self._window * self._window
             self._used = 0
         return now

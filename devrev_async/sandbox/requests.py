@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+ANY = "*"  # every endpoint, where one is asked for
 _KEEP = 10_000
 _KEEP_BYTES = 16 * 1024 * 1024
 

@@ -16,7 +16,8 @@ import msgspec
 
 from . import api_errors
 from .filters import Query
-from .store import Row, Store, timestamp
+from .row import UNDATED, Row, timestamp
+from .store import Store
 
 SORTABLE = (
     "created_date",
@@ -37,10 +38,13 @@ class Page(NamedTuple):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """What a cursor string holds: the order it belongs to, and where in it."""
+    """What a cursor string holds: the order it belongs to, and where in it. An empty key is the order's beginning."""
 
     order: list[str]
     key: list[int]
+
+    def encode(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +52,11 @@ class Order:
     """A total order of rows: the sort fields, then age. The API promises no default; here it is newest first."""
 
     fields: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, sort_by: Sequence[str]) -> "Order":
-        """`sort_by` as sent: ``field:asc`` or ``field:desc``, most significant first.
-
-        Raises:
-            ApiError: 400 value_not_permitted, for a bare ``-field`` too.
-        """
-        for item in sort_by:
-            name, colon, direction = item.partition(":")
-            if not colon or direction not in ("asc", "desc") or name not in SORTABLE:
-                allowed = [f"{field}:{way}" for field in SORTABLE for way in ("asc", "desc")]
-                raise api_errors.not_permitted("sort_by", "must be field:asc or field:desc", allowed)
-        return cls(tuple(sort_by) or ("created_date:desc",))
+    undated_last: bool = False
+    """Whether works without a created_date or modified_date come last in either direction, not before all others."""
 
     def key(self) -> Callable[[Row], Key]:
-        """A function that gives each row its place; works without a date come last in either direction."""
+        """A function that gives each row its place; works without another date come last in either direction."""
         parts = [(field, direction == "desc") for field, _, direction in (item.partition(":") for item in self.fields)]
         # Ties go the way of the last field, so that :desc is exactly :asc backwards and one index serves both.
         sign = -1 if parts[-1][1] else 1
@@ -73,43 +65,64 @@ class Order:
             key: list[int] = []
             for field, descending in parts:
                 value = _value(row, field)
-                key += (1, 0) if value is None else (0, -value if descending else value)
+                if value is None or (self.undated_last and value == UNDATED):
+                    key += (1, 0)
+                else:
+                    key += (0, -value if descending else value)
             return (*key, sign * row.seq)
 
         return place
 
     @property
+    def key_length(self) -> int:
+        return 2 * len(self.fields) + 1
+
+    @property
     def index(self) -> str | None:
         """The one index that is in this order (or exactly in the reverse of it)."""
         name = self.fields[0].partition(":")[0]
-        return name if len(self.fields) == 1 and name in ("created_date", "modified_date") else None
+        indexed = len(self.fields) == 1 and name in ("created_date", "modified_date") and not self.undated_last
+        return name if indexed else None
 
     def candidates(self, store: Store, query: Query) -> list[Row]:
         """A snapshot of the rows within the query's date ranges, sorted if an index can; else the smaller set."""
         if self.index == "modified_date":
-            rows = store.modified_between(*query.modified)
+            rows = store.modified_between(*query.modified, undated=query.undated)
         elif self.index == "created_date":
-            rows = store.created_between(*query.created)
+            rows = store.created_between(*query.created, undated=query.undated)
         else:
-            rows = min(store.created_between(*query.created), store.modified_between(*query.modified), key=len)
+            rows = min(
+                store.created_between(*query.created, undated=query.undated),
+                store.modified_between(*query.modified, undated=query.undated),
+                key=len,
+            )
         if self.index and self.fields[0].endswith(":desc"):
             rows.reverse()
         return rows
 
 
-async def find(
-    store: Store, query: Query, order: Order, *, limit: int, cursor: Cursor | None = None, backward: bool = False
-) -> Page:
-    """At most `limit` matches in `order`, after `cursor` (before it if `backward`: then the nearest to it)."""
-    place = order.key()
-    rows = order.candidates(store, query)
-    if order.index is None:
-        # The keys are made in the blocks' pace and the sort itself is quick, so that the loop is not held for long.
-        keyed = [(place(row), row) async for block in _matching(rows, query) for row in block]
-        keyed.sort(key=itemgetter(0))
-        rows = [row for _, row in keyed]
-    if cursor is not None:
-        key = tuple(cursor.key)
+OWN_ORDER = Order(("own:asc",))  # follows no date: that of a server which ignores `sort_by`
+
+
+def parse_order(sort_by: Sequence[str], *, sortable: Sequence[str] = SORTABLE, undated_last: bool = False) -> Order:
+    """`sort_by` as sent: ``field:asc`` or ``field:desc``, most significant first.
+
+    Raises:
+        ApiError: 400 value_not_permitted, for a bare ``-field`` too.
+    """
+    for item in sort_by:
+        name, colon, direction = item.partition(":")
+        if not colon or direction not in ("asc", "desc") or name not in sortable:
+            allowed = [f"{field}:{way}" for field in sortable for way in ("asc", "desc")]
+            raise api_errors.not_permitted("sort_by", "must be field:asc or field:desc", allowed)
+    return Order(tuple(sort_by) or ("created_date:desc",), undated_last)
+
+
+async def find(store: Store, query: Query, order: Order, *, limit: int, key: Key = (), backward: bool = False) -> Page:
+    """At most `limit` matches in `order`, after `key` (before it if `backward`: then the nearest to it)."""
+    rows = await _ordered(store, query, order)
+    if key:
+        place = order.key()
         rows = rows[: bisect_left(rows, key, key=place)] if backward else rows[bisect_right(rows, key, key=place) :]
     found: list[Row] = []
     async for block in _matching(reversed(rows) if backward else rows, query, limit):
@@ -120,27 +133,44 @@ async def find(
     return Page(page[::-1] if backward else page, len(found) > limit)
 
 
+async def find_all(store: Store, query: Query, order: Order) -> list[Row]:
+    """Every match, in `order`."""
+    rows = await _ordered(store, query, order)
+    return [row async for block in _matching(rows, query) for row in block]
+
+
 async def count(store: Store, query: Query) -> int:
     """How many match."""
-    rows = Order(("target_close_date:asc",)).candidates(store, query)
+    rows = OWN_ORDER.candidates(store, query)
     return sum([len(block) async for block in _matching(rows, query)])
 
 
-def encode_cursor(order: Order, row: Row) -> str:
-    cursor = Cursor(list(order.fields), list(order.key()(row)))
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+def decode_cursor(text: str, order: Order, *, key_length: int) -> Key:
+    """The key of a cursor that was made for this order.
 
-
-def decode_cursor(text: str, order: Order) -> Cursor:
-    """Raises a ApiError (400 value_not_permitted) for what `encode_cursor` did not make for this order."""
+    Raises:
+        ApiError: 400 value_not_permitted for any other text.
+    """
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         cursor = msgspec.json.decode(raw, type=Cursor)
     except (binascii.Error, UnicodeError, ValueError, msgspec.MsgspecError):
         raise api_errors.not_permitted("cursor", "not a cursor of this endpoint") from None
-    if tuple(cursor.order) != order.fields or len(cursor.key) != 2 * len(order.fields) + 1:
+    if tuple(cursor.order) != order.fields or len(cursor.key) not in (0, key_length):
         raise api_errors.not_permitted("cursor", "made for another sort_by")
-    return cursor
+    return tuple(cursor.key)
+
+
+async def _ordered(store: Store, query: Query, order: Order) -> list[Row]:
+    """The candidates in `order`; where no index has that order, matches only."""
+    rows = order.candidates(store, query)
+    if order.index is None:
+        # The keys are made in the blocks' pace and the sort itself is quick, so that the loop is not blocked for long.
+        place = order.key()
+        keyed = [(place(row), row) async for block in _matching(rows, query) for row in block]
+        keyed.sort(key=itemgetter(0))
+        rows = [row for _, row in keyed]
+    return rows
 
 
 async def _matching(rows: Iterable[Row], query: Query, most: int = _BLOCK) -> AsyncIterator[list[Row]]:
@@ -162,6 +192,8 @@ def _value(row: Row, field: str) -> int | None:
             return row.created
         case "modified_date":
             return row.modified
+        case "own":
+            return row.seq * 2_654_435_761 % 2**32  # Knuth's multiplicative hash: scattered, and always the same
         case _:
             value = (row.work or {}).get(field)
             return timestamp(value) if isinstance(value, str) else None

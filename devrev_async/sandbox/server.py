@@ -5,24 +5,28 @@ import contextlib
 import ipaddress
 import secrets
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 from aiohttp import web
 
-from . import faults, generator
+from . import faults, generator, wire
 from .app import App
-from .defaults import complete
-from .handlers import ENDPOINTS, WorksHandlers
+from .clock import Clock, DateHeader
+from .control import WorksControl
+from .handlers import WorksHandlers
+from .hooks import Hook
 from .organisation import Organisation
+from .pages import Pages
+from .quirks import NO_QUIRKS, Quirks
 from .quota import Quota
-from .requests import ReceivedRequest
+from .requests import ANY, ReceivedRequest
 from .store import Store
+from .writes import WorkWriter
 
 
-class Sandbox:
+class Sandbox(WorksControl):
     """A DevRev stand-in on loopback, with real HTTP: all of works.*, on made-up data.
 
     Use it as ``async with Sandbox() as sandbox`` in the loop of the client, or from synchronous code with
@@ -35,11 +39,12 @@ class Sandbox:
         token: What clients must send as the bearer token; None makes a random one.
         host: A loopback address; no other is accepted.
         port: 0 takes a free one.
-        quota: Requests a window, told and enforced as the API does, by default more than anyone sends; None switches
-            the limit and its headers off.
+        quota: Requests a window, reported and enforced as the API does, by default more than anyone sends; None
+            switches the limit and its headers off.
         window: Length of the quota's window in seconds.
         latency: Seconds before each answer.
         gzip: Compress answers for clients that accept it.
+        quirks: In what the server deviates from the documented API.
     """
 
     def __init__(
@@ -54,25 +59,47 @@ class Sandbox:
         window: float = 60.0,
         latency: float = 0.0,
         gzip: bool = False,
+        quirks: Quirks = NO_QUIRKS,
     ) -> None:
         _check_loopback(host)
         self.token = token or f"sandbox-{secrets.token_hex(16)}"
+        self.clock = Clock(quirks.clock_offset)
+        """The clock of the server, which can be set, moved and frozen."""
         self._host = host
         self._port = port
-        self._organisation = Organisation(seed)
-        self._store = Store()
-        limit = Quota(quota, window) if quota is not None else None
-        endpoints = WorksHandlers(self._store, self._organisation)
-        self._app = App(self._store, endpoints, token=self.token, quota=limit, latency=latency, gzip=gzip)
         self._runner: web.ServerRunner | None = None
         self._url: str | None = None
+        organisation = Organisation(seed)
+        store = Store(self.clock, delay=quirks.visible_after, trims=quirks.trims_shown)
+        super().__init__(organisation, store, self.clock)
+        self._load(works, seed, quirks)
+        handlers = WorksHandlers(
+            store,
+            Pages(store, quirks, seed),
+            WorkWriter(organisation, store, self.clock, quirks),
+            self.clock,
+            quirks,
+        )
+        self._endpoints = handlers.endpoints()
+        for name in quirks.missing_endpoints:
+            self._check_endpoint(name)
+        self._app = App(
+            store,
+            {name: endpoint for name, endpoint in self._endpoints.items() if name not in quirks.missing_endpoints},
+            token=self.token,
+            quota=Quota(quota, window, self.clock.seconds) if quota is not None else None,
+            date=DateHeader(self.clock, offset=quirks.date_offset, frozen=quirks.date_frozen),
+            latency=latency,
+            gzip=gzip,
+        )
+
+    def _load(self, works: int | Sequence[Mapping[str, Any]], seed: int, quirks: Quirks) -> None:
         if isinstance(works, int):
-            generated = generator.generate(works, seed)
+            generated = generator.with_ties(generator.generate(works, seed), quirks, seed)
             with generator.uncollected():
                 self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
         else:
-            for work in works:
-                self.add(work)
+            self._store.load((self._completed(wire.copy(work)), {}) for work in works)
 
     @property
     def url(self) -> str:
@@ -102,11 +129,38 @@ class Sandbox:
     def open_connections(self) -> int:
         """How many connections clients have open now."""
         server = self._runner.server if self._runner is not None else None
-        return len(server.connections) if server is not None else 0
+        # aiohttp keeps a connection that was lost until its request is done with.
+        return sum(connection.connected for connection in server.connections) if server is not None else 0
+
+    @property
+    def requests_in_flight(self) -> int:
+        """How many requests wait for the end of their answer; not those whose client has left."""
+        return self._app.in_flight
+
+    def on_request(
+        self, callback: Callable[[ReceivedRequest], object], endpoint: str = ANY, *, after_works: int | None = None
+    ) -> Callable[[], None]:
+        """Has `callback` called with each request, so that works can change between two requests or within an answer.
+
+        It is called in the sandbox's event loop and must not block; what it returns is ignored. It may use all
+        methods of the sandbox, so `sandbox.on_request(lambda _: sandbox.clock.advance(1))` lets time pass.
+
+        Args:
+            callback: The function.
+            endpoint: Such as "works.export"; "*" is any.
+            after_works: None calls it before the answer is made. A number calls it when so many works of the answer
+                (rounded up to a multiple of 64, or all of them) are written; each work shows what it is when its turn
+                comes.
+
+        Returns:
+            A function that ends it.
+        """
+        self._check_endpoint(endpoint)
+        return self._app.hooks.add(Hook(endpoint, callback, after_works))
 
     def fail_next(
         self,
-        endpoint: str = faults.ANY,
+        endpoint: str = ANY,
         *,
         status: int | None = 503,
         times: int = 1,
@@ -132,8 +186,7 @@ class Sandbox:
                 A request that is refused anyway is refused.
             drop: Close the connection without any answer.
         """
-        if endpoint != faults.ANY and endpoint.partition(".")[0] == "works" and endpoint not in ENDPOINTS:
-            raise ValueError(f"no such endpoint: {endpoint!r}; there are {', '.join(sorted(ENDPOINTS))}")
+        self._check_endpoint(endpoint)
         if times < 1:
             raise ValueError("times must be at least 1")
         fault = faults.build(
@@ -145,51 +198,15 @@ class Sandbox:
             applied=applied,
             drop=drop,
         )
-        self._app.faults.order(endpoint, fault, times)
-
-    def add(self, work: Mapping[str, Any], *, hidden_fields: Mapping[str, Any] | None = None) -> str:
-        """Adds a work in its wire form, nothing required, and returns its id.
-
-        Whatever you give stays as it is, right or wrong, so that odd answers can be played.
-
-        Args:
-            work: As the API would answer it. Copied.
-            hidden_fields: What filters can ask and no answer shows: lists under "vista", "accounts", "rev_orgs" and
-                "brand", a str under "group" (of issues), a bool under "is_staged".
-
-        Raises:
-            ValueError: the id is taken.
-            TypeError: not a mapping, or a value that JSON has no form for.
-        """
-        copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(work)))
-        with self._store.lock:
-            finished = complete(copied, self._organisation, self._store)
-            self._store.add(finished, dict(hidden_fields or {}))
-        return str(finished["id"])
-
-    def get(self, id: str) -> dict[str, Any]:
-        """A copy of the work with that display id or DON, in its wire form.
-
-        Raises:
-            KeyError: there is none.
-        """
-        row = self._store.find(id)
-        encoded = self._store.encode(row) if row is not None else None
-        if encoded is None:
-            raise KeyError(id)
-        work: dict[str, Any] = msgspec.json.decode(encoded)
-        return work
-
-    def ids(self) -> list[str]:
-        """The ids of all works, oldest first."""
-        works = (row.work for row in self._store.created_between())
-        return [str(work["id"]) for work in works if work is not None]
-
-    def __len__(self) -> int:
-        return len(self._store)
+        self._app.faults.add(endpoint, fault, times)
 
     def __repr__(self) -> str:
         return f"<Sandbox {self._url or 'not running'}, {len(self)} works>"
+
+    def _check_endpoint(self, endpoint: str) -> None:
+        # Other endpoints of the API can be given answers by `fail_next`; a misspelt works.* would never be asked for.
+        if endpoint.partition(".")[0] == "works" and endpoint not in self._endpoints:
+            raise ValueError(f"no such endpoint: {endpoint!r}; there are {', '.join(sorted(self._endpoints))}")
 
     async def start(self) -> None:
         """Binds the port and serves, in the running loop. Starting twice is an error."""

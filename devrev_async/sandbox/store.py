@@ -1,72 +1,73 @@
-"""The works of one sandbox: by id, and in order of creation and of modification."""
+"""The works of one sandbox: by id, and in the order of their dates."""
 
+import heapq
 import itertools
 import threading
-from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, cast
 
-import msgspec
+from . import times, wire
+from .clock import Clock
+from .index import WorkIndex
+from .row import Row, Work
 
-from . import times
-
-Work = dict[str, Any]
 _CACHE_BYTES = 64 * 1024 * 1024
 _CACHE_ROWS = 100_000
 _NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
-FOREVER = 1 << 62
-
-
-class Row:
-    """One work and what is asked of it often. The dict in `work` is replaced, never changed; None once deleted."""
-
-    __slots__ = ("created", "encoded", "hidden_fields", "modified", "seq", "work")
-
-    def __init__(self, seq: int, work: Work, hidden_fields: Mapping[str, Any]) -> None:
-        self.seq = seq
-        self.work: Work | None = work
-        self.hidden_fields = hidden_fields
-        self.created = timestamp(work.get("created_date"))
-        self.modified = timestamp(work.get("modified_date"))
-        self.encoded: bytes | None = None
+_MANY = 100  # from here on, sorting the index anew costs less than moving rows one by one
 
 
 class Store:
-    """Every public method is safe to call from any thread: a fixture's tests and its server live in two."""
+    """Keeps works. Every public method is safe to call from any thread: a fixture's tests and its server live in two.
 
-    def __init__(self) -> None:
+    Args:
+        clock: The sandbox's.
+        delay: How long after its date a write becomes visible to searches.
+        trims: Whether dates are shown in whole seconds.
+    """
+
+    def __init__(self, clock: Clock, *, delay: timedelta = timedelta(), trims: bool = False) -> None:
         self.lock = threading.RLock()
+        self._clock = clock
+        self._delay = times.micros_of(delay)
+        self._trims = trims
+        self._rows = WorkIndex()
+        self._searched = WorkIndex() if self._delay else self._rows
+        self._changes = PendingChanges(self._searched)
         self._refs: dict[str, Row] = {}
         self._external: dict[tuple[str, str], Row] = {}
         self._artifacts: dict[str, str] = {}
-        self._by_created: list[Row] = []
-        self._by_modified: list[Row] = []
         self._seq = itertools.count(1)
         self._numbers: dict[str, int] = {}
-        self._cached: deque[Row] = deque()
-        self._cached_bytes = 0
+        self._cache = EncodedCache()
 
     def __len__(self) -> int:
-        return len(self._by_created)
+        return len(self._rows)
 
     def load(self, works: Iterable[tuple[Work, Mapping[str, Any]]]) -> None:
-        """Adds many at once, each with its hidden_fields facts."""
+        """Adds many at once, each with its hidden fields. Searches see them at once, whatever the delay.
+
+        Raises:
+            ValueError: an id or display id is taken.
+        """
         with self.lock:
             rows = [self._register(work, hidden_fields) for work, hidden_fields in works]
-            self._by_created = sorted([*self._by_created, *rows], key=created_key)
-            self._by_modified = sorted([*self._by_modified, *rows], key=modified_key)
+            self._rows.load(rows)
+            if self._searched is not self._rows:
+                self._searched.load(rows)
 
     def add(self, work: Work, hidden_fields: Mapping[str, Any] = _NO_HIDDEN_FIELDS) -> Row:
-        """Adds one; `hidden_fields` is what filters can ask and no answer shows: `vista`, `brand`, `is_staged`, ...
+        """Adds one; `hidden_fields` are those that filters know and no answer shows: `vista`, `brand`, ...
 
         Raises:
             ValueError: its id or display id is taken.
         """
         with self.lock:
             row = self._register(work, hidden_fields)
-            insort(self._by_created, row, key=created_key)
-            insort(self._by_modified, row, key=modified_key)
+            self._rows.add(row)
+            self._show(None, row)
             return row
 
     def find(self, ref: str) -> Row | None:
@@ -80,27 +81,43 @@ class Store:
         """The id of the one work that the artifact was ever attached to."""
         return self._artifacts.get(artifact_id)
 
-    def replace(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> None:
-        """Puts `work` in the place of the row's; the ids and created_date stay."""
+    def replace(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
+        """Puts `work` in the place of the row's; the ids stay. Returns the row that has it."""
+        return self.replace_many([(row, work, hidden_fields)])[0]
+
+    def replace_many(self, changes: Collection[tuple[Row, Work, Mapping[str, Any]]]) -> list[Row]:
+        """`replace` for many works, at a cost that grows with the number of works, not with its square."""
         with self.lock:
-            del self._by_modified[bisect_left(self._by_modified, modified_key(row), key=modified_key)]
-            self._forget_bytes(row)
-            row.work, row.hidden_fields, row.modified = work, hidden_fields, timestamp(work.get("modified_date"))
-            insort(self._by_modified, row, key=modified_key)
-            self._attach_artifacts(work)
+            for _, work, _ in changes:
+                self._attach_artifacts(work)
+            if self._delay:
+                return [self._replace_later(*change) for change in changes]
+            many = len(changes) > _MANY
+            for row, work, hidden_fields in changes:
+                if not many:
+                    self._rows.remove(row)
+                self._cache.forget(row)
+                row.set(work, hidden_fields)
+                if not many:
+                    self._rows.add(row)
+            if many:
+                self._rows.sort()
+            return [row for row, _, _ in changes]
 
     def delete(self, row: Row) -> None:
         with self.lock:
             work = row.work
-            if work is None:
+            if work is None or not self._is_current(row, work):
                 return
-            self._forget_bytes(row)
-            row.work = None
-            del self._by_created[bisect_left(self._by_created, created_key(row), key=created_key)]
-            del self._by_modified[bisect_left(self._by_modified, modified_key(row), key=modified_key)]
+            self._rows.remove(row)
             for key in ("id", "display_id"):
                 self._refs.pop(str(work.get(key)), None)
             self._external.pop((str(work.get("type")), str(work.get("external_ref"))), None)
+            if self._delay:
+                self._show(row, None)
+            else:
+                self._cache.forget(row)
+                row.work = None
 
     def next_number(self, work_type: str) -> int:
         """The number that the next work of this type will have."""
@@ -108,40 +125,56 @@ class Store:
             self._numbers[work_type] = number = self._numbers.get(work_type, 0) + 1
             return number
 
-    def created_between(self, low: int = -FOREVER, high: int = FOREVER) -> list[Row]:
-        """Oldest first, both ends included; a snapshot."""
+    def rows(self) -> list[Row]:
+        """All works as they are now, oldest first."""
         with self.lock:
-            return _between(self._by_created, low, high, _created)
+            return self._rows.created_between()
 
-    def modified_between(self, low: int = -FOREVER, high: int = FOREVER) -> list[Row]:
-        """Longest untouched first, both ends included; a snapshot."""
+    def created_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]:
+        """What searches see of these dates of creation: see `WorkIndex.created_between`."""
         with self.lock:
-            return _between(self._by_modified, low, high, _modified)
+            self._changes.apply(self._clock.micros())
+            return self._searched.created_between(low, high, undated=undated)
+
+    def modified_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]:
+        """What searches see of these dates of modification: see `WorkIndex.created_between`."""
+        with self.lock:
+            self._changes.apply(self._clock.micros())
+            return self._searched.modified_between(low, high, undated=undated)
 
     def encode(self, row: Row) -> bytes | None:
-        """The work as JSON, None if it was deleted meanwhile. The bytes of the last 64 MiB or so are kept."""
+        """The work as answers show it, in JSON; None if it was deleted meanwhile. The last 64 MiB or so are kept."""
         work, encoded = row.work, row.encoded
         if work is None or encoded is not None:
             return encoded
-        encoded = msgspec.json.encode(work)
+        encoded = wire.encode(wire.with_whole_seconds(work) if self._trims else work)
         with self.lock:
             if row.work is work and row.encoded is None:
-                row.encoded = encoded
-                self._cached.append(row)
-                self._cached_bytes += len(encoded)
-            while self._cached_bytes > _CACHE_BYTES or len(self._cached) > _CACHE_ROWS:
-                self._forget_bytes(self._cached.popleft())
+                self._cache.add(row, encoded)
         return encoded
 
-    def _forget_bytes(self, row: Row) -> None:
-        # A row changed since stays queued without bytes until its turn comes.
-        if row.encoded is not None:
-            self._cached_bytes -= len(row.encoded)
-            row.encoded = None
+    def _replace_later(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
+        # A row of its own for each version: searches go on to show the old one until the new one is due.
+        changed = Row(row.seq, work, hidden_fields)
+        self._rows.remove(row)
+        self._rows.add(changed)
+        self._refs |= dict.fromkeys(_refs(work), changed)
+        self._show(row, changed)
+        return changed
+
+    def _show(self, old: Row | None, new: Row | None) -> None:
+        if self._delay:
+            now = self._clock.micros()
+            date = min(new.modified, now) if new is not None else now
+            self._changes.add(date + self._delay, old, new)
+
+    def _is_current(self, row: Row, work: Work) -> bool:
+        refs = _refs(work)
+        return not refs or self._refs.get(refs[0]) is row
 
     def _register(self, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
         row = Row(next(self._seq), work, hidden_fields)
-        refs = [work[key] for key in ("id", "display_id") if isinstance(work.get(key), str)]
+        refs = _refs(work)
         for ref in refs:
             if ref in self._refs:
                 raise ValueError(f"the sandbox already has a work {ref!r}")
@@ -160,37 +193,61 @@ class Store:
             self._artifacts.setdefault(str(artifact.get("id")), str(work.get("id")))
 
 
+class PendingChanges:
+    """Changes of an index that are not due yet."""
+
+    def __init__(self, index: WorkIndex) -> None:
+        self._index = index
+        self._heap: list[tuple[int, int, Row | None, Row | None]] = []
+        self._numbers = itertools.count()
+        self._last_due: dict[int, int] = {}
+
+    def add(self, due: int, old: Row | None, new: Row | None) -> None:
+        """From `due` on, `new` stands in the index in the place of `old`."""
+        seq = (new or cast("Row", old)).seq
+        due = max(due, self._last_due.get(seq, due))  # changes of one work take effect in their own order
+        self._last_due[seq] = due
+        heapq.heappush(self._heap, (due, next(self._numbers), old, new))
+
+    def apply(self, now: int) -> None:
+        """Carries out what is due."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, old, new = heapq.heappop(self._heap)
+            if old is not None:
+                self._index.remove(old)
+            if new is not None:
+                self._index.add(new)
+            seq = (new or cast("Row", old)).seq
+            if self._last_due.get(seq) == due:
+                del self._last_due[seq]
+
+
+class EncodedCache:
+    """Bounds the bytes that rows keep of their works; the oldest are dropped first."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Row] = deque()
+        self._bytes = 0
+
+    def add(self, row: Row, encoded: bytes) -> None:
+        row.encoded = encoded
+        self._rows.append(row)
+        self._bytes += len(encoded)
+        while self._bytes > _CACHE_BYTES or len(self._rows) > _CACHE_ROWS:
+            self.forget(self._rows.popleft())
+
+    def forget(self, row: Row) -> None:
+        # A row changed since stays queued without bytes until its turn comes.
+        if row.encoded is not None:
+            self._bytes -= len(row.encoded)
+            row.encoded = None
+
+
+def _refs(work: Work) -> list[str]:
+    return [work[key] for key in ("id", "display_id") if isinstance(work.get(key), str)]
+
+
 def _objects(value: object) -> list[dict[str, object]]:
     """The objects of an array; users' own works may hold anything instead."""
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("dict[str, object]", item) for item in items if isinstance(item, dict)]
-
-
-def timestamp(value: object) -> int:
-    """Where a timestamp stands in the order; what is no timestamp stands at 1970."""
-    try:
-        return times.parse_quickly(value) if isinstance(value, str) else 0
-    except ValueError:
-        return 0
-
-
-def created_key(row: Row) -> tuple[int, int]:
-    return row.created, row.seq
-
-
-def modified_key(row: Row) -> tuple[int, int]:
-    return row.modified, row.seq
-
-
-def _created(row: Row) -> int:
-    return row.created
-
-
-def _modified(row: Row) -> int:
-    return row.modified
-
-
-def _between(rows: list[Row], low: int, high: int, key: Any) -> list[Row]:
-    start = 0 if low <= -FOREVER else bisect_left(rows, low, key=key)
-    stop = len(rows) if high >= FOREVER else bisect_right(rows, high, key=key)
-    return rows[start:stop]

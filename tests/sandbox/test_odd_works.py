@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.filters import compile_query
-from devrev_async.sandbox.search import SORTABLE, Order
-from devrev_async.sandbox.store import Row
+from devrev_async.sandbox.row import Row
+from devrev_async.sandbox.search import SORTABLE, parse_order
 from tests.sandbox.test_filters import CASES
 from tests.spec import document
 
@@ -48,7 +48,7 @@ def test_any_work_is_kept_as_it_is_and_can_be_asked_about(given_work: dict[str, 
     for body, _ in CASES:
         assert compile_query(body, now=0).matches(row) in (True, False)
     for field in SORTABLE:
-        assert len(Order.parse([f"{field}:asc"]).key()(row)) == 3
+        assert len(parse_order([f"{field}:asc"]).key()(row)) == 3
 
 
 @pytest.mark.anyio

@@ -1,0 +1,151 @@
+"""Which works an answer has, and what it says of the others: pages, cursors and counts, quirks included."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from . import api_errors, search, times
+from .filters import Query
+from .quirks import Quirks
+from .row import Row
+from .search import OWN_ORDER, Cursor, Key, Order
+from .store import Store
+
+_BY_AGE = {"ascending": Order(("created_date:asc",)), "descending": Order(("created_date:desc",))}
+_FIRST_CAP_SHARE = 3  # "random" caps are at least a third
+_LATER_CAP_SHARE = 5  # "falling" caps are a fifth after the first answer
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of works.list."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+
+
+class Pages:
+    """Chooses the works of each answer over one store."""
+
+    def __init__(self, store: Store, quirks: Quirks, seed: int) -> None:
+        unknown = set(quirks.unsortable) - set(search.SORTABLE)
+        if unknown:
+            raise ValueError(f"unsortable names no sort field: {', '.join(sorted(unknown))}")
+        self._store = store
+        self._quirks = quirks
+        self._rng = random.Random(f"quirks {seed}")
+        self._answers: Counter[str] = Counter()
+
+    async def export_page(self, query: Query, sort_by: Sequence[str], first: int) -> list[Row]:
+        """The works of one answer of works.export."""
+        order = self._order(sort_by)
+        self._answers["works.export"] += 1
+        limit = self._cap(first)
+        if self._left_empty("works.export"):
+            return []
+        match self._quirks.sort_by:
+            case "random":
+                rows = await self._sample(query, limit)
+            case "sorted_after_random_cap":
+                rows = sorted(await self._sample(query, limit), key=order.key())
+            case "sorted_after_cap":
+                rows = (await search.find(self._store, query, OWN_ORDER, limit=limit)).rows
+                rows.sort(key=order.key())
+            case "ignored":
+                rows = (await search.find(self._store, query, OWN_ORDER, limit=limit)).rows
+            case _:
+                rows = (await search.find(self._store, query, order, limit=limit)).rows
+        return self._within_bytes(rows)
+
+    async def list_page(
+        self, query: Query, sort_by: Sequence[str], *, limit: int, cursor: str | None, backward: bool
+    ) -> ListPage:
+        """One page of works.list, after `cursor` or, if `backward`, before it."""
+        order = self._order(sort_by)
+        if self._quirks.sort_by not in ("honoured", "refused", "undated_last", *_BY_AGE):
+            order = OWN_ORDER
+        limit = min(limit, self._quirks.list_cap or limit)
+        key_length = 1 if self._quirks.offset_cursors else order.key_length
+        key = search.decode_cursor(cursor, order, key_length=key_length) if cursor else ()
+        self._answers["works.list"] += 1
+        if self._left_empty("works.list"):
+            again = _cursor(order, key)
+            return ListPage((), prev_cursor=again) if backward else ListPage((), next_cursor=again)
+        if self._quirks.offset_cursors:
+            return await self._by_offset(query, order, limit, key, backward=backward)
+        page = await search.find(self._store, query, order, limit=limit, key=key, backward=backward)
+        # Behind a cursor lies at least the work it was made of; where the walk goes, `more` knows.
+        before, after = (page.more, bool(key)) if backward else (bool(key), page.more)
+        place = order.key()
+        return ListPage(
+            page.rows,
+            next_cursor=_cursor(order, place(page.rows[-1])) if page.rows and after else None,
+            prev_cursor=_cursor(order, place(page.rows[0])) if page.rows and before else None,
+        )
+
+    async def count(self, query: Query, now: int) -> tuple[int, bool]:
+        """What works.count says: how many match, and whether there are more than that."""
+        delay = times.micros_of(self._quirks.count_delay)
+        if delay:
+            low, high = query.created
+            query = replace(query, created=(low, min(high, now - delay)))
+        exact = await search.count(self._store, query)
+        high = 2 * exact + 20
+        answer = {"exact": exact, "low": exact // 2, "high": high, "random": self._rng.randint(0, high)}
+        said, cap = answer[self._quirks.count], self._quirks.count_cap
+        return (said, False) if cap is None or said <= cap else (cap, True)
+
+    def _order(self, sort_by: Sequence[str]) -> Order:
+        if sort_by and self._quirks.sort_by == "refused":
+            raise api_errors.not_permitted("sort_by", "the server does not sort")
+        sortable = [field for field in search.SORTABLE if field not in self._quirks.unsortable]
+        order = search.parse_order(sort_by, sortable=sortable, undated_last=self._quirks.sort_by == "undated_last")
+        return _BY_AGE.get(self._quirks.sort_by, order)
+
+    def _cap(self, first: int) -> int:
+        cap = self._quirks.cap
+        if cap is None:
+            return first
+        if self._quirks.cap_pattern == "random":
+            cap = self._rng.randint(max(1, cap // _FIRST_CAP_SHARE), cap)
+        elif self._quirks.cap_pattern == "falling" and self._answers["works.export"] > 1:
+            cap = max(1, cap // _LATER_CAP_SHARE)
+        return min(first, cap)
+
+    def _left_empty(self, endpoint: str) -> bool:
+        number, every = self._answers[endpoint], self._quirks.empty_every
+        return number <= self._quirks.empty_pages or (every is not None and number % every == 0)
+
+    async def _sample(self, query: Query, limit: int) -> list[Row]:
+        rows = await search.find_all(self._store, query, OWN_ORDER)
+        return self._rng.sample(rows, min(limit, len(rows)))
+
+    def _within_bytes(self, rows: list[Row]) -> list[Row]:
+        if self._quirks.cap_bytes is None:
+            return rows
+        left = self._quirks.cap_bytes
+        for n, row in enumerate(rows):
+            left -= len(self._store.encode(row) or b"")
+            if left < 0:
+                return rows[: max(1, n)]
+        return rows
+
+    async def _by_offset(self, query: Query, order: Order, limit: int, key: Key, *, backward: bool) -> ListPage:
+        rows = await search.find_all(self._store, query, order)
+        if backward:
+            stop = min(key[0] if key else len(rows), len(rows))
+            start = max(0, stop - limit)
+        else:
+            start = key[0] if key else 0
+            stop = start + limit
+        return ListPage(
+            rows[start:stop],
+            next_cursor=_cursor(order, (stop,)) if stop < len(rows) else None,
+            prev_cursor=_cursor(order, (start,)) if start else None,
+        )
+
+
+def _cursor(order: Order, key: Key) -> str:
+    return Cursor(list(order.fields), list(key)).encode()

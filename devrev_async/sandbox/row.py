@@ -1,0 +1,35 @@
+"""One work as the store keeps it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import times
+
+Work = dict[str, Any]
+UNDATED = -(1 << 61)  # where a work without a date stands in the order: before every date
+
+
+class Row:
+    """One work and what is asked of it often. The dict in `work` is replaced, never changed; None once deleted."""
+
+    __slots__ = ("created", "encoded", "hidden_fields", "modified", "seq", "work")
+
+    def __init__(self, seq: int, work: Work, hidden_fields: Mapping[str, Any]) -> None:
+        self.seq = seq
+        self.encoded: bytes | None = None
+        self.set(work, hidden_fields)
+
+    def set(self, work: Work, hidden_fields: Mapping[str, Any]) -> None:
+        """Puts `work` in the place of the present one."""
+        self.work: Work | None = work
+        self.hidden_fields = hidden_fields
+        self.created = timestamp(work.get("created_date"))
+        self.modified = timestamp(work.get("modified_date"))
+
+
+def timestamp(value: object) -> int:
+    """Where a date stands in the order: microseconds since 1970, or UNDATED for what is no timestamp."""
+    try:
+        return times.parse_quickly(value) if isinstance(value, str) else UNDATED
+    except ValueError:
+        return UNDATED
