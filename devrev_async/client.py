@@ -56,7 +56,8 @@ class DevRevClient:
         timeout: seconds in all, or a `Timeout`.
         max_retries: attempts after the first; 0 for none.
         max_concurrency: requests in flight, over all tasks.
-        max_connections: connections in the pool.
+        max_connections: connections in use, over all tasks; an `export_stream` whose consumer is busy keeps its
+            connection beside them, so that the consumer may call the client.
         max_rate_limit_wait: seconds; a longer wait that the server asks for is a `RateLimitWaitError` at once.
         quota_reserve: share of the server's quota, 0 to 1, that is left to others with the same token.
         max_response_bytes: bound of the decompressed body of one answer.

@@ -48,7 +48,9 @@ class SessionManager:
         headers: Mapping[str, str],
     ) -> None:
         self.token = token
-        self.max_concurrency = max_concurrency
+        # The semaphore bounds the connections of our own session too: the connector would count those of streams whose
+        # consumers are busy, and let such a consumer's own call wait for its stream for ever.
+        self.max_concurrency = min(max_concurrency, max_connections) if session is None else max_concurrency
         self.closed = False
         self.rate_limit: RateLimit | None = None
         self.limiter: Limiter
@@ -57,7 +59,7 @@ class SessionManager:
         self._session = session
         self.owned = session is None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._limits = (max_concurrency, max_connections, quota_reserve)
+        self._quota_reserve = quota_reserve
         self._ended: set[asyncio.Task[Any]] = set()
         self._closer: AsyncGenerator[None, None] | None = None
         self._options: dict[str, Any] = {"allow_redirects": False}
@@ -87,15 +89,14 @@ class SessionManager:
     def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None and not self._loop.is_closed():
             raise errors.ConfigurationError("the client is in use in another event loop; give each loop its own client")
-        concurrency, connections, reserve = self._limits
         self._loop = loop
         self.calls = {}
         self._silence = ReadTimeoutWatchdog(loop, self.calls.values())
-        self.limiter = Limiter(concurrency, reserve=reserve)
+        self.limiter = Limiter(self.max_concurrency, reserve=self._quota_reserve)
         self._renewing = asyncio.Lock()
         if self.owned:
             self._session = aiohttp.ClientSession(
-                connector=Connector(limit=connections),
+                connector=Connector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=request_class(self._headers),
                 auto_decompress=False,

@@ -28,7 +28,7 @@ from devrev_async.reports import ExportReport
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
 from .bulk import BulkProgress, BulkRun, start
 from .bulk_inputs import BegunCall, Job
-from .iterators import WorksPager, WorksStream
+from .iterators import Page, WorksPager, WorksStream, page_limit
 
 __all__ = ["Works"]
 
@@ -62,6 +62,9 @@ DELETE: Final = Endpoint("works.delete", decode_nothing)
 COUNT: Final = Endpoint("works.count", decode_count, idempotent=True)
 EXPORT: Final = PageEndpoint("works.export")
 LIST: Final = PageEndpoint("works.list")
+DEFAULT_LIMIT: Final = 50
+"""Works in a page of `works.list` that names no `limit`, as documented."""
+
 _BY_NAME: Final[Mapping[str, Endpoint[Any] | PageEndpoint]] = {
     endpoint.name: endpoint for endpoint in (EXPORT, LIST, COUNT)
 }
@@ -221,6 +224,7 @@ class Works(Resource):
         limit: int | None = None,
         cursor: str | None = None,
         mode: Literal["after", "before"] | None = None,
+        max_items: int | None = None,
         **filters: Unpack[QueryArguments],
     ) -> WorksPager:
         """All works that match, page by page, in the server's order.
@@ -230,15 +234,25 @@ class Works(Resource):
             limit: works a page; the API documents no maximum (50 if not given) and may give fewer.
             cursor: where to start, from an earlier `WorksPage`.
             mode: ``"after"`` the cursor (the default) or ``"before"`` it, from the end if there is no cursor.
+            max_items: so many works at most, in no more requests than they need; 0 sends none.
             filters: see `Filters` and `CallOptions`.
         """
         if mode not in (None, "after", "before"):
             raise InvalidArgumentError(f"mode takes 'after' or 'before', not {mode!r}")
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
             raise InvalidArgumentError("cursor must be a non-empty cursor from WorksPage")
-        paging = {"sort_by": sort_by, "limit": limit, "cursor": cursor, "mode": mode}
+        paging = {
+            "sort_by": sort_by,
+            "limit": page_limit(limit, max_items, default=DEFAULT_LIMIT),
+            "cursor": cursor,
+            "mode": mode,
+        }
         request, body = self._query(LIST, filters, paging, method="list")
-        return WorksPager(self._pages, request, body)
+        return WorksPager(self._fetch_page, request, body, max_items)
+
+    async def _fetch_page(self, request: Request) -> Page[Work]:
+        page = await self._pages.fetch(request)
+        return Page(page.works, page.next_cursor, page.prev_cursor)
 
     def get_many(
         self,
