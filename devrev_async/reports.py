@@ -5,19 +5,33 @@ from __future__ import annotations
 import msgspec
 
 
+def _no_proofs() -> dict[str, int]:
+    return {"count": 0, "order": 0, "list": 0, "assumed_cap": 0}
+
+
 class ExportReport(msgspec.Struct):
     """What a complete export has done so far; it is filled while the export runs.
 
+    Once the export is complete, `works` + `duplicates` are the works that were fetched, and the values of `proofs` add
+    up to `works`.
+
     Attributes:
-        works: handed over.
-        requests: answered; `retries` of them apart.
-        ranges: stretches of `created_date` that were proved complete.
-        duplicates: works that came once more, where requests overlap or a page proved nothing.
+        works: works yielded.
+        requests: requests answered; `retries` of them apart.
+        ranges: intervals of `created_date` that were proved complete.
+        duplicates: works fetched once more, where requests overlap or a page proved nothing.
         retries: further attempts of requests.
-        unknown: of those handed over, how many are an `UnknownWork`; of `raw_batches`, of no known type or without id.
-        bytes: of the answers, decompressed.
-        seconds: since the first request.
-        complete: whether every work is proved to have been handed over.
+        unknown: how many of those yielded are an `UnknownWork`; of `raw_batches`, of no known type or without id.
+        bytes: size of the answers, decompressed.
+        seconds: time since the first request.
+        complete: whether every work is proved to have been yielded.
+        expected: works to be yielded in all, by the server's first count; None where it is not known.
+        proofs: of the works yielded, how many each kind of proof covers; each of the four keys is always there.
+            ``"count"``: `works.count` counted exactly as many. ``"order"``: the server sorts, and pages met.
+            ``"list"``: `works.list` showed the same works twice, or one page of it all. ``"assumed_cap"``: a page was
+            shorter than others, and the server has nothing else to check that with.
+        invalid: how many of those yielded have a field that does not fit its type (`work.invalid`). `raw_batches` looks
+            at `type`, `id` and `created_date` only, and counts no such work.
     """
 
     works: int = 0
@@ -29,3 +43,6 @@ class ExportReport(msgspec.Struct):
     bytes: int = 0
     seconds: float = 0.0
     complete: bool = False
+    expected: int | None = None
+    proofs: dict[str, int] = msgspec.field(default_factory=_no_proofs)
+    invalid: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import repeat
@@ -19,7 +19,7 @@ from devrev_async.models import DateRange, UnknownWork, Work
 from devrev_async.reports import ExportReport
 
 from .checkpoint import Ledger
-from .planner import Batch, Domain, Page, Plan, Request, Unprovable
+from .planner import Batch, Domain, Page, Plan, Proof, Request, Unprovable
 from .source import Answer, Endpoint, ExportSource, RawWork
 
 if TYPE_CHECKING:
@@ -171,7 +171,9 @@ class WorkExport:
                     work = left.pop()  # what was handed over makes room for the pages under way
                     self._handed += 1
                     report.works += 1
+                    report.proofs[batch.proof] += 1
                     report.unknown += isinstance(work, UnknownWork)
+                    report.invalid += getattr(work, "invalid", None) is not None
                     yield work
                     if len(left) % _TURN == 0:
                         await asyncio.sleep(0)
@@ -191,6 +193,7 @@ class WorkExport:
         """Lists of `n` works, or what `convert` makes of them; the checkpoint passes them as they are yielded."""
         self._begin(raw=raw)
         used: list[Batch[Any]] = []
+        proofs: Counter[Proof] = Counter()
         piece: list[Any] = []
         unbroken = 0
         try:
@@ -200,12 +203,13 @@ class WorkExport:
                 while left:
                     room = n - len(piece)
                     piece += left[: -room - 1 : -1]
+                    proofs[batch.proof] += min(room, len(left))
                     del left[-room:]
                     if len(piece) == n:
                         whole = piece if convert is None else await convert(piece)
                         self._finish(used)
                         self._handing, self._handed = batch, len(batch.keys) - len(left)
-                        self._note(piece)
+                        self._note(piece, proofs)
                         used, piece = [], []
                         yield whole
                         del whole
@@ -217,7 +221,7 @@ class WorkExport:
             whole = piece if convert is None or not piece else await convert(piece)
             self._finish(used)
             if piece:
-                self._note(piece)
+                self._note(piece, proofs)
                 yield whole
             self._complete()
         finally:
@@ -318,7 +322,7 @@ class WorkExport:
             raise self._incomplete(error) from None
         finally:
             self._ledger.undated = plan.undated
-            report.ranges, report.duplicates = plan.ranges, plan.duplicates
+            report.ranges, report.duplicates, report.expected = plan.ranges, plan.duplicates, plan.expected
 
     async def _fetch(self, request: Request) -> Answer | int | None:
         body = dict(self._body)
@@ -327,7 +331,7 @@ class WorkExport:
         if request.kind == "count":
             return await self._source.count(body)
         if request.kind == "export":
-            body["first"] = self._first
+            body["first"] = request.first
         else:
             body["limit"] = self._limit
             if request.cursor is not None:
@@ -365,10 +369,17 @@ class WorkExport:
             report=self.report,
         )
 
-    def _note(self, works: list[Any]) -> None:
-        self._report.works += len(works)
-        unknown = map(attrgetter("unknown"), works) if self._raw else map(isinstance, works, repeat(UnknownWork))
-        self._report.unknown += sum(unknown)
+    def _note(self, works: list[Any], proofs: Counter[Proof]) -> None:
+        report = self._report
+        report.works += len(works)
+        for proof, count in proofs.items():
+            report.proofs[proof] += count
+        proofs.clear()
+        if self._raw:
+            report.unknown += sum(map(attrgetter("unknown"), works))
+        else:
+            report.unknown += sum(map(isinstance, works, repeat(UnknownWork)))
+            report.invalid += sum(getattr(work, "invalid", None) is not None for work in works)
 
     def _tell(self) -> None:
         if self._on_progress is not None:

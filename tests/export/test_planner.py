@@ -78,6 +78,7 @@ class Model:
     clock: datetime = NOW
     made: int = 0
     requests: list[Request] = field(default_factory=list[Request])
+    counted: dict[int, set[str]] = field(default_factory=dict[int, set[str]])
 
     def add(self, created: datetime | None, *, late: bool = False) -> Item:
         self.made += 1
@@ -115,14 +116,15 @@ class Model:
 
     def count(self, request: Request) -> int | None:
         found = self._found(request)
+        self.counted[request.number] = {item.id for item in found}
         answers = {"right": len(found), "wrong": self.rng.randrange(50), "high": len(found) * 2 + 20, "missing": None}
         return answers[self.quirks.count]
 
     def _found(self, request: Request) -> list[Item]:
         self.requests.append(request)
-        return [item for item in self.items.values() if item.matches and self._within(item, request)]
+        return [item for item in self.items.values() if item.matches and self.within(item, request)]
 
-    def _within(self, item: Item, request: Request) -> bool:
+    def within(self, item: Item, request: Request) -> bool:
         if request.after is None and request.before is None:
             return True
         if self.quirks.ignores_range:
@@ -139,7 +141,7 @@ class Model:
         )
 
     def _capped(self, found: list[Item], request: Request) -> list[Item]:
-        cap = self._cap()
+        cap = min(self._cap(), request.first)
         order = self.quirks.order
         self.rng.shuffle(found)
         if order == "undated last":
@@ -217,6 +219,7 @@ class Run:
         self.handed: list[Item] = []
         self.all_requests = 0
         self.saw_undated = False
+        self.log: list[tuple[Request, Page[Item] | int | None, set[str]]] = []
 
     def _plan(self, *, fresh: bool = False) -> Plan[Item]:
         gaps = None if fresh else self.ledger.open
@@ -245,6 +248,7 @@ class Run:
 
     def deliver(self, index: int) -> None:
         request, answer = self.answered.pop(index)
+        self.log.append((request, answer, self.model.counted.get(request.number, set())))
         if isinstance(answer, Page):
             self.queue += self.plan.feed(request, answer)
             self.ledger.undated = self.plan.undated
@@ -272,6 +276,7 @@ class Run:
         assert self.ledger.works == len(self.handed)
         self.plan = self._plan()
         self.sent, self.answered, self.queue = [], [], []
+        self.model.counted = {}
 
     def step(self, rng: random.Random) -> bool:
         """Let one thing happen; False when the plan is done."""
@@ -297,6 +302,26 @@ class Run:
         self.consume()
         self.ledger.complete()
 
+    def agreed_by_chance(self) -> bool:
+        """Whether a count said exactly as many works as pages showed, though it should have counted others.
+
+        That is what is assumed not to happen. It does where counts are made up, or of another moment than the pages.
+        """
+        pages = [(request, answer) for request, answer, _ in self.log if isinstance(answer, Page)]
+        for counting, count, there in self.log:
+            if counting.kind != "count":
+                continue
+            shown: set[str] = set()
+            for request, page in pages:
+                own = {item.id for item in page.items if self.model.within(item, counting)}
+                shown |= own
+                alike = {item.id for item in page.items if (item.created or START) <= NOW}
+                same = request.after == counting.after
+                for ids in (shown, own, *((alike,) if same else ())):
+                    if len(ids) == count and there - ids:
+                        return True
+        return False
+
     def check(self, initial: list[Item], *, but: int = 0) -> None:
         ids = [item.id for item in self.handed]
         assert len(ids) == len(set(ids)), "a work was handed over twice"
@@ -305,6 +330,8 @@ class Run:
         hidden = not self.saw_undated and (self.model.quirks.count != "right" or self.model.clock != NOW)
         expected = {item.id for item in initial if item.throughout and not (hidden and item.created is None)}
         missing = expected - set(ids)
+        if missing and self.agreed_by_chance():
+            return
         assert len(missing) <= but, f"{len(missing)} works are missing: {sorted(missing)[:5]}"
 
 
@@ -467,7 +494,7 @@ def test_every_interleaving() -> None:
 @pytest.mark.parametrize(
     ("works", "shape", "how", "most"),
     [
-        (0, "spread", Quirks(), 1),
+        (0, "spread", Quirks(), 2),
         (4, "spread", Quirks(), 2),
         (18, "spread", Quirks(), 4),
         (30, "spread", Quirks(), 3),
@@ -513,7 +540,7 @@ class CapsFirst(Model):
             "by id": lambda item: item.id,
         }
         found.sort(key=orders[self.quirks.order])
-        return sorted(found[: self.quirks.cap], key=by_date, reverse=request.descending)[: self.first]
+        return sorted(found[: self.quirks.cap], key=by_date, reverse=request.descending)[: request.first]
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest", "by id"])
@@ -612,7 +639,7 @@ def test_neither_list_nor_count_endpoint(works: int, order: str) -> None:
 
 def test_neither_list_nor_ranges_suffice() -> None:
     with pytest.raises(Unprovable, match=r"no works\.list"):
-        simulate(1, Quirks(lists=False), works=0, shape="spread", undated=1)
+        simulate(1, Quirks(lists=False, count="missing"), works=0, shape="spread", undated=1)
     with pytest.raises(Unprovable, match=r"no works\.list"):
         simulate(1, Quirks(lists=False), works=0, shape="spread", ties=21)
 
@@ -625,6 +652,9 @@ def test_a_cursor_that_goes_in_circles() -> None:
     assert request is not None
     shown = list(model.items.values())
     plan.feed(request, Page([key_of(item.created, item.id) for item in shown], shown))
+    count = plan.take()
+    assert count is not None
+    assert plan.feed_count(count, 5) == []
     first, second = plan.take(), None
     assert first is not None
     plan.feed(first, Page([], [], "again"))
@@ -699,12 +729,7 @@ def test_a_work_that_a_page_repeats_is_handed_over_once() -> None:
     plan = Plan[str](Domain(), now=NOW, first=50, limit=5)
     first, names = plan.take(), [key[1] for key in EARLY]
     assert first is not None
-    assert plan.feed(first, Page(EARLY, names)) == []
-    for _ in range(2):
-        half = plan.take()
-        assert half is not None
-        inside = [key for key in EARLY if half.low <= key[0] // 10**6 < half.high]
-        assert plan.feed(half, Page(inside + inside[:3], [key[1] for key in inside + inside[:3]])) == []
+    assert plan.feed(first, Page(EARLY + EARLY[:3], names + names[:3])) == []
     count = plan.take()
     assert count is not None
     assert count.kind == "count"
@@ -719,8 +744,15 @@ def _halves() -> tuple[Plan[str], list[Request], Request]:
     plan = Plan[str](Domain(), now=NOW, first=50, limit=5, parallel=3)
     first = plan.take()
     assert first is not None
-    assert plan.take() is None  # nothing was seen yet that a count could settle
+    beside = plan.take()
+    assert plan.take() is None
     assert plan.feed(first, _page(EARLY)) == []
+    for _ in range(2):  # less than the page shows, and again: such counts prove nothing
+        assert beside is not None
+        assert beside.kind == "count"
+        assert plan.feed_count(beside, len(EARLY) - 1) == []
+        if _ == 0:
+            beside = plan.take()
     requests = [plan.take() for _ in range(3)]
     assert plan.take() is None
     low, high, count = [request for request in requests if request is not None]

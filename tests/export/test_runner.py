@@ -66,7 +66,8 @@ class ModelSource:
             self.model.churn()
         range_ = body.get("created_date") or DateRange()
         descending = body.get("sort_by") == ["created_date:desc"]
-        return Request(kind, number, 0, 0, range_.after, range_.before, descending, body.get("cursor"))
+        first = body.get("first", 0)
+        return Request(kind, number, 0, 0, range_.after, range_.before, descending, body.get("cursor"), first)
 
     async def _wait(self) -> None:
         for _ in range(self.model.rng.randrange(4)):

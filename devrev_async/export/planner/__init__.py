@@ -8,9 +8,9 @@
 - `checkpoint`: what has been handed over, as a short string.
 """
 
-from .intervals import Batch, Domain, Key, key_of
+from .intervals import Batch, Domain, Key, Proof, key_of
 from .listing import Unprovable
 from .messages import Page, Request
 from .planner import Plan
 
-__all__ = ["Batch", "Domain", "Key", "Page", "Plan", "Request", "Unprovable", "key_of"]
+__all__ = ["Batch", "Domain", "Key", "Page", "Plan", "Proof", "Request", "Unprovable", "key_of"]

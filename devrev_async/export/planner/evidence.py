@@ -49,11 +49,20 @@ def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bo
         return False
     lows = {key for key in low if key[0] != UNDATED * SECOND and key[0] < now}
     highs = {key for key in high if key[0] != UNDATED * SECOND and key[0] < now}
-    apart = max(_APART, len(low) // 10)
+    apart = _least_apart(len(low))
     only_low, only_high = lows - highs, highs - lows
     if len(only_low) < apart or len(only_high) < apart:
         return False
     return max(only_low)[0] <= min(downward) and min(only_high)[0] >= max(upward)
+
+
+def proves_order(works: int, page: int) -> bool:
+    """Whether a page of so many works from the other end can show the order, beside a page of `page` works."""
+    return works >= _least_apart(page)
+
+
+def _least_apart(size: int) -> int:
+    return max(_APART, size // 10)
 
 
 def split_points(gap: Gap, keys: Sequence[Key]) -> list[int]:

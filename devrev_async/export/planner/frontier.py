@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, TypeVar
 
 from .evidence import split_points
-from .intervals import EARLIEST, LATEST, SECOND, UNDATED, Batch, Domain, Gap, Key, chosen, cut, second_of, without
+from .intervals import (
+    EARLIEST,
+    LATEST,
+    SECOND,
+    UNDATED,
+    Batch,
+    Domain,
+    Gap,
+    Key,
+    Proof,
+    chosen,
+    cut,
+    second_of,
+    without,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +64,9 @@ class Frontier:
         rates = [rate for rate in (gap.below, gap.above) if rate is not None]
         return (end - start) * sum(rates) / len(rates) / size if rates and size else 0.0
 
-    def close(self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None) -> list[Batch[T]]:
+    def close(
+        self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None, proof: Proof
+    ) -> list[Batch[T]]:
         """Hand over what is open between two seconds, and close it there."""
         if low >= high:
             return []
@@ -62,10 +79,10 @@ class Frontier:
             if self._domain.limited:
                 pairs = [pair for pair in pairs if self._domain.admits(pair[0])]
             partly = upto if upto is not None and second_of(upto) < end else None
-            batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly))
+            batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly, proof))
         start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
         rate = len(ordered) / (end - start) if end > start else None
-        self.gaps = without(self.gaps, low, high, upto, rate)
+        self.gaps = without(self.gaps, low, high, upto, rate=rate, seen=_seen(ordered, low, high))
         return batches
 
     def cut(self, gap: Gap, keys: Sequence[Key]) -> bool:
@@ -83,3 +100,10 @@ class Frontier:
         """Only `works.list` can settle what is open between two seconds."""
         for gap in self.open(low, high):
             gap.listing = True
+
+
+def _seen(ordered: list[tuple[Key, T]], low: int, high: int) -> tuple[int, int] | None:
+    """The first and the last second between `low` and `high` in which a work stands."""
+    start = bisect_left(ordered, low, key=lambda pair: second_of(pair[0]))
+    end = bisect_left(ordered, high, key=lambda pair: second_of(pair[0]))
+    return (second_of(ordered[start][0]), second_of(ordered[end - 1][0])) if start < end else None

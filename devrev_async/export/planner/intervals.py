@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import eq, itemgetter
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 T = TypeVar("T")
+
+Proof: TypeAlias = Literal["count", "order", "list", "assumed_cap"]
+"""On what ground an interval is complete; the modules of the proofs say what each stands on."""
 
 Key: TypeAlias = tuple[int, str]
 """Microseconds since 1970 as the server shows them, then the work's identity; the order in which works are owned."""
@@ -65,6 +68,8 @@ class Gap:
     Attributes:
         past: keys up to and including this one are done already; it stands in the second `low`.
         below, above: works a second just outside either end, as far as known.
+        seen_below, seen_above: the nearest second outside either end in which a work was seen; what lies between is
+            proved. A page of a server that sorts reaches the end of the gap if it shows a work from there.
         listing: only `works.list` can settle it.
     """
 
@@ -73,6 +78,8 @@ class Gap:
     past: Key | None = None
     below: float | None = None
     above: float | None = None
+    seen_below: int | None = None
+    seen_above: int | None = None
     listing: bool = False
 
     def wants(self, key: Key) -> bool:
@@ -91,6 +98,7 @@ class Batch(Generic[T]):
     keys: list[Key]
     items: list[T]
     upto: Key | None = None
+    proof: Proof = "order"
 
 
 class Domain:
@@ -151,22 +159,46 @@ def outside(times: Sequence[int], after: datetime | None, before: datetime | Non
     )
 
 
-def without(gaps: Iterable[Gap], low: int, high: int, upto: Key | None = None, rate: float | None = None) -> list[Gap]:
-    """The gaps less the stretch from `low` to `high`, or less its keys up to `upto`; `rate` is its density."""
+def without(
+    gaps: Iterable[Gap],
+    low: int,
+    high: int,
+    upto: Key | None = None,
+    *,
+    rate: float | None = None,
+    seen: tuple[int, int] | None = None,
+) -> list[Gap]:
+    """Returns the gaps less the interval from `low` to `high`, or less its keys up to `upto`.
+
+    Args:
+        rate: the density of works in the interval, if known.
+        seen: the first and the last second of the interval in which a work was seen, if there is one.
+    """
     left: list[Gap] = []
     for gap in gaps:
         start, end = max(gap.low, low), min(gap.high, high)
         if start >= end or (upto is not None and start > second_of(upto)):
-            left.append(gap)
+            left.append(_beside(gap, low, high, seen) if upto is None and seen else gap)
             continue
         if gap.low < start:
-            left.append(replace(gap, high=start, above=rate if rate is not None else gap.above))
+            beyond = seen[0] if seen else gap.seen_above if end == gap.high else None
+            left.append(replace(gap, high=start, above=rate if rate is not None else gap.above, seen_above=beyond))
         if upto is not None and second_of(upto) < end:
             past = upto if gap.past is None else max(upto, gap.past)
             left.append(replace(gap, low=second_of(upto), past=past))
         elif end < gap.high:
-            left.append(replace(gap, low=end, past=None, below=rate if rate is not None else gap.below))
+            beyond = seen[1] if seen else gap.seen_below if start == gap.low else None
+            rate_below = rate if rate is not None else gap.below
+            left.append(replace(gap, low=end, past=None, below=rate_below, seen_below=beyond))
     return left
+
+
+def _beside(gap: Gap, low: int, high: int, seen: tuple[int, int]) -> Gap:
+    if gap.high == low and gap.seen_above is None:
+        return replace(gap, seen_above=seen[0])
+    if gap.low == high and gap.seen_below is None:
+        return replace(gap, seen_below=seen[1])
+    return gap
 
 
 def cut(gap: Gap, points: Sequence[int]) -> list[Gap]:
@@ -181,6 +213,8 @@ def cut(gap: Gap, points: Sequence[int]) -> list[Gap]:
             past=gap.past if low == gap.low else None,
             below=gap.below if low == gap.low else middle,
             above=gap.above if high == gap.high else middle,
+            seen_below=gap.seen_below if low == gap.low else None,
+            seen_above=gap.seen_above if high == gap.high else None,
         )
         for low, high in pairwise(edges)
     ]

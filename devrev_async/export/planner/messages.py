@@ -23,7 +23,8 @@ class Request:
 
     Attributes:
         number: tells the requests of a plan apart.
-        low, high: the stretch it is for, in seconds; the range asked for is a little wider.
+        low, high: the interval it is for, in seconds; the range asked for is a little wider.
+        first: works to ask for at most, of `works.export`.
     """
 
     kind: Literal["export", "list", "count"]
@@ -34,6 +35,7 @@ class Request:
     before: datetime | None = None
     descending: bool = False
     cursor: str | None = None
+    first: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from .ends import next_end
-from .evidence import in_order, shows_undated_first, sorts_before_cap, strong
+from .evidence import in_order, proves_order, shows_undated_first, sorts_before_cap, strong
 from .frontier import Frontier
 from .intervals import (
     EARLIEST,
@@ -17,6 +17,7 @@ from .intervals import (
     Domain,
     Gap,
     Key,
+    Proof,
     cut,
     dated,
     micros,
@@ -37,6 +38,12 @@ T = TypeVar("T")
 _FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
 _SURELY: Final = 0.9
 """Of the pages under way: what is estimated to need no more than that will hardly need a further one."""
+
+_MARGIN: Final = 25
+"""Works that the last page of an interval may repeat: enough to show that it reaches what was seen before."""
+
+_CUT_EVERY: Final = 20
+"""Pages that must be left for each further cut of an interval: each may cost one page that is not full."""
 
 _NO_LIST: Final = "ranges of created_date are not enough, and the server has no works.list"
 
@@ -116,6 +123,18 @@ class Plan(Generic[T]):
         self._ahead = Ahead()
         self._probed = False
         self._ends: dict[tuple[int, int], tuple[int, int, bool]] = {}
+        self._opening: Held[T] | None = None
+        self._expects: int | None = None
+        self._expecting: int | None = None
+        self._recounted = False
+        self._cuts = 0
+        self._blank: set[tuple[int, int]] = set()
+        self.proofs: dict[Proof, int] = {"count": 0, "order": 0, "list": 0, "assumed_cap": 0}
+
+    @property
+    def expected(self) -> int | None:
+        """Works that the server counted when the run began; None if that is not known."""
+        return None if self._expects is None else max(0, self._expects - self._handed)
 
     @property
     def duplicates(self) -> int:
@@ -140,11 +159,13 @@ class Plan(Generic[T]):
         if not self._front.gaps or len(self._flying) >= self._parallel:
             return None
         held = self._pages_held()
-        if len(self._flying) + held + waiting < self._parallel:
+        if self._expecting is None and self._number:
+            request = self._count_all()
+        elif len(self._flying) + held + waiting < self._parallel:
             request = self._next_export() or self._next_list() or self._last_word()
         elif self._held and self._only_counts_left():
             request = self._last_word()
-        elif held >= max(1, self._parallel // 2):
+        elif held >= max(1, self._parallel // 2) and self._opening is None:
             request = self._verify()
         else:
             return None
@@ -170,6 +191,8 @@ class Plan(Generic[T]):
     def _noted(self, batches: list[Batch[T]]) -> list[Batch[T]]:
         self.proved += sum(len(batch.items) for batch in batches)
         self.ranges += len(batches)
+        for batch in batches:
+            self.proofs[batch.proof] += len(batch.items)
         return batches
 
     def feed_refusal(self, request: Request) -> None:
@@ -194,6 +217,9 @@ class Plan(Generic[T]):
         """
         del self._flying[request.number]
         question = self._questions.pop(request.number)
+        if request.number == self._expecting and count is not None:
+            self._expects = count
+            return self._noted(self._judge_opening())
         if isinstance(question, Counted):
             if count is not None:
                 ahead = self._ahead.answer(request.number, count)
@@ -219,17 +245,31 @@ class Plan(Generic[T]):
     def _only_counts_left(self) -> bool:
         return all(gap.low == UNDATED or self._held.cover(gap.low, gap.high) for gap in self._front.gaps)
 
-    def _request(self, kind: Literal["export", "list"], low: int, high: int, *, descending: bool = False) -> Request:
+    def _request(self, low: int, high: int, *, descending: bool = False, first: int | None = None) -> Request:
         self._ahead.void()
         self._number += 1
         after, before = self._domain.bounds(low, high)
-        return Request(kind, self._number, low, high, after, before, descending)
+        return Request("export", self._number, low, high, after, before, descending, first=first or self._first)
+
+    def _count_all(self) -> Request:
+        """The count that the run begins with, side by side with its first page."""
+        request = self._count(Counted.ALL)
+        self._expecting = request.number
+        return request
+
+    def _left(self) -> int | None:
+        """Works that were counted and neither shown nor asked for yet; None if that is not known."""
+        if self._expects is None:
+            return None
+        kept = self._held.items + (len(self._pair[1].keys) if self._pair else 0)
+        asked = sum(request.first for request in self._flying.values() if request.kind == "export")
+        return self._expects - self._found() - kept - asked
 
     def _next_export(self) -> Request | None:
         if self._pair is not None:
             asked, _ = self._pair
             if not self._under_way(asked.low, asked.high):
-                return self._request("export", asked.low, asked.high, descending=True)
+                return self._request(asked.low, asked.high, descending=True, first=self._size())
         gaps = [gap for gap in self._front.gaps if gap.low != UNDATED and not gap.listing]
         if self._held:
             gaps = [gap for gap in gaps if not self._held.cover(gap.low, gap.high)]
@@ -237,22 +277,41 @@ class Plan(Generic[T]):
             return self._next_end(gaps)
         for gap in gaps:
             if not self._under_way(gap.low, gap.high):
-                return self._request("export", gap.low, gap.high)
+                return self._request(gap.low, gap.high)
         return None
+
+    def _size(self) -> int:
+        """Works to ask for in the next page: no more than are left, and some that were seen already."""
+        left = self._left()
+        return self._first if left is None or left <= 0 else min(self._first, left + _MARGIN + left // 50)
 
     def _next_end(self, gaps: list[Gap]) -> Request | None:
         """A free end of a gap, or an end made by cutting the longest gap in two."""
-        end = next_end(gaps, self._flying.values(), lambda gap: self._front.pages(gap, self._cap))
+        left = self._left()
+        end = next_end(gaps, self._flying.values(), lambda gap: self._front.pages(gap, self._cap), left)
         if end is None:
             return None
         gap = end.gap
         if not end.split:
-            low, high, descending = self._ends.pop((gap.low, gap.high), (gap.low, gap.high, end.descending))
-            return self._request("export", low, high, descending=descending)
+            return self._ask_end(gap, descending=end.descending)
+        if left is not None:
+            if self._cuts > left // (_CUT_EVERY * self._first):
+                return None
+            self._cuts += 1
         start, stop = self._front.stretch(gap)
         pieces = cut(gap, [(start + stop) // 2])
         self._front.replace(gap, pieces)
-        return self._request("export", pieces[-1].low, pieces[-1].high) if len(pieces) > 1 else None
+        return self._ask_end(pieces[-1], descending=False) if len(pieces) > 1 else None
+
+    def _ask_end(self, gap: Gap, *, descending: bool) -> Request:
+        """A page from one end of a gap, as far as the nearest work that was seen behind the other one."""
+        low, high = gap.low, gap.high
+        if descending and gap.seen_below is not None:
+            low = gap.seen_below
+        elif not descending and gap.seen_above is not None:
+            high = gap.seen_above + 1
+        low, high, descending = self._ends.pop((gap.low, gap.high), (low, high, descending))
+        return self._request(low, high, descending=descending, first=self._size())
 
     def _next_list(self) -> Request | None:
         listing, gaps = self._listing, self._front.gaps
@@ -295,6 +354,8 @@ class Plan(Generic[T]):
             return self._count(Counted.ALL) if whole else self._verify()
         if any(gap.low != UNDATED for gap in self._front.gaps):
             return None
+        if self._expects == self._found() and Counted.ALL not in self._totals:
+            self._totals.answer(Counted.ALL, self._expects)
         if not self.undated:  # else works.list is needed anyway, and ranges may count those without a timestamp too
             question = self._totals.next(self._found())
             if question is not None and (self._believes or question is not Counted.EARLY):
@@ -302,7 +363,7 @@ class Plan(Generic[T]):
             if not self._totals.show_undated():
                 if self._totals.unexplained(self._found()) and not self._probed:
                     self._probed = True  # a server that counts those without a timestamp in every range shows them here
-                    return self._request("export", EARLIEST, _FIRST_SECOND)
+                    return self._request(EARLIEST, _FIRST_SECOND)
                 if self._believes and self._totals.too_many(self._found()):
                     raise Unprovable("the server counts more works than it shows")
                 self._front.gaps = []
@@ -314,10 +375,14 @@ class Plan(Generic[T]):
 
     def _count_ahead(self) -> Request | None:
         """The count over everything, if the pages under way are likely to be the last."""
-        small = self._halved and self._trust is not _Trust.NONE
+        if self._trust is _Trust.SORTED and self._expects is not None:
+            return None  # the first count will do
+        small = self._halved and self._trust is not _Trust.NONE and self._pair is None
+        if self._pair is not None:
+            small = self._expects is not None and not proves_order(self._expects - len(self._pair[1].keys), self._first)
         if not (self._fresh and self._believes and self._ahead.wanted and (small or self._trust is _Trust.SORTED)):
             return None
-        if self.undated or self._pair is not None or self._questions or Counted.ALL in self._totals:
+        if self.undated or self._questions or Counted.ALL in self._totals:
             return None
         exports = [request for request in self._flying.values() if request.kind == "export"]
         for gap in self._front.gaps:
@@ -354,7 +419,7 @@ class Plan(Generic[T]):
         return self._held.would_bring(self._front.gaps, self._domain)
 
     def _pages_held(self) -> int:
-        return self._held.items // self._cap if self._held else 0
+        return self._held.items // self._cap if self._cap else 0
 
     def _under_way(self, low: int, high: int) -> bool:
         return any(r.kind != "count" and r.low < high and r.high > low for r in self._flying.values())
@@ -376,12 +441,55 @@ class Plan(Generic[T]):
                 gap.listing = True
             return []
         self._front.note(page.times)
+        if self._fresh and request.number == 1:
+            self._opening = Held(request, page, page.ordered(), asked=True)
+            self._held.add(self._opening)
+            return self._judge_opening()
         self._doubts.look(request, page.keys)
         if request.descending and self._pair is not None and request.low == self._pair[0].low:
-            return self._compare(*self._pair, page)
+            return self._compare(*self._pair, request, page)
         if size == 0:
-            return self._prove(UNDATED if whole else request.low, request.high, page)
-        return self._hold_back(request, page) if size < self._cap else self._cut_short(request, page)
+            return self._feed_blank(request, page)
+        full = size >= min(self._cap, request.first)
+        if self._trust is _Trust.SORTED and (not full or size == request.first):
+            return self._follow(request, page, full=full)
+        return self._cut_short(request, page) if full else self._hold_back(request, page)
+
+    def _judge_opening(self) -> list[Batch[T]]:
+        """The first page, once the count beside it is there: all there is if it shows exactly as many works."""
+        opening = self._opening
+        if opening is None or (self._believes and self._expects is None):
+            return []
+        if self._believes:
+            shown = self._would_bring()
+            if shown == self._expects:
+                self._opening = None
+                self._totals.answer(Counted.ALL, shown)
+                return self._settle(opening, "count", undated=True)
+            if self._expects is not None and self._expects < shown and not self._recounted:
+                self._recounted, self._expects, self._expecting = True, None, None
+                return []
+        self._opening = None
+        self._held.remove(opening)
+        request, page = opening.request, opening.page
+        if page.keys:
+            return self._cut_short(request, page, self._expects or 0)
+        if self._asks_again(request) or self._believes:
+            return []
+        return self._without_count(opening)
+
+    def _asks_again(self, request: Request) -> bool:
+        """Whether a page without works is asked for once more: it may be a glitch."""
+        again = (request.low, request.high) not in self._blank
+        self._blank.add((request.low, request.high))
+        return again
+
+    def _feed_blank(self, request: Request, page: Page[T]) -> list[Batch[T]]:
+        """No work at all: like a page that is shorter than the others, unless it had to show one that was seen."""
+        gaps = self._front.open(request.low, request.high)
+        if any(gap.low > request.low or gap.high < request.high for gap in gaps) and self._asks_again(request):
+            return []
+        return self._hold_back(request, page)
 
     def _hold_back(self, request: Request, page: Page[T]) -> list[Batch[T]]:
         """A page that is all there is, if the cap stays the same."""
@@ -389,7 +497,7 @@ class Plan(Generic[T]):
         if not self._believes:
             return self._without_count(held)
         if request.after is not None and micros(request.after) > self._now:
-            return self._settle(held)
+            return self._settle(held, "assumed_cap")
         if self._front.open(request.low, request.high):
             self._held.add(held)
         return []
@@ -398,26 +506,33 @@ class Plan(Generic[T]):
         shown = held.shown(self._now)
         if count > len(shown) and not self._doubts.contradicted(held.request, shown):
             return self._cease_to_count()
+        if count < len(shown) and (held.request.low, held.request.high) in self._blank:
+            return self._cease_to_count()
         self._held.remove(held)
-        return self._settle(held) if count <= len(shown) else self._cut_short(held.request, held.page, count)
+        if count == len(shown):
+            return self._settle(held, "count")
+        if (count < len(shown) or not held.page.keys) and self._asks_again(held.request):
+            return []
+        return self._cut_short(held.request, held.page, count)
 
     def _believe_held(self) -> list[Batch[T]]:
         batches: list[Batch[T]] = []
         for held in list(self._held):
-            batches += self._settle(held, undated=True)
+            batches += self._settle(held, "count", undated=True)
         return batches
 
-    def _settle(self, held: Held[T], *, undated: bool = False) -> list[Batch[T]]:
+    def _settle(self, held: Held[T], proof: Proof, *, undated: bool = False) -> list[Batch[T]]:
         """A page is all there is, works without a timestamp included if `undated`."""
         low, high = held.request.low, held.request.high
         whole = self._domain.whole(low, high)
         first = whole and (undated or self._domain.limited or shows_undated_first(held.page.keys))
-        return self._emit(UNDATED if first else low, high, held.ordered, None)
+        return self._emit(UNDATED if first else low, high, held.ordered, None, proof)
 
     def _cease_to_count(self) -> list[Batch[T]]:
         """The server does not count, or not what it shows: judge what is held without."""
         self._believes = False
-        batches: list[Batch[T]] = []
+        self._expects = None
+        batches: list[Batch[T]] = self._judge_opening()
         for held in self._held.take_all():
             if self._front.open(held.request.low, held.request.high):
                 batches += self._without_count(held)
@@ -430,7 +545,7 @@ class Plan(Generic[T]):
         if self._trust is _Trust.SORTED:
             return self._follow_short(held)
         if not self._lists:
-            return self._settle(held, undated=True)
+            return self._settle(held, "assumed_cap", undated=True)
         self._front.list_instead(request.low, request.high)
         return []
 
@@ -445,7 +560,7 @@ class Plan(Generic[T]):
         elif seconds:
             end = min(high, seconds[-1])
         proved = bool(seconds) and bool(self._front.open(start, end))
-        batches = self._emit(start, end, ordered, None) if proved else []
+        batches = self._emit(start, end, ordered, None, "order") if proved else []
         for gap in self._front.open(low, high):
             if not proved:
                 batches += self._settle_or_cut(held, gap)
@@ -466,7 +581,7 @@ class Plan(Generic[T]):
             self._front.list_instead(gap.low, gap.high)
         elif (request.low, request.high) == (gap.low, gap.high):
             if request.descending or any(gap.low <= second_of(key) for key in held.page.keys):
-                return self._emit(gap.low, gap.high, held.ordered, None)
+                return self._emit(gap.low, gap.high, held.ordered, None, "order")
             self._ends[gap.low, gap.high] = gap.low, gap.high, True
         return []
 
@@ -476,15 +591,15 @@ class Plan(Generic[T]):
             self._front.list_instead(request.low, request.high)
             return []
         if self._trust is _Trust.SORTED:
-            return self._follow(request, page)
-        if self._trust is _Trust.UNKNOWN and self._calibrates(request, page):
+            return self._follow(request, page, full=True)
+        if self._trust is _Trust.UNKNOWN and page.keys and self._calibrates(request, page, count):
             return []
         self._cut(request, page.keys)
         return []
 
-    def _calibrates(self, request: Request, page: Page[T]) -> bool:
+    def _calibrates(self, request: Request, page: Page[T], count: int) -> bool:
         """Whether to ask for the same stretch from its other end, to learn if the server's order can be relied on."""
-        if len(page.keys) < self._first and not self._halved:
+        if len(page.keys) < self._first and not self._halved and count <= len(page.keys):
             self._halved = True
             return False
         if self._pair is not None:
@@ -495,14 +610,17 @@ class Plan(Generic[T]):
         self._pair = request, page
         return True
 
-    def _compare(self, request: Request, low: Page[T], high: Page[T]) -> list[Batch[T]]:
+    def _compare(self, request: Request, low: Page[T], answered: Request, high: Page[T]) -> list[Batch[T]]:
         self._pair = None
         whole = self._domain.whole(request.low, request.high)
         if not sorts_before_cap(low.keys, high.keys, now=self._now):
-            if len(high.keys) < self._cap:
+            if len(high.keys) < min(self._cap, answered.first):
                 return self._hold_back(request, high)
             self._trust = _Trust.NONE
-            self._cut(request, low.keys + high.keys)
+            both = Page(low.keys + high.keys, low.items + high.items)
+            if self._believes and self._fresh and len(set(both.keys)) == self._expects:
+                return self._hold_back(request, both)
+            self._cut(request, both.keys)
             return []
         self._trust = _Trust.SORTED
         batches: list[Batch[T]] = []
@@ -513,27 +631,32 @@ class Plan(Generic[T]):
         batches += self._prove(request.low, max(low.times) // SECOND, low)
         return batches + self._prove(min(high.times) // SECOND + 1, request.high, high)
 
-    def _follow(self, request: Request, page: Page[T]) -> list[Batch[T]]:
-        """A full page of a server that sorts: all seconds that it passes are proved."""
-        if not in_order(page.times, descending=request.descending):
+    def _follow(self, request: Request, page: Page[T], *, full: bool) -> list[Batch[T]]:
+        """A page of a server that sorts: all seconds that it passes are proved."""
+        times = page.times
+        if not in_order(times, descending=request.descending):
             self._trust = _Trust.NONE
-        elif strong(page.times):
-            times = page.times
+        elif times:
             low, high = request.low, request.high
             if request.descending:
                 low = max(low, times[-1] // SECOND + 1)
             else:
                 high = min(high, times[-1] // SECOND)
-            if low < high:
+            reaches = all(low <= gap.low and gap.high <= high for gap in self._front.open(request.low, request.high))
+            if low < high and (strong(times) if full else reaches):
                 return self._prove(low, high, page)
+        if not full:
+            return self._hold_back(request, page)
         self._cut(request, page.keys)
         return []
 
     def _prove(self, low: int, high: int, page: Page[T]) -> list[Batch[T]]:
-        return self._emit(low, high, page.ordered(), None)
+        return self._emit(low, high, page.ordered(), None, "order")
 
-    def _emit(self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None) -> list[Batch[T]]:
-        batches = self._front.close(low, high, ordered, upto)
+    def _emit(
+        self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None, proof: Proof
+    ) -> list[Batch[T]]:
+        batches = self._front.close(low, high, ordered, upto, proof)
         self._held.drop_unless(self._front.open)
         return batches
 
@@ -571,4 +694,4 @@ class Plan(Generic[T]):
         works, upto = listing.chunk()
         if upto is None:
             self._listing = None
-        return self._emit(listing.low, listing.high, works, upto)
+        return self._emit(listing.low, listing.high, works, upto, "list")
