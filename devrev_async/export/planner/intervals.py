@@ -171,6 +171,9 @@ def without(
     """Returns the gaps less the interval from `low` to `high`, or less its keys up to `upto`.
 
     Args:
+        gaps: what is open.
+        low, high: the interval, in seconds.
+        upto: the last key that is done; None: all of the interval.
         rate: the density of works in the interval, if known.
         seen: the first and the last second of the interval in which a work was seen, if there is one.
     """

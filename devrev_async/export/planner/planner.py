@@ -126,6 +126,7 @@ class Plan(Generic[T]):
         self._opening: Held[T] | None = None
         self._expects: int | None = None
         self._expecting: int | None = None
+        self._opened = gaps is not None
         self._recounted = False
         self._cuts = 0
         self._blank: set[tuple[int, int]] = set()
@@ -159,6 +160,7 @@ class Plan(Generic[T]):
         if not self._front.gaps or len(self._flying) >= self._parallel:
             return None
         held = self._pages_held()
+        request: Request | None
         if self._expecting is None and self._number:
             request = self._count_all()
         elif len(self._flying) + held + waiting < self._parallel:
@@ -429,7 +431,6 @@ class Plan(Generic[T]):
     def _feed_export(self, request: Request, page: Page[T]) -> list[Batch[T]]:
         size = len(page.keys)
         self._cap = max(self._cap, size)
-        whole = self._domain.whole(request.low, request.high)
         if outside(page.times, request.after, request.before):
             self._ranged = False
             self._trust = _Trust.NONE
@@ -441,7 +442,8 @@ class Plan(Generic[T]):
                 gap.listing = True
             return []
         self._front.note(page.times)
-        if self._fresh and request.number == 1:
+        if not self._opened:
+            self._opened = True
             self._opening = Held(request, page, page.ordered(), asked=True)
             self._held.add(self._opening)
             return self._judge_opening()
@@ -474,9 +476,10 @@ class Plan(Generic[T]):
         request, page = opening.request, opening.page
         if page.keys:
             return self._cut_short(request, page, self._expects or 0)
-        if self._asks_again(request) or self._believes:
+        if self._asks_again(request):
+            self._opened = False
             return []
-        return self._without_count(opening)
+        return self._hold_back(request, page)
 
     def _asks_again(self, request: Request) -> bool:
         """Whether a page without works is asked for once more: it may be a glitch."""

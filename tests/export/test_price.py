@@ -1,0 +1,119 @@
+"""What a complete export costs over HTTP, on a server that counts and sorts: the bounds that the README states."""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from devrev_async import DevRevClient, IncompleteExportError
+from devrev_async.sandbox import Sandbox
+from devrev_async.sandbox.server import run_in_thread
+from tests.servers import serving
+
+if TYPE_CHECKING:
+    from devrev_async import ExportReport
+
+pytestmark = pytest.mark.anyio
+
+SIZES = (0, 1, 50, 101, 999, 3000, 4999, 5000, 5001, 5400, 8000, 12_000, 20_000, 100_000)
+KINDS = ("count", "order", "list", "assumed_cap")
+
+
+def least(works: int) -> int:
+    """The fewest requests that could do: a page for each 5000 works begun, and one count."""
+    return max(1, ceil(works / 5000)) + 1
+
+
+@pytest.mark.parametrize("works", SIZES)
+async def test_works_fetched_and_requests(works: int) -> None:
+    with run_in_thread(Sandbox(works=works, seed=works)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            ids = {text.split(b'"id":"', 1)[1] async for batch in export.raw_batches() for text in batch}
+        asked = [request.path for request in sandbox.requests]
+    report = export.report
+    assert len(ids) == report.works == report.expected == works
+    assert report.complete
+    assert report.requests == len(asked)
+    assert report.works + report.duplicates <= 1.1 * works + 100
+    assert len(asked) <= floor(least(works) * 1.05) + 2
+    assert set(report.proofs) == set(KINDS)
+    assert sum(report.proofs.values()) == works
+    if works <= 5000:
+        assert sorted(asked) == ["/works.count", "/works.export"]
+        assert report.duplicates == 0
+        assert report.proofs["count"] == works
+
+
+async def test_the_first_page_and_the_count_are_asked_for_side_by_side() -> None:
+    both = asyncio.Barrier(2)
+
+    async def handle(request: web.Request) -> web.Response:
+        await both.wait()  # none is answered before the other one is there
+        if request.path == "/works.count":
+            return web.json_response({"count": 2})
+        return web.json_response({"works": [{"type": "task", "id": name} for name in ("a", "b")]})
+
+    async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:
+        export = client.works.export_all()
+        assert [work.id async for work in export] == ["a", "b"]
+    assert export.report.requests == 2
+
+
+async def test_filters_and_a_range_of_dates_cost_no_more() -> None:
+    with run_in_thread(Sandbox(works=9000, seed=4)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            reports: list[ExportReport] = []
+            for type_ in ("issue", "ticket", "task", "opportunity"):
+                export = client.works.export_all(type=[type_])
+                assert len([work async for work in export]) == sum(f":{type_}/" in name for name in sandbox.ids())
+                reports.append(export.report)
+    assert [(report.requests, report.duplicates) for report in reports] == [(2, 0)] * 4
+
+
+@pytest.mark.parametrize("body", ['{"works": null}', '{"works": []}'])
+@pytest.mark.parametrize("works", [1, 60, 3000, 7000])
+async def test_one_empty_answer_that_the_count_contradicts(works: int, body: str) -> None:
+    with run_in_thread(Sandbox(works=works, seed=4)) as sandbox:
+        sandbox.fail_next("works.export", status=200, body=body)
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            ids = [work.id async for work in export]
+    assert sorted(map(str, ids)) == sorted(sandbox.ids())
+    assert export.report.complete
+    assert export.report.requests <= least(works) + 3
+
+
+@pytest.mark.parametrize("position", [2, 3, 4, 5])
+async def test_an_empty_answer_in_the_middle(position: int) -> None:
+    with run_in_thread(Sandbox(works=17_000, seed=4)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all(max_parallel=1)
+            ids: list[str | None] = []
+            async for batch in export.batches(1):
+                ids += [work.id for work in batch]
+                if sum(request.endpoint == "works.export" for request in sandbox.requests) == position - 1:
+                    position = 0
+                    sandbox.fail_next("works.export", status=200, body='{"works": null}')
+    assert sorted(map(str, ids)) == sorted(sandbox.ids())
+    assert export.report.complete
+
+
+@pytest.mark.parametrize("times", [2, 3, 4, 10])
+@pytest.mark.parametrize("works", [60, 3000])
+async def test_repeated_empty_answers_never_make_a_complete_export_of_nothing(works: int, times: int) -> None:
+    with run_in_thread(Sandbox(works=works, seed=4)) as sandbox:
+        sandbox.fail_next("works.export", status=200, body='{"works": null}', times=times)
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            try:
+                ids = [work.id async for work in export]
+            except IncompleteExportError as error:
+                assert error.report is export.report
+                assert not export.report.complete
+            else:
+                assert sorted(map(str, ids)) == sorted(sandbox.ids())
