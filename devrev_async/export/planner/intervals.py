@@ -172,7 +172,8 @@ def without(
 
     Args:
         gaps: what is open.
-        low, high: the interval, in seconds.
+        low: where the interval begins, in seconds.
+        high: where it ends, not included.
         upto: the last key that is done; None: all of the interval.
         rate: the density of works in the interval, if known.
         seen: the first and the last second of the interval in which a work was seen, if there is one.
