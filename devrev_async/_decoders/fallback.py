@@ -1,80 +1,147 @@
-"""One work by itself: as its type if it fits, else as an `UnknownWork` with what fits and the reason why."""
+"""One work by itself: as its type, with the fields that fit, or else as an `UnknownWork`. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw, inspect, structs
 
-from devrev_async.models.base import is_object
-from devrev_async.models.works import Issue, Opportunity, Task, Ticket, UnknownWork, Work
+from devrev_async._json import text as json_text
+from devrev_async._json.msgspec_errors import is_truncated, refuses_escape
+from devrev_async.models.works import Issue, Opportunity, Task, Ticket, UnknownWork, Work, set_invalid
+
+from .misfits import Decoded, Misfit
+from .timestamps import kinds_of, with_timestamps
+
+__all__ = ["DECODE_ERRORS", "decode_one", "members"]
 
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """What decoding may raise: msgspec's own errors, and those that pass through it."""
 
 _decode_work: Final = msgspec.json.Decoder(Issue | Ticket | Task | Opportunity).decode
-_decode_keys: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_str: Final = msgspec.json.Decoder(str).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+_skip: Final = msgspec.json.Decoder(Raw).decode
+
+_KnownWork: TypeAlias = Issue | Ticket | Task | Opportunity
+_MODELS: Final[Mapping[str, type[_KnownWork]]] = {
+    "issue": Issue, "ticket": Ticket, "task": Task, "opportunity": Opportunity
+}  # fmt: skip
 
 
-def decode_one(work: bytes) -> tuple[Work, str | None]:
-    """The work of these bytes, and None or the reason why it is an `UnknownWork`.
+def decode_one(text: bytes) -> Decoded[Work]:
+    """The work of a JSON text, and why it does not fit its type, or None.
 
     Raises:
-        ValueError: the bytes are no JSON (RFC 8259), or JSON nested too deeply.
+        ValueError: the bytes are no JSON (RFC 8259).
     """
     try:
-        return _decode_work(work), None
+        return _decode_work(text), None
+    except RecursionError:
+        json_text.check(text)
+        return _unknown(text, "nested too deeply")
     except DECODE_ERRORS as error:
         reason = str(error)
-    check_json_text(work)
-    return UnknownWork(**_fields_that_fit(work), raw=work), reason
-
-
-def check_json_text(text: bytes) -> None:
-    """Raise ValueError unless the bytes are JSON. Python's own parser is the judge: it takes lone surrogates."""
+    json_text.check(text)
+    given = members(text)
+    if given is None:
+        return _unknown(text, "no object")
+    model = _MODELS.get(_string(given.get("type")) or "")
+    if model is None or _string(given.get("id")) is None:
+        return _unknown(text, reason)
     try:
-        json.loads(text.decode(), parse_constant=_refuse_constant, parse_int=_as_written, parse_float=_as_written)
+        fitting, invalid = _decode_fields(model, given)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        return _unknown(text, "nested too deeply")
+    work = model(**fitting)
+    if not invalid:
+        return work, None
+    reason = "; ".join(f"{name}: {problem}" for name, problem in invalid.items())
+    return set_invalid(work, {name: given[name] for name in invalid}), Misfit("invalid", reason)
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+def members(text: bytes) -> dict[str, bytes] | None:
+    """The values of a JSON object by key, as their texts; None for any other value.
+
+    Raises:
+        ValueError: the bytes are no JSON.
+    """
+    try:
+        return {name: bytes(value) for name, value in _decode_members(text).items()}
+    except DECODE_ERRORS:
+        return json_text.members(text)
 
 
-def _as_written(number: str) -> str:
-    return number  # only the syntax is asked for; converting could fail on the size
+def _unknown(text: bytes, reason: str) -> Decoded[Work]:
+    given = members(text) or {}
+    fitting, invalid = _decode_fields(UnknownWork, given, any_depth=True)
+    work = UnknownWork(**fitting, raw=text)
+    texts = {name: given[name] for name in invalid if name not in ("type", "id")}
+    return set_invalid(work, texts or None), Misfit("unknown", reason)
+
+
+def _string(text: bytes | None) -> str | None:
+    try:
+        return None if text is None else _decode_str(text)
+    except DECODE_ERRORS:
+        return None
+
+
+class _Field(NamedTuple):
+    decode: Callable[[bytes], Any]
+    type: Any
+    kind: inspect.Type
 
 
 @cache
-def _shared_fields() -> dict[str, Callable[[bytes], Any]]:
-    fields = [field for field in structs.fields(UnknownWork) if field.name != "raw"]
-    return {field.name: msgspec.json.Decoder(field.type).decode for field in fields}
+def _fields_of(model: type[Work]) -> dict[str, _Field]:
+    kinds = kinds_of(model)
+    return {
+        field.name: _Field(msgspec.json.Decoder(field.type).decode, field.type, kinds[field.name])
+        for field in structs.fields(model)
+        if field.name != "raw"
+    }
 
 
-def _fields_that_fit(work: bytes) -> dict[str, Any]:
-    keys = _keys(work)
+def _decode_fields(
+    model: type[Work], given: Mapping[str, bytes], *, any_depth: bool = False
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields that fit, and what is wrong with the others.
+
+    Raises:
+        RecursionError: a value is nested too deeply to be decoded; with `any_depth` it is left out.
+    """
+    fields = _fields_of(model)
     fitting: dict[str, Any] = {}
-    for name, decode in _shared_fields().items():
-        if name in keys:
-            try:
-                fitting[name] = decode(bytes(keys[name]))
-            except DECODE_ERRORS:
-                continue
-    return fitting
+    invalid: dict[str, str] = {}
+    for name, text in given.items():
+        try:
+            if name in fields:
+                fitting[name] = _decode_field(fields[name], text)
+            else:
+                _skip(text)
+        except DECODE_ERRORS as error:
+            if isinstance(error, RecursionError):
+                if not any_depth:
+                    raise
+            elif name in fields:
+                invalid[name] = _problem(error)
+    return fitting, invalid
 
 
-def _keys(work: bytes) -> Mapping[str, bytes | Raw]:
+def _problem(error: Exception) -> str:
+    problem = str(error)
+    # the text is complete: so msgspec says of half a surrogate pair near its end
+    half = refuses_escape(problem) or is_truncated(problem)
+    return "a string with half a surrogate pair" if half else problem
+
+
+def _decode_field(field: _Field, text: bytes) -> Any:
     try:
-        return _decode_keys(work)
-    except DECODE_ERRORS:
-        pass
-    try:
-        value: Any = json.loads(work)  # takes half a surrogate pair, which spoils only the field that it is in
-    except DECODE_ERRORS:
-        return {}
-    return {name: json.dumps(item).encode() for name, item in value.items()} if is_object(value) else {}
+        return field.decode(text)
+    except msgspec.ValidationError:
+        return msgspec.convert(with_timestamps(_decode_any(text), field.kind), field.type)

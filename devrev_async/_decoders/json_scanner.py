@@ -1,4 +1,4 @@
-"""Where values of a JSON document end whose end may not have come yet. Pure.
+"""Finds the ends of JSON values in a document that has arrived in part. Pure.
 
 msgspec names the byte at which a value ends when more follows. That gives exact ends, one value at a time, at a seventh
 of the cost of a typed decode.
@@ -6,21 +6,21 @@ of the cost of a typed decode.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
+from devrev_async._json import text as json_text
+from devrev_async._json.msgspec_errors import ends_early, refuses_escape, value_size
+
 from .buffer import ByteBuffer
 
-__all__ = ["Malformed", "NeedMore", "Truncated", "after_gap", "ends_early", "next_is_whole", "value_end"]
+__all__ = ["Malformed", "NeedMore", "Truncated", "after_whitespace", "next_is_whole", "value_end"]
 
 _skip: Final = msgspec.json.Decoder(Raw).decode
-_as_text: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-_WHERE: Final = re.compile(r"\(byte (\d+)\)\Z")
-_GAP: Final = re.compile(rb"[ \t\n\r]*")
+_WHITESPACE: Final = re.compile(rb"[ \t\n\r]*")
 
 
 class Malformed(Exception):  # noqa: N818 - a finding; callers make an error of it
@@ -31,79 +31,61 @@ class Truncated(Malformed):
     """The body ends before its JSON does."""
 
 
-class NeedMore(Exception):  # noqa: N818 - a turn of control flow, and no error
-    """What has come does not tell yet."""
+class NeedMore(Exception):  # noqa: N818 - control flow, not an error
+    """The bytes received so far do not decide it."""
 
 
-def after_gap(window: ByteBuffer, at: int) -> int:
-    """The first place from `at` on that is no white space."""
-    return window.past(_GAP, at)
+def after_whitespace(buffer: ByteBuffer, at: int) -> int:
+    """The first position from `at` on that is no white space."""
+    return buffer.past(_WHITESPACE, at)
 
 
-def value_end(window: ByteBuffer, at: int, *, final: bool) -> int:
+def value_end(buffer: ByteBuffer, at: int, *, final: bool) -> int:
     """Where the value that starts at `at` ends, white space after it included.
 
     Args:
-        window: the document, as far as it has come.
-        at: a place in it.
-        final: no more will come.
+        buffer: the document, as far as it has arrived.
+        at: a position in it.
+        final: the document has arrived whole.
 
     Raises:
-        NeedMore: it may go on in the bytes to come.
-        Malformed: this is the start of no value.
+        NeedMore: the value may continue in bytes that have not arrived.
+        Malformed: no value starts here.
     """
     try:
-        # no variable for the view: it would keep the old buffer when the window grows
-        _skip(memoryview(window.buffer)[at : window.end])
+        # no variable for the view: it would keep the old buffer alive when the buffer grows
+        _skip(memoryview(buffer.buffer)[at : buffer.end])
     except msgspec.DecodeError as error:
-        said = str(error)
+        problem = str(error)
     except RecursionError:
-        raise Malformed("nested too deeply") from None
+        return _value_end_by_text(buffer, at)
     else:
         raise NeedMore
-    where = _WHERE.search(said)
-    if where is not None and "trailing characters" in said:
-        return at + int(where[1]) - 1
-    if "surrogate" in said or "hex escape" in said:
-        return _value_end_by_text(window, at, final=final)
-    if ends_early(said, window.end - at):
-        if (
-            final and window.buffer.find(b"\\u", at, window.end) >= 0
-        ):  # so it says of half a surrogate pair near the end
-            return _value_end_by_text(window, at, final=final)
+    size = value_size(problem)
+    if size is not None:
+        return at + size
+    # of half a surrogate pair near the end msgspec says that the document is truncated
+    if refuses_escape(problem) or (final and buffer.buffer.find(b"\\u", at, buffer.end) >= 0):
+        return _value_end_by_text(buffer, at)
+    if ends_early(problem, buffer.end - at):
         raise NeedMore
-    raise Malformed(said)
+    raise Malformed(problem)
 
 
-def _value_end_by_text(window: ByteBuffer, at: int, *, final: bool) -> int:
-    # A string with half a surrogate pair is JSON, though not to msgspec.
+def _value_end_by_text(buffer: ByteBuffer, at: int) -> int:
     try:
-        text = window.copy(at).decode("utf-8", "strict" if final else "ignore")
-    except UnicodeDecodeError as error:
-        raise Malformed(str(error)) from None
-    try:
-        _, end = _as_text(text)
-    except RecursionError:
-        raise Malformed("nested too deeply") from None
-    except json.JSONDecodeError as error:
-        if final and error.pos + len("\\u0000") < len(text) and not error.msg.startswith("Unterminated"):
-            raise Malformed(str(error)) from None
+        end = json_text.value_end(buffer.buffer, at, buffer.end)
+    except json_text.Incomplete:
         raise NeedMore from None
-    return after_gap(window, at + len(text[:end].encode()))
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    return after_whitespace(buffer, end)
 
 
-def next_is_whole(window: ByteBuffer, at: int) -> bool:
-    """Whether all that has come from `at` on is one value, and nothing behind it."""
+def next_is_whole(buffer: ByteBuffer, at: int) -> bool:
+    """Whether the bytes received from `at` on are exactly one value."""
     try:
-        _skip(window.copy(at))
+        _skip(buffer.copy(at))
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
-
-
-def ends_early(said: str, size: int) -> bool:
-    """Whether msgspec complains that a document of this size ends too early; in a number it calls that malformed."""
-    where = _WHERE.search(said)
-    if where is None or "trailing characters" in said:
-        return "truncated" in said
-    return int(where[1]) >= size

@@ -1,82 +1,58 @@
-"""Bodies of successful responses to values. Pure."""
+"""Bodies of successful responses that are not pages. Pure."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from devrev_async.models import Issue, Opportunity, Task, Ticket, Work, WorksCount
+from devrev_async.models.results import WorksCount
+from devrev_async.models.works import Issue, Opportunity, Task, Ticket, Work
 
-from .fallback import DECODE_ERRORS, check_json_text, decode_one
+from .fallback import DECODE_ERRORS, decode_one, members
+from .misfits import Decoded
 
-__all__ = ["decode_count", "decode_nothing", "decode_typed", "decode_work"]
+__all__ = ["decode_count", "decode_nothing", "decode_typed", "work_under"]
 
 T = TypeVar("T")
 
-
-class _UsualWork(Struct):
-    work: Issue | Ticket | Task | Opportunity
+_members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-class _AnyWork(Struct):
-    work: Raw = Raw(b"null")
+def work_under(key: str) -> Callable[[bytes], Decoded[Work]]:
+    """Returns the decoder of a body that is an object with a work under a key.
 
-
-_usual_work: Final = msgspec.json.Decoder(_UsualWork).decode
-_any_work: Final = msgspec.json.Decoder(_AnyWork).decode
-_object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
-_value: Final = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-_KEY: Final = re.compile(r'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
-_count: Final = msgspec.json.Decoder(WorksCount).decode
-
-
-def decode_work(body: bytes) -> tuple[Work, str | None]:
-    """The work of a get, create or update, and the reason where it is an `UnknownWork`.
-
-    Raises:
-        ValueError and others of `DECODE_ERRORS`: no JSON, or not of the documented shape.
+    It raises ValueError or others of `DECODE_ERRORS` where the body is no JSON, or has no work there.
     """
-    try:
-        return _usual_work(body).work, None
-    except DECODE_ERRORS:
-        pass
-    try:
-        raw = bytes(_any_work(body).work)
-    except DECODE_ERRORS:
-        raw = _work_in_text(body)
-    if raw == b"null":
-        raise ValueError("the answer has no work")
-    return decode_one(raw)
+    usual: Any = msgspec.defstruct("_Body", [(key, Issue | Ticket | Task | Opportunity)])
+    decode = msgspec.json.Decoder(usual).decode
+
+    def decode_body(body: bytes) -> Decoded[Work]:
+        try:
+            work: Work = getattr(decode(body), key)
+        except DECODE_ERRORS:
+            pass
+        else:
+            return work, None
+        text = (members(body) or {}).get(key, b"null")
+        if text == b"null":
+            raise ValueError(f'the body has no "{key}"')
+        return decode_one(text)
+
+    return decode_body
 
 
-def _work_in_text(body: bytes) -> bytes:
-    """What `_any_work` finds, in a body with half a surrogate pair: JSON to the grammar, though not to msgspec."""
-    check_json_text(body)
-    text = body.decode()
-    key = _KEY.match(text)
-    while key is not None:
-        _, end = _value(text, key.end())
-        if json.loads(key[1]) == "work":
-            return text[key.end() : end].encode()
-        key = _KEY.match(text, end)
-    return b"null"
-
-
-def decode_count(body: bytes) -> WorksCount:
-    """The answer of `works.count`."""
-    return _count(body)
+decode_count: Final[Callable[[bytes], WorksCount]] = msgspec.json.Decoder(WorksCount).decode
+"""Decodes the body of `works.count`."""
 
 
 def decode_nothing(body: bytes) -> None:
-    """The answer of `works.delete`: an object or empty. Anything else was not the API that answered."""
+    """Accepts the body of `works.delete`: an object or nothing. Anything else did not come from the API."""
     if body.strip():
-        _object(body)
-        body.decode()  # msgspec leaves what is raw unread
+        _members(body)
+        body.decode()  # msgspec does not look into what is raw
 
 
 def decode_typed(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:

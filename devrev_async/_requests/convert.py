@@ -11,6 +11,7 @@ from typing import Any, Final, TypeGuard
 
 import msgspec
 
+from devrev_async._json.msgspec_errors import breaks_pattern, located, mismatch
 from devrev_async.models.filters import check_aware
 
 _EXACT: Final = frozenset({str, int, bool, type(None)})
@@ -127,24 +128,21 @@ _NAMES: Final = {
     "object": "a mapping",
     "str": "a str",
 }
-_AT: Final = re.compile(r"(?s)(.*) - at `\$\.?(.*)`\Z")
 _QUOTED: Final = re.compile(r"`(\w+)`")
-_MISMATCH: Final = re.compile(r"Expected `(.+)`, got `(.+)`")
 
 
 def _argument_error(said: str, none: str) -> Exception:
-    match = _AT.match(said)
-    said, where = match.groups() if match else (said, "arguments")
-    mismatch = _MISMATCH.fullmatch(said)
-    if mismatch is not None:
-        wanted, got = mismatch.groups()
-        if got == "null":
+    problem, path = located(said)
+    where = path or "arguments"
+    types = mismatch(problem)
+    if types is not None:
+        if types.found == "null":
             return ValueError(f"{where}=None: {none}")
-        return TypeError(f"{where} takes {' or '.join(map(_name, wanted.split(' | ')))}, not {_name(got)}")
-    if "matching regex" in said:
+        return TypeError(f"{where} takes {' or '.join(map(_name, types.expected))}, not {_name(types.found)}")
+    if breaks_pattern(problem):
         return ValueError(f"{where}: an id holds no white space, no control characters and, unless a DON, no slash")
-    said = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), said)
-    return ValueError(f"{where}: {said[0].lower()}{said[1:]}")
+    problem = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), problem)
+    return ValueError(f"{where}: {problem[0].lower()}{problem[1:]}")
 
 
 def _name(kind: str) -> str:

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Literal, TypeVar
 
 import aiohttp
-import msgspec
 
 from devrev_async import errors
 from devrev_async._decoders.api_errors import KEPT_OF_ERRORS, Answer, api_error, retry_after_of
 from devrev_async._decoders.fallback import DECODE_ERRORS
+from devrev_async._json.text import is_cut_short
 from devrev_async._limits.headers import parse_count, parse_http_date, parse_seconds
 from devrev_async._limits.limiter import WaitTooLongError
 from devrev_async._limits.quota import FARTHEST_RESET
@@ -309,18 +309,6 @@ def _client_timeout(timeout: Timeout, *, watched: bool) -> aiohttp.ClientTimeout
     return known
 
 
-def _is_cut(body: bytes) -> bool:
-    """Whether a body is the start of a JSON document, and no whole one."""
-    try:
-        _skip(body)
-    except DECODE_ERRORS as error:
-        return "truncated" in str(error)
-    return False
-
-
-_skip = msgspec.json.Decoder(msgspec.Raw).decode
-
-
 class Transport:
     """Calls over a pool, with the settings of one client."""
 
@@ -401,4 +389,4 @@ def _decoded(decode: Callable[[bytes], T], incoming: Response, body: bytes) -> T
         return decode(body)
     except DECODE_ERRORS as error:
         problem = str(error)
-    return incoming.unreadable(problem, body=body, cut=_is_cut(body))
+    return incoming.unreadable(problem, body=body, cut=is_cut_short(body))

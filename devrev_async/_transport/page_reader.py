@@ -9,8 +9,10 @@ from typing import Final, TypeVar
 
 from devrev_async._decoders.api_errors import printable
 from devrev_async._decoders.interning import InterningDecoder
+from devrev_async._decoders.item_decoders import RAW, work_items
 from devrev_async._decoders.json_scanner import Malformed, Truncated
-from devrev_async._decoders.page_parser import PageParser, works_page
+from devrev_async._decoders.misfits import Misfit, warnings_of
+from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import Work, WorksPage
 
 from .call import Transport
@@ -26,38 +28,44 @@ T = TypeVar("T")
 
 
 class PageReader:
-    """Fetches pages, and says what was odd about them."""
+    """Fetches pages of works, and logs which works do not fit their type.
 
-    def __init__(self, transport: Transport) -> None:
+    Args:
+        transport: sends the requests.
+        key: the key of a page's array, as in ``"works"``.
+    """
+
+    def __init__(self, transport: Transport, key: str) -> None:
         self.transport = transport
-        self.decoder = InterningDecoder()
+        self.key = key
+        self._items = work_items(InterningDecoder())
+
+    def parser(self) -> PageParser[Work]:
+        """A parser of one page; equal parts of works are shared over all pages of this reader."""
+        return PageParser(self.key, self._items)
+
+    def raw_parser(self) -> PageParser[bytes]:
+        """A parser of one page whose works are their bytes, unchanged."""
+        return PageParser(self.key, RAW)
 
     async def fetch(self, request: Request) -> WorksPage:
         """The page that a request answers, whole; retries included."""
 
         async def consume(incoming: Response) -> WorksPage | Failure:
-            page = works_page(self.decoder)
+            page = self.parser()
             works: list[Work] = []
             failure = await drain(page, incoming, works.extend)
             if failure is not None:
                 return failure
             self.warn(request.endpoint, page.misfits, len(works))
-            return WorksPage(works, page.next_cursor or None, page.prev_cursor or None)
+            return WorksPage(works, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
 
         return await self.transport.run(self.transport.call(request), consume)
 
-    def warn(self, endpoint: str, misfits: Sequence[tuple[int, str]], total: int) -> None:
-        """One warning an answer about the works that do not fit their type."""
-        if misfits:
-            index, reason = misfits[0]
-            log.warning(
-                "%s: %d of %d works came as UnknownWork; the first is number %d: %s",
-                endpoint,
-                len(misfits),
-                total,
-                index,
-                printable(self.transport.pool.token.hide(reason)),
-            )
+    def warn(self, endpoint: str, misfits: Sequence[Misfit], total: int) -> None:
+        """Logs one warning a response for each kind of works that do not fit their type."""
+        for line in warnings_of(endpoint, misfits, total):
+            log.warning("%s", printable(self.transport.pool.token.hide(line)))
 
 
 async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> Failure | None:

@@ -10,8 +10,9 @@ from operator import attrgetter
 from typing import Final
 
 from devrev_async._decoders.interning import InterningDecoder
+from devrev_async._decoders.item_decoders import work_items
 from devrev_async._decoders.json_scanner import Malformed
-from devrev_async._decoders.page_parser import works_page
+from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import UnknownWork, Work
 
 from ._pyarrow import pa
@@ -46,7 +47,7 @@ class WorksConverter:
     def __init__(self, columns: Sequence[str] | None = None, depth: int | None = 1) -> None:
         selection = select(columns, depth)
         self.schema = selection.schema
-        self._decoder = InterningDecoder()
+        self._items = work_items(InterningDecoder())
         self._raw = selection.raw
         self._columns = [_Column(field) for field in selection.fields]
         # `raw` says the same whatever the other columns are, so all are looked at where it is wanted
@@ -73,7 +74,7 @@ class WorksConverter:
         return self.convert(self._decode(works))
 
     def _decode(self, texts: Sequence[bytes]) -> Sequence[Work]:
-        page = works_page(self._decoder)
+        page = PageParser("works", self._items)
         page.feed(b'{"works":[' + b",".join(texts) + b"]}")
         page.finish()
         works: list[Work] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
-from devrev_async._decoders.page_parser import PageParser, raw_page, works_page
+from devrev_async._decoders.page_parser import PageParser
 from devrev_async._decoders.responses import decode_count
 from devrev_async._transport.error_mapping import Failure
 from devrev_async._transport.page_reader import PageReader, drain
@@ -85,7 +85,7 @@ class ExportSource:
         return None if counted.has_more else counted.count
 
     async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer | Failure:
-        page, answer, namer = works_page(self._pages.decoder), Answer([], []), _Namer()
+        page, answer, namer = self._pages.parser(), Answer([], []), _Namer()
 
         def take_in(batch: list[Work]) -> None:
             answer.works += batch
@@ -98,7 +98,7 @@ class ExportSource:
         return _finished(answer, page, incoming)
 
     async def _read_raw(self, incoming: Response) -> Answer | Failure:
-        page, answer, namer = raw_page(), Answer([], []), _Namer()
+        page, answer, namer = self._pages.raw_parser(), Answer([], []), _Namer()
 
         def take_in(batch: list[bytes]) -> None:
             for text in batch:
@@ -111,7 +111,7 @@ class ExportSource:
 
 
 def _finished(answer: Answer, page: PageParser[Any], incoming: Response) -> Answer:
-    answer.next_cursor, answer.bytes = page.next_cursor, incoming.size
+    answer.next_cursor, answer.bytes = page.cursors.next_cursor, incoming.size
     return answer
 
 

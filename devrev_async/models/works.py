@@ -1,8 +1,12 @@
 """The works themselves: issues, tickets, tasks, opportunities, and whatever else the API may answer one day."""
 
-import json
-from collections.abc import Hashable
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, cast
+
+import msgspec
+from msgspec import structs
+
+from devrev_async._json.text import parse
 
 from .base import Model, Timestamp, is_object
 from .enums import Priority, Severity, TicketChannel, WorkType
@@ -22,8 +26,23 @@ from .objects import (
 from .sla import SlaSummary, SlaTrackerSummary
 from .sync import SyncMetadata
 
+_encode_key: Final = msgspec.json.Encoder().encode
+_copy: Final[Callable[[Any], Any]] = getattr(msgspec.Struct, "__copy__")  # noqa: B009 - its stubs do not know it
 
-class WorkBase(Model, frozen=True, kw_only=True):
+
+class _InvalidFields:
+    """A place beside the fields for those that do not fit their type.
+
+    It is a slot and no field: so it is no key of the wire, costs works that fit eight bytes and no time, and leaves the
+    class of a work as it is.
+    """
+
+    __slots__ = ("_invalid",)
+
+    _invalid: Mapping[str, bytes]
+
+
+class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
     """What all works share.
 
     Only `type` and `id` are sure to be there (neither is of an `UnknownWork`); any other field may be None: the API
@@ -59,6 +78,57 @@ class WorkBase(Model, frozen=True, kw_only=True):
     tags: tuple[TagWithValue, ...] | None = None
     target_close_date: Timestamp | None = None
     title: str | None = None
+
+    @property
+    def invalid(self) -> dict[str, Any] | None:
+        """The JSON values of the fields that do not fit their type and therefore are None, by name; None without any.
+
+        A number beyond Python's float is an int where it is a whole one, else (and beyond 4300 digits) its text.
+        """
+        texts = self._invalid_texts()
+        return None if texts is None else {name: parse(text) for name, text in texts.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire form as plain dicts, lists and strings: RFC 3339 timestamps, absent and null fields absent.
+
+        Fields that are `invalid` have the values that the server sent.
+        """
+        fitting = super().to_dict()
+        return fitting if self._invalid_texts() is None else {**fitting, **(self.invalid or {})}
+
+    def to_json(self) -> bytes:
+        """The wire form as compact JSON; the values of fields that are `invalid` are the server's bytes."""
+        fitting = super().to_json()
+        texts = self._invalid_texts()
+        if texts is None:
+            return fitting
+        return b",".join([fitting[:-1], *(_encode_key(name) + b":" + text for name, text in texts.items())]) + b"}"
+
+    def _invalid_texts(self) -> Mapping[str, bytes] | None:
+        try:
+            return self._invalid
+        except AttributeError:
+            return None
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        if same is not True or not isinstance(other, WorkBase):
+            return same
+        return self._invalid_texts() == other._invalid_texts() or self.invalid == other.invalid
+
+    def __ne__(self, other: object) -> bool:
+        same = self.__eq__(other)
+        return same if same is NotImplemented else not same
+
+    def __copy__(self) -> Self:
+        made: Self = _copy(self)
+        return set_invalid(made, self._invalid_texts())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        texts = self._invalid_texts()
+        if texts is None:
+            return super().__reduce__()  # type: ignore[return-value]
+        return _restored, (self.__class__, structs.asdict(self), dict(texts))
 
     def __hash__(self) -> int:
         # by identity of the work: the generated hash would fail on `custom_fields`, a dict
@@ -149,7 +219,7 @@ class UnknownWork(WorkBase, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The work as it came, parsed; an empty dict where it is no JSON object."""
-        value: Any = json.loads(self.raw)
+        value: Any = parse(self.raw)
         return value if is_object(value) else {}
 
     def to_json(self) -> bytes:
@@ -158,3 +228,17 @@ class UnknownWork(WorkBase, frozen=True, kw_only=True):
 
 
 Work: TypeAlias = Issue | Ticket | Task | Opportunity | UnknownWork
+
+
+_Some = TypeVar("_Some", bound=WorkBase)
+
+
+def set_invalid(work: _Some, texts: Mapping[str, bytes] | None) -> _Some:
+    """Gives a new work the JSON texts of its invalid fields, if there are any; returns the work."""
+    if texts is not None:
+        structs.force_setattr(work, "_invalid", texts)
+    return work
+
+
+def _restored(model: type[_Some], fields: dict[str, Any], texts: Mapping[str, bytes]) -> _Some:
+    return set_invalid(model(**fields), texts)

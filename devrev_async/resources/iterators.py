@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar
 
 from devrev_async import errors
-from devrev_async._decoders.page_parser import PageParser, raw_page, works_page
+from devrev_async._decoders.page_parser import PageParser
 from devrev_async._requests.bodies import encode_body
 from devrev_async._transport.call import Call, Transport
 from devrev_async._transport.error_mapping import Failure
@@ -146,7 +146,7 @@ class _Kind:
     def page(self, pages: PageReader) -> PageParser[Any]:
         """A parser of that kind."""
         self.fixed = True
-        return raw_page() if self.raw else works_page(pages.decoder)
+        return pages.raw_parser() if self.raw else pages.parser()
 
 
 async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGenerator[list[Any], None]:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
-from devrev_async._decoders.responses import decode_count, decode_nothing, decode_work
+from devrev_async._decoders.misfits import Decoded
+from devrev_async._decoders.responses import decode_count, decode_nothing, work_under
 from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_body
 from devrev_async._transport.call import Call, Transport
 from devrev_async._transport.page_reader import PageReader
@@ -55,6 +56,7 @@ class CreateArguments(CreateFields, CallOptions, total=False):
     """The optional keyword arguments of `create`."""
 
 
+decode_work: Final = work_under("work")
 GET: Final = Endpoint("works.get", decode_work, idempotent=True)
 UPDATE: Final = Endpoint("works.update", decode_work)
 CREATE: Final = Endpoint("works.create", decode_work)
@@ -81,7 +83,7 @@ class Works(Resource):
     def __init__(self, transport: Transport, base_url: str) -> None:
         super().__init__(transport, base_url)
         self._get_url = f"{base_url}/works.get?id="
-        self._pages = PageReader(transport)
+        self._pages = PageReader(transport, "works")
 
     async def get(self, id: str, *, timeout: Timeout | float | None = None, max_retries: int | None = None) -> Work:
         """One work, by display id (``"TKT-1042"``) or DON.
@@ -379,10 +381,10 @@ class Works(Resource):
         body, extra = query_body(filters, paging, method=method), options.get("extra_body")
         return self._request(endpoint, encode_body(body, extra), options), {**body, **(extra or {})}
 
-    def _single(self, endpoint: Endpoint[Any], decoded: tuple[Work, str | None]) -> Work:
-        work, reason = decoded
-        if reason is not None:
-            self._pages.warn(endpoint.name, [(0, reason)], 1)
+    def _single(self, endpoint: Endpoint[Any], decoded: Decoded[Work]) -> Work:
+        work, misfit = decoded
+        if misfit is not None:
+            self._pages.warn(endpoint.name, [misfit], 1)
         return work
 
 

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from devrev_async._decoders.fallback import decode_one
 from devrev_async._decoders.interning import InterningDecoder
-from devrev_async._decoders.page_parser import Misfit, PageParser, works_page
+from devrev_async._decoders.item_decoders import RAW, work_items
+from devrev_async._decoders.misfits import Misfit
+from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import Work
 
 LOOKALIKE = '},{"type":"issue","id":"no work"}],"works":[{"type":"issue",'
@@ -60,14 +62,23 @@ class Read(NamedTuple):
     batches: list[int]
 
 
+def works_page() -> PageParser[Work]:
+    """A parser of works with the sizes of every day."""
+    return PageParser("works", work_items(InterningDecoder()))
+
+
+def raw_page() -> PageParser[bytes]:
+    return PageParser("works", RAW)
+
+
 def small_page(first_batch: int = 400, batch: int = 900) -> PageParser[Work]:
     """A stream whose batches are small, so that a small document is cut many times."""
-    return PageParser[Work](InterningDecoder().decode, decode_one, first_batch=first_batch, batch=batch)
+    return PageParser("works", work_items(InterningDecoder()), first_batch=first_batch, batch=batch)
 
 
 def read(pieces: Iterable[bytes], page: PageParser[Work] | None = None, *, eager: bool = False) -> Read:
     """Cut as it arrives; `eager` as one does whose works trickle in."""
-    page = page or works_page(InterningDecoder())
+    page = page or works_page()
     works: list[Work] = []
     batches: list[int] = []
     for piece in (*pieces, None):
@@ -79,7 +90,7 @@ def read(pieces: Iterable[bytes], page: PageParser[Work] | None = None, *, eager
             works += batch
             batches.append(len(batch))
     assert page.count == len(works)
-    return Read(works, page.misfits, (page.next_cursor, page.prev_cursor), batches)
+    return Read(works, page.misfits, (page.cursors.next_cursor, page.cursors.prev_cursor), batches)
 
 
 def pieces_of(body: bytes, size: int) -> list[bytes]:

@@ -10,12 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async._decoders.buffer import ByteBuffer
-from devrev_async._decoders.interning import InterningDecoder
 from devrev_async._decoders.json_scanner import Malformed, Truncated, value_end
-from devrev_async._decoders.page_parser import works_page
 from devrev_async.models import Work
-
-DECODER = InterningDecoder()
+from tests.decoders.bodies import works_page
 
 texts = st.text(max_size=12) | st.sampled_from(["},{", "]}", '\\"', '"works":[', "\ud83d"])
 values = st.recursive(
@@ -40,7 +37,7 @@ def documents(draw: st.DrawFn) -> tuple[list[Any], bytes]:
 
 
 def read(body: bytes, cuts: list[tuple[int, bool]], *, finish: bool = True) -> list[Work]:
-    page = works_page(DECODER)
+    page = works_page()
     got: list[Work] = []
     at = 0
     for size, eager in [*cuts, (len(body), False)]:
@@ -53,7 +50,7 @@ def read(body: bytes, cuts: list[tuple[int, bool]], *, finish: bool = True) -> l
         page.finish()
         while (batch := page.take()) is not None:
             got += batch
-        assert page.next_cursor == "c"
+        assert page.cursors.next_cursor == "c"
     return got
 
 
@@ -95,7 +92,7 @@ def test_what_follows_a_work_taken_early_must_be_a_comma_or_the_end(rest: bytes)
 
 def test_a_work_that_comes_in_crumbs_is_looked_at_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
-    page = works_page(DECODER)
+    page = works_page()
     find = value_end
 
     def counted(window: ByteBuffer, at: int, *, final: bool) -> int:

@@ -9,8 +9,10 @@ import pytest
 
 from devrev_async import Issue, Opportunity, Task, Ticket, Work
 from devrev_async._decoders.interning import InterningDecoder
-from devrev_async._decoders.page_parser import BATCH_BYTES, PageParser, raw_page, works_page
-from tests.decoders.bodies import compact, expected, issue, pieces_of, read, small_page, tiny
+from devrev_async._decoders.item_decoders import ItemDecoder
+from devrev_async._decoders.misfits import Decoded
+from devrev_async._decoders.page_parser import BATCH_BYTES, PageParser
+from tests.decoders.bodies import compact, expected, issue, pieces_of, raw_page, read, small_page, tiny, works_page
 
 PAGE = msgspec.json.Decoder(
     msgspec.defstruct("Page", [("works", list[Issue | Ticket | Task | Opportunity])]),
@@ -86,7 +88,7 @@ def test_single_bytes() -> None:
 
 
 def test_an_eager_reader_waits_for_no_comma() -> None:
-    page = works_page(InterningDecoder())
+    page = works_page()
     page.feed(b'{"works":[')
     for n in range(3):
         page.feed(compact(tiny(n)))
@@ -118,21 +120,21 @@ def test_batches_are_bounded_in_bytes_and_works() -> None:
 
 
 def test_what_is_read_is_let_go() -> None:
-    page = works_page(InterningDecoder())
+    page = works_page()
     body = compact({"works": WORKS[:2000]})
     held = 0
     for piece in pieces_of(body, 65_536):
         page.feed(piece)
         while page.take() is not None:
             pass
-        held = max(held, len(page._rest.buffer))
+        held = max(held, len(page._buffer.buffer))
     assert held < 800_000 < len(body)
 
 
 def test_works_that_fit_are_never_decoded_one_by_one() -> None:
-    def single(work: bytes) -> tuple[Work, str | None]:
+    def single(work: bytes) -> Decoded[Work]:
         raise AssertionError(work)
 
     for works in (WORKS[:500], _shuffled(WORKS[:500])):
-        page = PageParser[Work](InterningDecoder().decode, single)
+        page = PageParser("works", ItemDecoder(InterningDecoder().decode, single))
         assert read(pieces_of(compact({"works": works}), 65_536), page).works == expected(works)

@@ -75,8 +75,38 @@ def test_nesting() -> None:
     assert isinstance(work, Issue)
     deep = b"[" * 200_000
     for body in (b'{"works":[%b' % deep, b'{"a":%b' % deep, b'{"works":[],"a":%b' % deep):
-        with pytest.raises(Malformed):
+        with pytest.raises(Truncated):
             read(pieces_of(body, 65_536))
+
+
+@pytest.mark.parametrize("size", [65_536, 1 << 30])
+def test_a_work_that_is_nested_too_deeply_sinks_no_other(size: int) -> None:
+    deep = b"[" * 60_000 + b'{"a":[]}' + b"]" * 60_000
+    odd = b'{"type":"issue","id":"deep","title":"t","custom_fields":{"a":%b}}' % deep
+    good = [compact(issue(n)) for n in range(6)]
+    got = read(pieces_of(b'{"works":[' + b",".join([*good[:3], odd, *good[3:]]) + b"]}", size))
+    unknown = got.works[3]
+    assert [type(work) for work in got.works] == [Issue] * 3 + [UnknownWork] + [Issue] * 3
+    assert isinstance(unknown, UnknownWork)
+    assert (unknown.id, unknown.title, unknown.raw) == ("deep", "t", odd)
+    value = unknown.to_dict()["custom_fields"]["a"]
+    for _ in range(60_000):
+        (value,) = value
+    assert value == {"a": []}
+    assert [(misfit.number, misfit.kind) for misfit in got.misfits] == [(3, "unknown")]
+
+
+@pytest.mark.parametrize("odd", [b"[" * 5000 + b"]" * 5000, b'"\\ud83e"', b'{"\\udc00":1e400}'])
+def test_what_stands_around_the_array_sinks_no_page(odd: bytes) -> None:
+    works = compact([issue(1), tiny(2)])
+    for body in (
+        b'{"more":%b,"works":%b,"next_cursor":"c"}' % (odd, works),
+        b'{"works":%b,"next_cursor":"c","more":[%b]}' % (works, odd),
+    ):
+        for size in (50, 1 << 20):
+            got = read(pieces_of(body, size))
+            assert got.works == expected([issue(1), tiny(2)])
+            assert got.cursors == ("c", None)
 
 
 @pytest.mark.parametrize("number", ["9" * 30, "-" + "9" * 400, "1" + "0" * 6000, "1e400"])
@@ -94,6 +124,7 @@ def test_half_a_surrogate_pair_spoils_one_work_only() -> None:
     for size in (1, 50, 1 << 20):
         body = b'{"works":[' + b", ".join([*good[:5], odd, *good[5:]]) + b"]}"
         got = read(pieces_of(body, size), small_page())
-        assert [type(work) for work in got.works] == [Issue] * 5 + [UnknownWork] + [Issue] * 4
-        assert got.works[5].to_json() == odd
+        assert [type(work) for work in got.works] == [Issue] * 10
+        assert got.works[5].invalid == {"title": "\ud800 }],\udc00"}
+        assert json.loads(got.works[5].to_json()) == json.loads(odd)
         assert [misfit.number for misfit in got.misfits] == [5]

@@ -127,7 +127,18 @@ def test_a_work_that_does_not_fit_leaves_the_others_as_they_are(odd: dict[str, A
         turned = works[at:] + works[:at]
         got = read([compact({"works": turned})])
         place = turned.index(works[2])
-        assert [type(work) is UnknownWork for work in got.works] == [n == place for n in range(5)]
+        kind = "unknown" if {"type", "id"} & odd.keys() else "invalid"
+        assert [type(work) is UnknownWork for work in got.works] == [kind == "unknown" and n == place for n in range(5)]
         assert got.works == expected(turned)
-        assert [misfit.number for misfit in got.misfits] == [place]
-        assert got.works[place].to_json() == compact(works[2])
+        assert [(misfit.number, misfit.kind) for misfit in got.misfits] == [(place, kind)]
+        if kind == "unknown":
+            assert got.works[place].to_json() == compact(works[2])
+        else:
+            assert got.works[place].invalid == odd
+            assert got.works[place].to_dict() == {**expected([issue(2)])[0].to_dict(), **odd}
+
+
+def test_works_beside_one_that_does_not_fit_are_still_shared() -> None:
+    got = read([compact({"works": [issue(n, title=None if n else 5) for n in range(0, 30, 3)]})])
+    assert got.works[0].invalid == {"title": 5}
+    assert len({id(work.created_by) for work in got.works[1:]}) == 1

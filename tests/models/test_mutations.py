@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import pickle
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async import UnknownWork, Work, WorkBase
+from devrev_async import Issue, UnknownWork, Work, WorkBase
 from devrev_async.models.base import is_object
 from tests.models.canned import Canned
 from tests.models.random_works import Maker
@@ -166,6 +167,9 @@ def check_the_broken_one(work: Work, wire: dict[str, Any], before: Work, mutatio
         expected = {k: v for k, v in wire.items() if v is not None and k != mutation.path[0] and k in known}
         assert normal(top) == normal(expected), mutation
         return
+    if mutation.path not in (("type",), ("id",)):
+        check_the_invalid_field(work, wire, before, mutation)
+        return
     assert type(work) is UnknownWork, mutation
     assert json.loads(work.raw) == wire
     assert work.to_json() == work.raw
@@ -178,6 +182,24 @@ def check_the_broken_one(work: Work, wire: dict[str, Any], before: Work, mutatio
             assert told == getattr(before, name), (name, mutation)
     if mutation.path != ("type",):
         assert work.type == wire["type"]
+
+
+def check_the_invalid_field(work: Work, wire: dict[str, Any], before: Work, mutation: Mutation) -> None:
+    """The work keeps its class, all other fields, and its wire form."""
+    odd = str(mutation.path[0])
+    assert type(work) is type(before), mutation
+    assert work.invalid == {odd: wire[odd]}
+    for name in work.__struct_fields__:
+        assert getattr(work, name) == (None if name == odd else getattr(before, name)), (name, mutation)
+    known = {"type", *work.__struct_fields__}
+    expected = {name: value for name, value in wire.items() if value is not None and name in known}
+    for form in (work.to_dict(), json.loads(work.to_json())):
+        assert form[odd] == wire[odd]
+        assert normal(form) == normal(expected), mutation
+    for other in (copy.copy(work), copy.deepcopy(work), pickle.loads(pickle.dumps(work))):
+        assert other == work
+        assert (type(other), other.invalid, other.to_json()) == (type(work), work.invalid, work.to_json())
+    assert work != before
 
 
 NO_WORKS: list[Any] = [1, -1.5, True, None, "x", [], [[]], {}, [{"type": "issue", "id": "ISS-1"}]]
@@ -222,35 +244,83 @@ def test_half_a_surrogate_pair_sinks_nothing(canned: Canned) -> None:
     works = canned.export(array)
     assert works[:2] + works[3:] == canned.export(wire)
     for work in (works[2], canned.get(half)):
-        assert isinstance(work, UnknownWork)
+        assert type(work) is Issue
         assert (work.id, work.display_id, work.title) == ("ISS-5", "ISS-5", None)
-        assert work.raw == half
+        assert work.invalid == {"title": "\ud83e"}
+        assert json.loads(work.to_json()) == json.loads(half)
+
+
+HUGE = b"9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("custom_fields", b'{"x":1e400}', {"x": 10**400}),
+        ("custom_fields", b'{"x":-1.5e400,"y":1e9999}', {"x": -15 * 10**399, "y": "1e9999"}),
+        ("custom_fields", b'{"x":%b}' % HUGE, {"x": HUGE.decode()}),
+        ("custom_fields", b'[ {"\\ud83e" : null} ]', [{"\ud83e": None}]),
+        ("estimated_effort", b"1e999", 10**999),
+        ("estimated_effort", b'"1"', "1"),
+        ("stage", b'{"ordinal":1.5}', {"ordinal": 1.5}),
+        ("owned_by", b'[{"id":"a"},{"id":5}]', [{"id": "a"}, {"id": 5}]),
+        ("title", b"false", False),
+        ("created_date", b'"2024-01-01T00:00:00"', "2024-01-01T00:00:00"),
+        ("created_date", b'""', ""),
+        ("created_date", b"1715957387", 1715957387),
+    ],
+)
+def test_an_odd_value_costs_nothing_but_its_field(canned: Canned, field: str, text: bytes, value: Any) -> None:
+    odd = b'{"type":"issue","id":"ISS-1","%b":%b,"body":"b"}' % (field.encode(), text)
+    with warnings_of_the_client() as warned:
+        (exported,) = canned.export(b"[" + odd + b"]")
+        got = canned.get(odd)
+    assert len(warned) == 2
+    assert all("1 of 1 works have invalid fields" in message and field in message for message in warned)
+    for work in (exported, got):
+        assert type(work) is Issue
+        assert (work.id, work.body, getattr(work, field)) == ("ISS-1", "b", None)
+        assert work.invalid == {field: value}
+        assert work.to_dict() == {"type": "issue", "id": "ISS-1", "body": "b", field: value}
+        assert b'"%b":%b' % (field.encode(), text) in work.to_json()
+        assert work == pickle.loads(pickle.dumps(work))
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        b'{"type":"issue","id":"ISS-1","custom_fields":{"x":1e400}}',
-        b'{"type":"issue","id":"ISS-1","custom_fields":{"x":' + b"9" * 5000 + b"}}",
-        b'{"type":"issue","id":"ISS-1","estimated_effort":1e999}',
-        b'{"type":"issue","id":"ISS-1","stage":{"ordinal":1.5}}',
-        b'{"type":"issue","id":"ISS-1","created_date":"2024-01-01T00:00:00"}',
-        b'{"type":"issue","id":"ISS-1","created_date":""}',
-        b'{"type":"issue","id":"ISS-1","created_date":1715957387}',
         b'{"type":"issue","id":7}',
+        b'{"type":"issue","id":"\\ud83e"}',
         b'{"type":["issue"],"id":"ISS-1"}',
+        b'{"type":null,"id":"ISS-1"}',
         b'{"type":"Issue","id":"ISS-1"}',
         b'{"id":"ISS-1"}',
         b'{"type":"issue"}',
+        b'{"type":"issue","id":"ISS-1","custom_fields":%b{}%b}' % (b"[" * 50_000, b"]" * 50_000),
+        b'{"type":"issue","id":"ISS-1","tomorrow":%b{}%b}' % (b'{"a":' * 50_000, b"}" * 50_000),
     ],
+    ids=lambda text: text[:50].decode(),
 )
-def test_odd_works_keep_their_bytes(canned: Canned, odd: bytes) -> None:
+def test_works_of_no_known_type_keep_their_bytes(canned: Canned, odd: bytes) -> None:
     with warnings_of_the_client() as warned:
         (exported,) = canned.export(b"[" + odd + b"]")
         got = canned.get(odd)
     assert len(warned) == 2
+    assert all("1 of 1 works came as UnknownWork" in message for message in warned)
     for work in (exported, got):
-        assert isinstance(work, UnknownWork)
+        assert type(work) is UnknownWork
         assert work.raw == work.to_json() == odd
-        if b'"id":"ISS-1"' in odd:
-            assert work.id == "ISS-1"
+        assert work.id == ("ISS-1" if b'"id":"ISS-1"' in odd else None)
+        assert work.type == next((kind for kind in ("issue", "Issue") if b'"type":"%b"' % kind.encode() in odd), None)
+
+
+def test_both_kinds_in_one_response_are_one_warning_each(canned: Canned) -> None:
+    wire = Maker(3).works(9)
+    wire[2]["title"], wire[4]["type"], wire[5]["tags"], wire[7]["type"] = 5, "incident", "x", "incident"
+    with warnings_of_the_client() as warned:
+        canned.export(wire)
+    assert [message.split(";")[0] for message in warned] == [
+        "works.export: 2 of 9 works came as UnknownWork",
+        "works.export: 2 of 9 works have invalid fields",
+    ]
+    assert "the first is number 2: title: " in warned[1]

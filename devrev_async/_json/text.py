@@ -1,0 +1,297 @@
+"""JSON texts that RFC 8259 allows and fast decoders refuse. Pure.
+
+These are strings with half a surrogate pair, values nested deeper than a recursive parser goes, and numbers beyond
+Python's int and float. Everything here reads bytes that are complete or end anywhere, without recursion.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Incomplete", "Token", "check", "is_cut_short", "members", "parse", "tokens", "value_end"]
+
+_STRING: Final = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
+_TOKEN: Final = re.compile(
+    rb"[ \t\n\r]*+(?:"
+    rb"([\[\]{},:])"
+    rb"|(" + _STRING + rb'")'
+    rb"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+|true|false|null)"
+    rb")"
+)
+_START_OF_TOKEN: Final = re.compile(
+    rb"[ \t\n\r]*+(?:" + _STRING + rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?"
+    rb"|[-+.0-9eE]*+|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?"
+)
+_WHITESPACE: Final = re.compile(rb"[ \t\n\r]*+")
+
+_TEXT_WHITESPACE: Final = re.compile(r"[ \t\n\r]*+")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_scan: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str).raw_decode
+
+_FIRST_LOOK: Final = 16 << 10
+"""Bytes in which the end of a value is looked for first."""
+
+_VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _COMMA_OR_END = range(6)
+_OPENING: Final = b"[{"
+_CLOSING: Final = {0x5D: (0x5B, _VALUE_OR_END), 0x7D: (0x7B, _KEY_OR_END)}
+
+
+class Incomplete(ValueError):  # noqa: N818 - a finding: more bytes may complete the value
+    """The bytes end inside a value."""
+
+
+class Token(NamedTuple):
+    """One token of a value.
+
+    Attributes:
+        kind: its first byte.
+        start, end: where it stands.
+        depth: the number of arrays and objects that are open after it.
+        is_key: whether it is the key of an object.
+    """
+
+    kind: int
+    start: int
+    end: int
+    depth: int
+    is_key: bool
+
+
+def tokens(text: bytes | bytearray, at: int = 0, end: int | None = None) -> Iterator[Token]:
+    """Yields the tokens of the value that starts at `at`, checked against the grammar.
+
+    Raises:
+        Incomplete: the bytes end inside the value.
+        ValueError: it is no JSON.
+    """
+    end = len(text) if end is None else end
+    opened = bytearray()
+    state = _VALUE
+    while True:
+        match = _TOKEN.match(text, at, end)
+        if match is None:
+            if _START_OF_TOKEN.fullmatch(text, at, end):
+                raise Incomplete("the JSON text ends inside a value")
+            raise _refused(at)
+        start, at = match.start(match.lastindex or 0), match.end()
+        kind = text[start]
+        is_key = state in (_KEY, _KEY_OR_END) and kind == 0x22
+        if kind in _CLOSING:
+            opening, empty = _CLOSING[kind]
+            if not opened or opened[-1] != opening or state not in (_COMMA_OR_END, empty):
+                raise _refused(start)
+            del opened[-1]
+            state = _COMMA_OR_END
+        elif is_key:
+            state = _COLON
+        else:
+            state = _state_after(kind, state, opened, start)
+        yield Token(kind, start, at, len(opened), is_key)
+        if not opened and state == _COMMA_OR_END:
+            return
+
+
+def _state_after(kind: int, state: int, opened: bytearray, start: int) -> int:
+    """What may follow a comma, a colon, an opening bracket or a scalar, which a key or a closing bracket is not."""
+    if kind == 0x2C and state == _COMMA_OR_END:
+        return _KEY if opened[-1] == 0x7B else _VALUE
+    if kind == 0x3A and state == _COLON:
+        return _VALUE
+    if state not in (_VALUE, _VALUE_OR_END) or kind in b",:":
+        raise _refused(start)
+    if kind in _OPENING:
+        opened.append(kind)
+        return _VALUE_OR_END if kind == 0x5B else _KEY_OR_END
+    return _COMMA_OR_END
+
+
+def _refused(at: int) -> ValueError:
+    return ValueError(f"JSON is malformed (byte {at})")
+
+
+def value_end(text: bytes | bytearray, at: int, end: int) -> int:
+    """Where the value that starts at `at` ends.
+
+    Raises:
+        Incomplete: the bytes end inside the value.
+        ValueError: it is no JSON.
+    """
+    size = _FIRST_LOOK
+    while True:
+        look = min(at + size, end)
+        decoded, _ = codecs.utf_8_decode(memoryview(text)[at:look], "strict", False)
+        try:
+            _, stop = _scan(decoded)
+        except RecursionError:
+            break
+        except ValueError:
+            stop = len(decoded)
+        if stop < len(decoded):
+            return at + len(decoded[:stop].encode())
+        if look == end:
+            break
+        size *= 4
+    return max(token.end for token in tokens(text, at, end))
+
+
+def check(text: bytes) -> None:
+    """Raises ValueError unless the bytes are one JSON value in UTF-8."""
+    decoded = text.decode()
+    try:
+        json.loads(decoded, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+    except RecursionError:
+        _check_end(text, _last(tokens(text)))
+
+
+def is_cut_short(text: bytes) -> bool:
+    """Whether the bytes are the beginning of a JSON value, and no whole one."""
+    try:
+        _last(tokens(text))
+    except Incomplete:
+        return True
+    except ValueError:
+        pass
+    return False
+
+
+def members(text: bytes) -> dict[str, bytes] | None:
+    """The values of an object by key, each as its JSON text; of equal keys the last one. None for another value.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    decoded = text.decode()
+    try:
+        return _shallow_members(decoded)
+    except RecursionError:
+        return _deep_members(text)
+
+
+def _shallow_members(text: str) -> dict[str, bytes] | None:
+    at = _past_whitespace(text, 0)
+    mark = text[at : at + 1]
+    if mark != "{":
+        return None
+    found: dict[str, bytes] = {}
+    while mark in ("{", ","):
+        at = _past_whitespace(text, at + 1)
+        if mark == "{" and text[at : at + 1] == "}":
+            break
+        key, at = _scan(text, at)
+        at = _past_whitespace(text, at)
+        if not isinstance(key, str) or text[at : at + 1] != ":":
+            raise _refused(at)
+        start = _past_whitespace(text, at + 1)
+        _, end = _scan(text, start)
+        found[key] = text[start:end].encode()
+        at = _past_whitespace(text, end)
+        mark = text[at : at + 1]
+        if mark not in (",", "}"):
+            raise _refused(at)
+    if _past_whitespace(text, at + 1) != len(text):
+        raise _refused(at + 1)
+    return found
+
+
+def _past_whitespace(text: str, at: int) -> int:
+    match = _TEXT_WHITESPACE.match(text, at)
+    return at if match is None else match.end()
+
+
+def _deep_members(text: bytes) -> dict[str, bytes] | None:
+    found: dict[str, bytes] = {}
+    key, start = "", -1
+    last = None
+    for token in tokens(text):
+        if last is None and token.kind != 0x7B:
+            return None
+        last = token
+        if token.depth != 1 or token.kind == 0x2C:
+            continue
+        if token.is_key:
+            key = json.loads(text[token.start : token.end])
+        elif token.kind == 0x3A:
+            start = token.end
+        elif start >= 0:
+            found[key] = text[start : token.end].lstrip(b" \t\n\r")
+            start = -1
+    _check_end(text, last)
+    return found
+
+
+def parse(text: bytes) -> Any:
+    """The value of a JSON text, in Python's types, whatever its depth.
+
+    A number that float cannot hold is an int where it is a whole one of at most 4300 digits, else its text.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    decoded = text.decode()
+    try:
+        return json.loads(decoded, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_decimal)
+    except RecursionError:
+        return _parse_deep(text)
+
+
+def _parse_deep(text: bytes) -> Any:
+    root: list[Any] = []
+    opened: list[Any] = [root]
+    keys: list[str] = []
+    last = None
+    for last in tokens(text):
+        if last.is_key:
+            keys.append(json.loads(text[last.start : last.end]))
+        elif last.kind in _CLOSING:
+            opened.pop()
+        elif last.kind not in b",:":
+            value: Any = [] if last.kind == 0x5B else {} if last.kind == 0x7B else parse(text[last.start : last.end])
+            into: Any = opened[-1]
+            if into.__class__ is list:
+                into.append(value)
+            else:
+                into[keys.pop()] = value
+            if last.kind in _OPENING:
+                opened.append(value)
+    _check_end(text, last)
+    return root[0]
+
+
+def _last(found: Iterator[Token]) -> Token | None:
+    ended = deque(found, maxlen=1)
+    return ended[0] if ended else None
+
+
+def _check_end(text: bytes, last: Token | None) -> None:
+    end = 0 if last is None else last.end
+    if not _WHITESPACE.fullmatch(text, end):
+        raise _refused(end)
+
+
+def _whole(number: str) -> int | str:
+    try:
+        return int(number)
+    except ValueError:  # more digits than Python converts
+        return number
+
+
+def _decimal(number: str) -> float | int | str:
+    value = float(number)
+    if value not in (float("inf"), float("-inf")):
+        return value
+    exact = Decimal(number)
+    if exact.adjusted() >= 4300:
+        return number
+    whole = int(exact)
+    return whole if whole == exact else number

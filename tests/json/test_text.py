@@ -1,0 +1,121 @@
+"""JSON beyond fast decoders: the same answers as `json`, without its limits of depth and size."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devrev_async._json.text import (
+    Incomplete,
+    _deep_members,
+    _parse_deep,
+    check,
+    is_cut_short,
+    members,
+    parse,
+    value_end,
+)
+from devrev_async.models.base import is_object
+
+texts = st.text(st.characters(), max_size=8) | st.sampled_from(
+    ["\ud800", "\udc00x", '"', "\\", "}],{", "\x7f", "\u2028"]
+)
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[Any, bytes]:
+    value = draw(values)
+    space = draw(st.sampled_from(["", " ", "\r\n\t"]))
+    written = json.dumps(
+        value, separators=(f"{space},{space}", f"{space}:{space}"), indent=draw(st.sampled_from([None, 1]))
+    )
+    return value, f"{space}{written}{space}".encode()
+
+
+@given(documents())
+def test_documents_are_what_json_says(document: tuple[Any, bytes]) -> None:
+    value, text = document
+    check(text)
+    assert not is_cut_short(text)
+    assert parse(text) == _parse_deep(text) == value
+    wanted = value if is_object(value) else None
+    for found in (members(text), _deep_members(text)):
+        assert (None if found is None else {key: json.loads(item) for key, item in found.items()}) == wanted
+        assert all(item == item.strip() and item in text for item in (found or {}).values())
+
+
+@given(documents(), st.data())
+def test_the_end_of_a_value_is_found_and_a_beginning_is_incomplete(
+    document: tuple[Any, bytes], data: st.DataObject
+) -> None:
+    _, text = document
+    text = b"[" + text + b"]"  # so that the end is in the text
+    end = data.draw(st.integers(0, len(text) - 1))
+    assert value_end(text + b"x]", 0, len(text) + 2) == len(text)
+    assert is_cut_short(text[:end])
+    with pytest.raises(Incomplete):
+        value_end(text[:end], 0, end)
+
+
+@given(st.binary(max_size=12) | st.text('[]{},:"\\u0189.-+eEtrufalsn \x00\n', max_size=12).map(str.encode))
+def test_what_json_refuses_is_refused(text: bytes) -> None:
+    def refuse(name: str) -> Any:
+        raise ValueError(name)
+
+    try:
+        json.loads(text.decode(), parse_constant=refuse)
+    except ValueError:
+        for judge in (check, parse, _parse_deep):
+            with pytest.raises(ValueError):
+                judge(text)
+    else:
+        check(text)
+        _parse_deep(text)
+
+
+def test_depth_is_no_limit() -> None:
+    text = b'{"a":' * 40_000 + b"[1.5]" + b"}" * 40_000
+    check(text)
+    value = parse(text)
+    for _ in range(40_000):
+        value = value["a"]
+    assert value == [1.5]
+    assert members(text) == {"a": text[5:-1]}
+    assert value_end(text + b",", 0, len(text) + 1) == len(text)
+    for broken in (text[:-1], text + b"}", text.replace(b"[1.5]", b"[1.5}"), text + b","):
+        with pytest.raises(ValueError):
+            check(broken)
+        with pytest.raises(ValueError):
+            parse(broken)
+    assert is_cut_short(text[:-1])
+    assert not is_cut_short(text + b"}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"1e400", 10**400),
+        (b"-12.5e400", -125 * 10**399),
+        (b"1e-999", 0.0),
+        (b"1.5", 1.5),
+        (b"0.1e309", 1e308),
+        (b"9" * 4300, 10**4300 - 1),
+        (b"9" * 4301, "9" * 4301),
+        (b"1e4300", "1e4300"),
+        (b"-1E+999999999", "-1E+999999999"),
+        (b"1" * 400 + b".5", "1" * 400 + ".5"),
+        (b'{"a":[1e400]}', {"a": [10**400]}),
+    ],
+    ids=lambda item: str(item)[:20] if isinstance(item, bytes) else "",
+)
+def test_numbers_beyond_pythons(text: bytes, value: Any) -> None:
+    parsed = parse(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
