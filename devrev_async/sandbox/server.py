@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import ipaddress
+import os
 import secrets
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,8 @@ from .pages import Pages
 from .quirks import NO_QUIRKS, Quirks
 from .quota import Quota
 from .requests import ANY, ReceivedRequest
-from .store import Store
+from .store import DuplicateIdError, Store
+from .works_file import WorksFile
 from .writes import WorkWriter
 
 
@@ -33,8 +35,9 @@ class Sandbox(WorksControl):
     `run_in_thread`. `fail_next`, `add`, `get`, `requests` and the other attributes work from any thread.
 
     Args:
-        works: How many works to generate, or your own, as the dicts that the API would answer. Of your own works,
-            what is missing and an answer cannot be without (ids, type, dates, owner, part, stage) is filled in.
+        works: How many works to generate, or your own: as the dicts that the API would answer, or the path of a JSON
+            Lines file of such works, as an export writes it (``.gz`` is decompressed). Of your own works, what is
+            missing and an answer cannot be without (ids, type, dates, owner, part, stage, title) is filled in.
         seed: The same number of works and seed give the same works, always.
         token: What clients must send as the bearer token; None makes a random one.
         host: A loopback address; no other is accepted.
@@ -45,11 +48,16 @@ class Sandbox(WorksControl):
         latency: Seconds before each answer.
         gzip: Compress answers for clients that accept it.
         quirks: In what the server deviates from the documented API.
+
+    Raises:
+        ValueError: an argument is out of its bounds, two works have one id, or a line of the file is no work; the
+            message names the line.
+        OSError: the file cannot be read.
     """
 
     def __init__(
         self,
-        works: int | Sequence[Mapping[str, Any]] = 1000,
+        works: int | str | os.PathLike[str] | Iterable[Mapping[str, Any]] = 1000,
         *,
         seed: int = 0,
         token: str | None = None,
@@ -62,6 +70,8 @@ class Sandbox(WorksControl):
         quirks: Quirks = NO_QUIRKS,
     ) -> None:
         _check_loopback(host)
+        if isinstance(works, int) and works < 0:
+            raise ValueError("works must be at least 0")
         self.token = token or f"sandbox-{secrets.token_hex(16)}"
         self.clock = Clock(quirks.clock_offset)
         """The clock of the server, which can be set, moved and frozen."""
@@ -93,13 +103,23 @@ class Sandbox(WorksControl):
             gzip=gzip,
         )
 
-    def _load(self, works: int | Sequence[Mapping[str, Any]], seed: int, quirks: Quirks) -> None:
-        if isinstance(works, int):
-            generated = generator.with_ties(generator.generate(works, seed), quirks, seed)
-            with generator.uncollected():
+    def _load(
+        self, works: int | str | os.PathLike[str] | Iterable[Mapping[str, Any]], seed: int, quirks: Quirks
+    ) -> None:
+        with generator.uncollected():
+            if isinstance(works, int):
+                generated = generator.with_ties(generator.generate(works, seed), quirks, seed)
                 self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
-        else:
-            self._store.load((self._completed(wire.copy(work)), {}) for work in works)
+            elif isinstance(works, (str, os.PathLike)):
+                self._load_file(WorksFile(works))
+            else:
+                self._store.load((self._completed(wire.copy(work)), {}) for work in works)
+
+    def _load_file(self, file: WorksFile) -> None:
+        try:
+            self._store.load((self._completed(work), {}) for work in file)
+        except DuplicateIdError as error:
+            raise file.error(error) from None
 
     @property
     def url(self) -> str:

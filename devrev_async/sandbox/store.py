@@ -19,6 +19,10 @@ _NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
 _MANY = 100  # from here on, sorting the index anew costs less than moving rows one by one
 
 
+class DuplicateIdError(ValueError):
+    """A work has an id or display id that another one has."""
+
+
 class Store:
     """Keeps works. Every public method is safe to call from any thread: a fixture's tests and its server live in two.
 
@@ -50,7 +54,7 @@ class Store:
         """Adds many at once, each with its hidden fields. Searches see them at once, whatever the delay.
 
         Raises:
-            ValueError: an id or display id is taken.
+            DuplicateIdError: an id or display id is taken.
         """
         with self.lock:
             rows = [self._register(work, hidden_fields) for work, hidden_fields in works]
@@ -62,7 +66,7 @@ class Store:
         """Adds one; `hidden_fields` are those that filters know and no answer shows: `vista`, `brand`, ...
 
         Raises:
-            ValueError: its id or display id is taken.
+            DuplicateIdError: its id or display id is taken.
         """
         with self.lock:
             row = self._register(work, hidden_fields)
@@ -177,7 +181,7 @@ class Store:
         refs = _refs(work)
         for ref in refs:
             if ref in self._refs:
-                raise ValueError(f"the sandbox already has a work {ref!r}")
+                raise DuplicateIdError(f"the sandbox already has a work {ref!r}")
         self._refs |= dict.fromkeys(refs, row)
         work_type = str(work.get("type"))
         digits = str(work.get("display_id", "")).rpartition("-")[2]

@@ -39,11 +39,11 @@ def decode(text: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeError) as error:
         try:
             return json.loads(text, parse_constant=_refuse_constant)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
         except ValueError:
             raise ValueError(str(error)) from None
 

@@ -158,6 +158,39 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer(caplog: pytest.Lo
     assert not caplog.records
 
 
+@pytest.mark.parametrize("first", [10, 300])
+async def test_a_client_that_leaves_before_its_answer(api: Api, caplog: pytest.LogCaptureFixture, first: int) -> None:
+    """As one whose own reader has closed its pipe: the answer, streamed or not, finds a connection that is closed."""
+    sandbox = api.sandbox
+    sandbox.fail_next("works.export", status=None, delay=0.05)
+    leaving = asyncio.create_task(api.post("works.export", {"first": first}))
+    async with asyncio.timeout(10):
+        while not sandbox.requests_in_flight:
+            await asyncio.sleep(0.001)
+        leaving.cancel()
+        while sandbox.open_connections:
+            await asyncio.sleep(0.001)
+    sandbox.fail_next("works.get", status=None, delay=0.1)  # longer than the other's, so that one is done with then
+    await api.post("works.get", {"id": "ISS-1"})
+    assert not caplog.records
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_request(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    port = int(api.sandbox.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /works.get HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    await writer.drain()
+    async with asyncio.timeout(10):
+        while not api.sandbox.requests_in_flight:
+            await asyncio.sleep(0.001)
+        writer.close()
+        await writer.wait_closed()
+        while api.sandbox.open_connections:
+            await asyncio.sleep(0.001)
+    await api.post("works.get", {"id": "ISS-1"})
+    assert not caplog.records
+
+
 async def test_tokens_differ_unless_given() -> None:
     assert Sandbox(works=0).token != Sandbox(works=0).token
     assert Sandbox(works=0, token="mine").token == "mine"

@@ -83,10 +83,63 @@ def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
         def test_marked(devrev_sandbox):
             assert devrev_sandbox.token == "mine"
             assert asyncio.run(count(devrev_sandbox)) == 7
+
+        @pytest.mark.devrev_sandbox(8)
+        def test_marked_without_a_name(devrev_sandbox):
+            assert len(devrev_sandbox) == 8
         """
     )
     result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
+
+
+def test_the_fixture_with_parameters(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.devrev_sandbox(5, token="mine")
+        @pytest.mark.parametrize(
+            ("devrev_sandbox", "length", "token"),
+            [({"works": 3}, 3, "mine"), ({"token": "other"}, 5, "other"), (4, 4, "mine")],
+            indirect=["devrev_sandbox"],
+        )
+        def test_parameters(devrev_sandbox, length, token):
+            assert (len(devrev_sandbox), devrev_sandbox.token) == (length, token)
+
+        @pytest.mark.parametrize("devrev_sandbox", ["five"], indirect=True)
+        def test_mistaken(devrev_sandbox): ...
+        """
+    )
+    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*TypeError: a parameter of devrev_sandbox must be a mapping*'five'"])
+
+
+def test_the_factory(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+    pytester.makepyfile(
+        """
+        import threading
+        import pytest
+
+        started = []
+
+        def test_several(devrev_sandbox_factory, devrev_sandbox):
+            started.extend([devrev_sandbox_factory(works=2), devrev_sandbox_factory(3), devrev_sandbox_factory(seed=1)])
+            assert [len(sandbox) for sandbox in started] == [2, 3, 100]
+            assert len({sandbox.url for sandbox in [*started, devrev_sandbox]}) == 4
+
+        def test_all_are_closed():
+            for sandbox in started:
+                with pytest.raises(RuntimeError):
+                    sandbox.url
+            assert "devrev-sandbox" not in {thread.name for thread in threading.enumerate()}
+        """
+    )
+    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result.assert_outcomes(passed=2)
 
 
 def _plugin_arguments() -> list[str]:
@@ -96,8 +149,15 @@ def _plugin_arguments() -> list[str]:
 
 
 def test_pytest_does_not_pay_for_the_fixture() -> None:
-    code = (
-        "import sys, devrev_async.sandbox.pytest_plugin; print([m for m in sys.modules if m in ('aiohttp.web', 'ssl')])"
-    )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "aiohttp.web" not in loaded
+    """The plugin loads itself and the empty package around it, and of the standard library only what pytest has."""
+    code = """
+import sys, types, pytest
+sys.modules["devrev_async"] = package = types.ModuleType("devrev_async")  # what that loads is its own test's business
+package.__path__ = [sys.argv[1]]
+before = set(sys.modules)
+import devrev_async.sandbox.pytest_plugin
+print(*sorted(set(sys.modules) - before))
+"""
+    folder = str(Path(devrev_async.__file__).parent)
+    loaded = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == ["devrev_async.sandbox", "devrev_async.sandbox.pytest_plugin"]
