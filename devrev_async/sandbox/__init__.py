@@ -4,9 +4,10 @@
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
             ...
 
-It implements all of works.* as the API documents it: filters, order, cursors, limits, errors, the effects of writes,
-the quota headers. `Quirks` makes it deviate from the documents as real servers may. It shares no code with the client,
-so that a misspelt field cannot agree with itself. pytest has it as the fixture `devrev_sandbox`.
+It implements all of works.* as the API documents it (filters, order, cursors, limits, errors, the effects of writes,
+the quota headers) and, read only, the lists of what works refer to. `Quirks` makes it deviate from the documents as
+real servers may. It shares no code with the client, so that a misspelt field cannot agree with itself. pytest has it
+as the fixtures `devrev_sandbox` and `devrev_sandbox_factory`.
 """
 
 from importlib import import_module

@@ -45,7 +45,8 @@ class WorksControl:
         """
         copied = wire.copy(work)
         with self._store.lock:
-            finished = self._completed(copied) if complete else copied
+            self._organisation.remember(copied)
+            finished = defaults.complete(copied, self._organisation, self._store, self._clock) if complete else copied
             self._store.add(finished, dict(hidden_fields or {}))
         return str(finished.get("id", ""))
 
@@ -114,6 +115,7 @@ class WorksControl:
         return len(self._store)
 
     def _completed(self, work: Work) -> Work:
+        self._organisation.remember(work)
         return defaults.complete(work, self._organisation, self._store, self._clock)
 
     def _row(self, ref: str) -> Row:

@@ -18,7 +18,7 @@ from .writes import WorkWriter
 
 Body = Mapping[str, Any]
 
-_LIST_DEFAULT, _LIST_MOST = 50, 100
+LIST_DEFAULT, LIST_MOST = 50, 100
 _EXPORT_DEFAULT = 50
 
 
@@ -79,7 +79,7 @@ class WorksHandlers:
         page = await self._pages.list_page(
             self._query(body),
             body.get("sort_by", ()),
-            limit=min(int(body.get("limit", _LIST_DEFAULT)), _LIST_MOST),
+            limit=min(int(body.get("limit", LIST_DEFAULT)), LIST_MOST),
             cursor=body.get("cursor"),
             backward=body.get("mode") == "before",
         )

@@ -4,9 +4,12 @@ Summaries are shared between works and never changed, which is what keeps hundre
 """
 
 import random
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from . import api_errors, ids, vocabulary
+from .row import objects
 
 Summary = dict[str, Any]
 
@@ -20,6 +23,18 @@ STOCK_ENUMS: dict[str, tuple[str, ...]] = {
     "forecast_category_v2": _FORECASTS,
     "visibility": _VISIBILITIES,
 }
+# Fields of a work, and the family that their values belong to.
+_REFERENCES = {
+    "account": "account",
+    "applies_to_part": "part",
+    "contacts": "user",
+    "created_by": "user",
+    "developed_with": "part",
+    "modified_by": "user",
+    "owned_by": "user",
+    "reported_by": "user",
+    "tags": "tag",
+}
 _CLOSED_ENUMS = {"visibility"}  # users of the API can extend the other three
 
 
@@ -29,6 +44,7 @@ class Organisation:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(f"directory {seed}")
         self._known: dict[tuple[str, str], Summary] = {}
+        self._families: defaultdict[str, list[Summary]] = defaultdict(list)
         self._custom_stages: dict[str, Summary] = {}
         self.users: list[Summary] = []
         self.customers: list[Summary] = []
@@ -89,10 +105,23 @@ class Organisation:
             self._custom_stages[name] = self._add("stage", summary)
         return self._custom_stages[name]
 
+    def members(self, family: str, *, start: int = 0) -> list[Summary]:
+        """All of one family that are known, in the order they became so, from the `start`-th on."""
+        return self._families[family][start:]
+
+    def remember(self, work: Mapping[str, Any]) -> None:
+        """Makes known what a user's own work refers to; of what is known already, the first summary stays."""
+        for key, family in _REFERENCES.items():
+            for item in objects(work.get(key)):
+                for summary in objects(item.get("tag")) if key == "tags" else (item,):
+                    if isinstance(summary.get("id"), str) and (family, summary["id"]) not in self._known:
+                        self._add(family, summary)
+
     def _add(self, family: str, summary: Summary) -> Summary:
         for key in ("id", "display_id"):
-            if key in summary:
+            if isinstance(summary.get(key), str):
                 self._known[family, summary[key]] = summary
+        self._families[family].append(summary)
         return summary
 
     def _hire(self) -> None:

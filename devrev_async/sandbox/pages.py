@@ -3,27 +3,18 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import api_errors, search, times
 from .filters import Query
 from .quirks import Quirks
 from .row import Row
-from .search import OWN_ORDER, Cursor, Key, Order
+from .search import OWN_ORDER, ListPage, Order
 from .store import Store
 
 _BY_AGE = {"ascending": Order(("created_date:asc",)), "descending": Order(("created_date:desc",))}
 _FIRST_CAP_SHARE = 3  # "random" caps are at least a third
 _LATER_CAP_SHARE = 5  # "falling" caps are a fifth after the first answer
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """One page of works.list."""
-
-    rows: Sequence[Row]
-    next_cursor: str | None = None
-    prev_cursor: str | None = None
 
 
 class Pages:
@@ -67,23 +58,13 @@ class Pages:
         if self._quirks.sort_by not in ("honoured", "refused", "undated_last", *_BY_AGE):
             order = OWN_ORDER
         limit = min(limit, self._quirks.list_cap or limit)
-        key_length = 1 if self._quirks.offset_cursors else order.key_length
-        key = search.decode_cursor(cursor, order, key_length=key_length) if cursor else ()
         self._answers["works.list"] += 1
         if self._left_empty("works.list"):
-            again = _cursor(order, key)
+            again = cursor or search.encode_cursor(order, ())
             return ListPage((), prev_cursor=again) if backward else ListPage((), next_cursor=again)
         if self._quirks.offset_cursors:
-            return await self._by_offset(query, order, limit, key, backward=backward)
-        page = await search.find(self._store, query, order, limit=limit, key=key, backward=backward)
-        # Behind a cursor lies at least the work it was made of; where the walk goes, `more` knows.
-        before, after = (page.more, bool(key)) if backward else (bool(key), page.more)
-        place = order.key()
-        return ListPage(
-            page.rows,
-            next_cursor=_cursor(order, place(page.rows[-1])) if page.rows and after else None,
-            prev_cursor=_cursor(order, place(page.rows[0])) if page.rows and before else None,
-        )
+            return await self._by_offset(query, order, limit, cursor, backward=backward)
+        return await search.list_page(self._store, query, order, limit=limit, cursor=cursor, backward=backward)
 
     async def count(self, query: Query, now: int) -> tuple[int, bool]:
         """What works.count says: how many match, and whether there are more than that."""
@@ -132,7 +113,10 @@ class Pages:
                 return rows[: max(1, n)]
         return rows
 
-    async def _by_offset(self, query: Query, order: Order, limit: int, key: Key, *, backward: bool) -> ListPage:
+    async def _by_offset(
+        self, query: Query, order: Order, limit: int, cursor: str | None, *, backward: bool
+    ) -> ListPage:
+        key = search.decode_cursor(cursor, order, key_length=1) if cursor else ()
         rows = await search.find_all(self._store, query, order)
         if backward:
             stop = min(key[0] if key else len(rows), len(rows))
@@ -142,10 +126,6 @@ class Pages:
             stop = start + limit
         return ListPage(
             rows[start:stop],
-            next_cursor=_cursor(order, (stop,)) if stop < len(rows) else None,
-            prev_cursor=_cursor(order, (start,)) if start else None,
+            next_cursor=search.encode_cursor(order, (stop,)) if stop < len(rows) else None,
+            prev_cursor=search.encode_cursor(order, (start,)) if start else None,
         )
-
-
-def _cursor(order: Order, key: Key) -> str:
-    return Cursor(list(order.fields), list(key)).encode()

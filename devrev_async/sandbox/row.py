@@ -1,7 +1,7 @@
 """One work as the store keeps it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from . import times
 
@@ -25,6 +25,12 @@ class Row:
         self.hidden_fields = hidden_fields
         self.created = timestamp(work.get("created_date"))
         self.modified = timestamp(work.get("modified_date"))
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects in a value: those of an array, or itself. Users' own works may hold anything instead."""
+    items = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
 def timestamp(value: object) -> int:

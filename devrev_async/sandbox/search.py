@@ -10,14 +10,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from . import api_errors
 from .filters import Query
 from .row import UNDATED, Row, timestamp
-from .store import Store
 
 SORTABLE = (
     "created_date",
@@ -37,14 +36,27 @@ class Page(NamedTuple):
     more: bool  # whether there is another match in the direction of the walk
 
 
+class Searchable(Protocol):
+    """What can be searched: a store of works, or an index of what they refer to."""
+
+    def created_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]: ...
+    def modified_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a list endpoint."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+
+
 class Cursor(msgspec.Struct, array_like=True):
     """What a cursor string holds: the order it belongs to, and where in it. An empty key is the order's beginning."""
 
     order: list[str]
     key: list[int]
-
-    def encode(self) -> str:
-        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Order:
         indexed = len(self.fields) == 1 and name in ("created_date", "modified_date") and not self.undated_last
         return name if indexed else None
 
-    def candidates(self, store: Store, query: Query) -> list[Row]:
+    def candidates(self, store: Searchable, query: Query) -> list[Row]:
         """A snapshot of the rows within the query's date ranges, sorted if an index can; else the smaller set."""
         if self.index == "modified_date":
             rows = store.modified_between(*query.modified, undated=query.undated)
@@ -118,7 +130,9 @@ def parse_order(sort_by: Sequence[str], *, sortable: Sequence[str] = SORTABLE, u
     return Order(tuple(sort_by) or ("created_date:desc",), undated_last)
 
 
-async def find(store: Store, query: Query, order: Order, *, limit: int, key: Key = (), backward: bool = False) -> Page:
+async def find(
+    store: Searchable, query: Query, order: Order, *, limit: int, key: Key = (), backward: bool = False
+) -> Page:
     """At most `limit` matches in `order`, after `key` (before it if `backward`: then the nearest to it)."""
     rows = await _ordered(store, query, order)
     if key:
@@ -133,16 +147,41 @@ async def find(store: Store, query: Query, order: Order, *, limit: int, key: Key
     return Page(page[::-1] if backward else page, len(found) > limit)
 
 
-async def find_all(store: Store, query: Query, order: Order) -> list[Row]:
+async def find_all(store: Searchable, query: Query, order: Order) -> list[Row]:
     """Every match, in `order`."""
     rows = await _ordered(store, query, order)
     return [row async for block in _matching(rows, query) for row in block]
 
 
-async def count(store: Store, query: Query) -> int:
+async def count(store: Searchable, query: Query) -> int:
     """How many match."""
     rows = OWN_ORDER.candidates(store, query)
     return sum([len(block) async for block in _matching(rows, query)])
+
+
+async def list_page(
+    store: Searchable, query: Query, order: Order, *, limit: int, cursor: str | None, backward: bool
+) -> ListPage:
+    """The page after `cursor` or, if `backward`, before it.
+
+    Raises:
+        ApiError: 400 value_not_permitted for a cursor that is none, or of another order.
+    """
+    key = decode_cursor(cursor, order, key_length=order.key_length) if cursor else ()
+    page = await find(store, query, order, limit=limit, key=key, backward=backward)
+    # Behind a cursor lies at least the work it was made of; where the walk goes, `more` knows.
+    before, after = (page.more, bool(key)) if backward else (bool(key), page.more)
+    place = order.key()
+    return ListPage(
+        page.rows,
+        next_cursor=encode_cursor(order, place(page.rows[-1])) if page.rows and after else None,
+        prev_cursor=encode_cursor(order, place(page.rows[0])) if page.rows and before else None,
+    )
+
+
+def encode_cursor(order: Order, key: Key) -> str:
+    cursor = Cursor(list(order.fields), list(key))
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
 def decode_cursor(text: str, order: Order, *, key_length: int) -> Key:
@@ -161,7 +200,7 @@ def decode_cursor(text: str, order: Order, *, key_length: int) -> Key:
     return tuple(cursor.key)
 
 
-async def _ordered(store: Store, query: Query, order: Order) -> list[Row]:
+async def _ordered(store: Searchable, query: Query, order: Order) -> list[Row]:
     """The candidates in `order`; where no index has that order, matches only."""
     rows = order.candidates(store, query)
     if order.index is None:

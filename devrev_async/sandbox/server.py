@@ -22,6 +22,7 @@ from .organisation import Organisation
 from .pages import Pages
 from .quirks import NO_QUIRKS, Quirks
 from .quota import Quota
+from .references import ReferenceHandlers
 from .requests import ANY, ReceivedRequest
 from .store import DuplicateIdError, Store
 from .works_file import WorksFile
@@ -90,7 +91,7 @@ class Sandbox(WorksControl):
             self.clock,
             quirks,
         )
-        self._endpoints = handlers.endpoints()
+        self._endpoints = handlers.endpoints() | ReferenceHandlers(organisation, self.clock).endpoints()
         for name in quirks.missing_endpoints:
             self._check_endpoint(name)
         self._app = App(

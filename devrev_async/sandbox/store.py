@@ -11,7 +11,7 @@ from typing import Any, cast
 from . import times, wire
 from .clock import Clock
 from .index import WorkIndex
-from .row import Row, Work
+from .row import Row, Work, objects
 
 _CACHE_BYTES = 64 * 1024 * 1024
 _CACHE_ROWS = 100_000
@@ -193,7 +193,7 @@ class Store:
         return row
 
     def _attach_artifacts(self, work: Work) -> None:
-        for artifact in _objects(work.get("artifacts")):
+        for artifact in objects(work.get("artifacts")):
             self._artifacts.setdefault(str(artifact.get("id")), str(work.get("id")))
 
 
@@ -249,9 +249,3 @@ class EncodedCache:
 
 def _refs(work: Work) -> list[str]:
     return [work[key] for key in ("id", "display_id") if isinstance(work.get(key), str)]
-
-
-def _objects(value: object) -> list[dict[str, object]]:
-    """The objects of an array; users' own works may hold anything instead."""
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("dict[str, object]", item) for item in items if isinstance(item, dict)]

@@ -103,9 +103,9 @@ async def test_faults_for_nothing_are_refused() -> None:
 
 
 async def test_faults_strike_routes_that_the_sandbox_lacks(api: Api) -> None:
-    api.sandbox.fail_next("accounts.list", status=200, body={"accounts": []})
-    async with api.session.post(f"{api.sandbox.url}/accounts.list", json={}) as response:
-        assert await response.json() == {"accounts": []}
+    api.sandbox.fail_next("groups.list", status=200, body={"groups": []})
+    async with api.session.post(f"{api.sandbox.url}/groups.list", json={}) as response:
+        assert await response.json() == {"groups": []}
 
 
 async def test_the_quota_is_told_and_kept() -> None:

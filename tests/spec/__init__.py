@@ -1,7 +1,7 @@
-"""The works API as strict JSON Schema: what requests and answers may look like, nothing more allowed.
+"""The API as strict JSON Schema: what requests and answers may look like, nothing more allowed.
 
-`works.json` is made by `build.py` from the official specs of 2025-10 and 2026-01: the fields of both, unknown ones
-refused, every union disjoint.
+`works.json` (works.*) is made by `build.py` from the official specs of 2025-10 and 2026-01, `lists.json` (what works
+refer to) from those of 2025-10: the fields of both, unknown ones refused, every union disjoint.
 """
 
 import functools
@@ -15,6 +15,7 @@ import jsonschema
 import jsonschema.validators
 
 OPENAPI_PATH = Path(__file__).with_name("works.json")
+_PATHS = {"works": OPENAPI_PATH, "lists": OPENAPI_PATH.with_name("lists.json")}
 SUCCESS = {"works.create": 201}
 
 _formats = jsonschema.FormatChecker(formats=())
@@ -22,8 +23,9 @@ _formats = jsonschema.FormatChecker(formats=())
 
 def validate_request(endpoint: str, body: object) -> None:
     """Raises `jsonschema.ValidationError` unless `body` is a valid POST body of `endpoint`, such as "works.export"."""
-    operation = document()["paths"][f"/{endpoint}"]["post"]
-    _validator(_pointer(operation["requestBody"]["content"])).validate(body)
+    name = _document_of(endpoint)
+    operation = document(name)["paths"][f"/{endpoint}"]["post"]
+    _validator(_pointer(operation["requestBody"]["content"]), name).validate(body)
 
 
 def validate_response(endpoint: str, body: object, status: int | None = None) -> None:
@@ -31,16 +33,17 @@ def validate_response(endpoint: str, body: object, status: int | None = None) ->
 
     `status` is that of success where it is not given; an error's body is checked with its own.
     """
-    operation = document()["paths"][f"/{endpoint}"]["post"]
+    name = _document_of(endpoint)
+    operation = document(name)["paths"][f"/{endpoint}"]["post"]
     answer = operation["responses"][str(status or SUCCESS.get(endpoint, 200))]
     if "$ref" in answer:
-        answer = document()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-    _validator(_pointer(answer["content"])).validate(body)
+        answer = document(name)["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    _validator(_pointer(answer["content"]), name).validate(body)
 
 
-def schema_of(name: str) -> dict[str, Any]:
+def schema_of(name: str, document_name: str = "works") -> dict[str, Any]:
     """A self-contained JSON Schema of one component, "work" or "works-update-request", for hypothesis-jsonschema."""
-    return {"$ref": f"#/components/schemas/{name}", "components": _components()}
+    return {"$ref": f"#/components/schemas/{name}", "components": _components(document_name)}
 
 
 def request_schema(endpoint: str) -> dict[str, Any]:
@@ -50,25 +53,31 @@ def request_schema(endpoint: str) -> dict[str, Any]:
 
 
 @functools.cache
-def document() -> dict[str, Any]:
-    """The OpenAPI 3.0 document."""
-    loaded: dict[str, Any] = json.loads(OPENAPI_PATH.read_text())
+def document(name: str = "works") -> dict[str, Any]:
+    """The OpenAPI 3.0 document of that name, "works" or "lists"."""
+    loaded: dict[str, Any] = json.loads(_PATHS[name].read_text())
     return loaded
 
 
-def _one_of(validator: Any, branches: list[dict[str, str]], instance: Any, schema: Any) -> Iterator[Any]:
+def _document_of(endpoint: str) -> str:
+    return "works" if endpoint.startswith("works.") else "lists"
+
+
+def _one_of(
+    document_name: str, validator: Any, branches: list[dict[str, str]], instance: Any, schema: Any
+) -> Iterator[Any]:
     """The branch that the discriminator names, and no other: ten times faster, and errors say what is wrong."""
-    likely = [branch for branch in branches if _may_fit(branch["$ref"].rpartition("/")[2], instance)]
+    likely = [branch for branch in branches if _may_fit(branch["$ref"].rpartition("/")[2], instance, document_name)]
     if len(likely) == 1:
         yield from validator.descend(instance, likely[0])
     else:
         yield jsonschema.ValidationError(f"{instance!r:.300} fits {len(likely)} of {branches}")
 
 
-def _may_fit(name: str, instance: Any) -> bool:
+def _may_fit(name: str, instance: Any, document_name: str) -> bool:
     if not is_object(instance):
         return False
-    properties = document()["components"]["schemas"][name]["properties"]
+    properties = document(document_name)["components"]["schemas"][name]["properties"]
     fixed = {key: schema["enum"] for key, schema in properties.items() if len(schema.get("enum", ())) == 1}
     if not fixed:  # the branch without a discriminator
         return "type" not in instance
@@ -76,17 +85,18 @@ def _may_fit(name: str, instance: Any) -> bool:
 
 
 _untyped: Any = jsonschema.validators
-_Validator: Any = _untyped.extend(jsonschema.Draft202012Validator, {"oneOf": _one_of})
 
 
 @functools.cache
-def _validator(pointer: str) -> Any:
-    return _Validator(schema_of(pointer.rpartition("/")[2]), format_checker=_formats)
+def _validator(pointer: str, document_name: str) -> Any:
+    one_of = functools.partial(_one_of, document_name)
+    validator: Any = _untyped.extend(jsonschema.Draft202012Validator, {"oneOf": one_of})
+    return validator(schema_of(pointer.rpartition("/")[2], document_name), format_checker=_formats)
 
 
 @functools.cache
-def _components() -> dict[str, Any]:
-    components: dict[str, Any] = _nullable_unfolded(document()["components"])
+def _components(document_name: str) -> dict[str, Any]:
+    components: dict[str, Any] = _nullable_unfolded(document(document_name)["components"])
     return components
 
 

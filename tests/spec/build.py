@@ -1,4 +1,7 @@
-"""Makes works.json from the official OpenAPI files: python build.py OLDER.yaml NEWER.yaml > works.json
+"""Makes works.json and lists.json from the official OpenAPI files.
+
+    python build.py WORKS-OLDER.yaml WORKS-NEWER.yaml > works.json
+    python build.py --only parts.list,dev-users.list,rev-users.list,accounts.list,tags.list PUBLIC.yaml BETA.yaml > lists.json
 
 The official files validate no work at all: the branches of their unions overlap, and unknown properties pass. So each
 union with a discriminator becomes one closed object per value of the discriminator, properties of several files are
@@ -20,10 +23,22 @@ Tags = tuple[tuple[str, str], ...]
 _PROSE = ("description", "summary", "title", "example", "examples", "externalDocs", "tags")
 
 
-def main(paths: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    only, paths = (arguments[1].split(","), arguments[2:]) if arguments[0] == "--only" else ([], arguments)
     merged: Schema = {}
     for path in paths:
-        merged = unite(merged, close(yaml.load(Path(path).read_text(), Loader=yaml.CSafeLoader)))
+        document = yaml.load(Path(path).read_text(), Loader=yaml.CSafeLoader)
+        if only:
+            document["paths"] = {f"/{endpoint}": document["paths"][f"/{endpoint}"] for endpoint in only}
+            document["components"]["schemas"] = reachable(document["components"]["schemas"], document)
+        merged = unite(merged, close(document))
+    if not only:
+        document_conflict(merged)
+    json.dump(merged, sys.stdout, separators=(",", ":"), sort_keys=True)
+    sys.stdout.write("\n")
+
+
+def document_conflict(merged: Schema) -> None:
     # Documented in prose only: a bare message for unknown routes, and 409 for a second use of an external_ref.
     conflict = {"type": "object", "properties": {"message": {"type": "string"}, "type": {"enum": ["conflict"]}}}
     merged["components"]["schemas"]["error-conflict"] = conflict | {"required": ["type"], "additionalProperties": False}
@@ -32,8 +47,6 @@ def main(paths: list[str]) -> None:
         "description": "",
         "content": {"application/json": {"schema": reference}},
     }
-    json.dump(merged, sys.stdout, separators=(",", ":"), sort_keys=True)
-    sys.stdout.write("\n")
 
 
 def close(document: Schema) -> Schema:
