@@ -10,6 +10,7 @@ import typer
 from devrev_async import __version__
 from devrev_async.sinks._atomic import TargetError
 
+from .bulk import update_from
 from .codes import Code, UsageError
 from .export import export_works
 from .filters import parse_filters
@@ -129,22 +130,42 @@ def get_command(
 @grouped
 def update_command(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(metavar="ID", help="A display id (TKT-42) or DON.")],
-    settings: Annotated[
-        list[str], typer.Option("--set", metavar="NAME=VALUE", show_default=False, help="A field; repeatable.")
-    ],
     connection: Connection,
+    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A display id (TKT-42) or DON.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", show_default=False, help="A field; repeatable.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Many updates: JSON Lines, each with an id; - is stdin."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of --from: print the bodies, one a line, and send nothing.")
+    ] = False,
     type: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Of the work, where a field needs it and a DON does not tell.")
     ] = None,
 ) -> None:
-    """Change fields of a work, and print it as it is then.
+    """Change fields of a work, and print it as it is then; or of many works, with --from.
 
     A field of text takes VALUE as it is, even if it looks like a number. Other fields take JSON: numbers, true,
     false, lists and objects; a single value for a list is a list of one. A time is a date or time as in 2025-01-31
     or 2025-01-31T12:00:00Z, in UTC unless it says otherwise. null clears any field that can be cleared. Custom
     fields are custom_fields.NAME=VALUE, where VALUE is JSON if it parses as JSON ('"5"' is the text 5), else text.
+
+    With --from, each line of FILE is an object with an id and fields of the API, as in
+    {"id": "ISS-1", "priority": "p2"}. All lines are checked before the first is sent. Lines that failed go to a file
+    beside it (edits.failed.jsonl), which can be given to --from again; those that may have been applied, since their
+    answers are lost, to another (edits.unknown.jsonl). Exits with 3 if there are any.
+
+    Example: devrev-async works update --from edits.jsonl
     """
+    if source is not None:
+        if id is not None or settings or type is not None:
+            raise UsageError("--from takes neither an ID nor --set nor --type: each line has its own")
+        raise typer.Exit(update_from(connection.over(context.obj), source, dry_run=dry_run))
+    if id is None or not settings or dry_run:
+        raise UsageError("works update takes an ID and --set, or --from, which --dry-run belongs to")
     raise typer.Exit(update_work(connection.over(context.obj), id, type, settings))
 
 

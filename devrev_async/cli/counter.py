@@ -1,0 +1,35 @@
+"""A bar on stderr that counts items, where stderr is a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Generator
+
+__all__ = ["Count", "counter"]
+
+Count = Callable[[int, str], None]
+"""Shows how many items are done, and a note beside the number."""
+
+
+@contextlib.contextmanager
+def counter(what: str, unit: str, total: int | None = None) -> Generator[Count]:
+    """Shows the count while the block runs, and nothing where stderr is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+        yield lambda _, __: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - rich is a lot to load for a pipe
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    number = "{task.completed:,.0f} " + ("" if total is None else "of {task.total:,.0f} ") + unit
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn(number),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=total, note="")
+        yield lambda done, note: bars.update(task, completed=done, note=note)
