@@ -236,7 +236,8 @@ async def test_max_items_gives_so_many_in_no_more_requests_than_needed(
         whole: list[Work] = [each async for each in devrev.works.list(limit=1000)]
         before = len(sandbox.requests)
         assert [each async for each in devrev.works.list(**arguments)] == whole[:works]
-        assert [(each.json or {}).get("limit") for each in sandbox.requests[before:]] == limits
+        asked: list[Any] = [each.json for each in sandbox.requests[before:]]
+        assert [body.get("limit") for body in asked] == limits
         pages = [page async for page in devrev.works.list(**arguments).pages()]
         assert [each for page in pages for each in page.works] == whole[:works]
 
