@@ -173,9 +173,9 @@ async def test_a_batch_that_was_cancelled_while_it_was_converted_comes_again(dev
 async def test_leaving_a_stream_early_closes_its_connection(devrev: DevRevClient, sandbox: Sandbox) -> None:
     before = sandbox.open_connections
     async with devrev.works.export_stream() as stream:
-        async for batch in stream.arrow_batches(10):
-            assert batch.num_rows == 10
-            break
+        batches = stream.arrow_batches(10)
+        assert (await anext(batches)).num_rows == 10
+    assert [batch async for batch in batches] == []
     while sandbox.open_connections > before:
         await asyncio.sleep(0)
 
