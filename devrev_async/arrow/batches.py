@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
-from devrev_async.errors import DevRevError
 from devrev_async.models import Work
 
 from ._pyarrow import pa
@@ -35,24 +34,9 @@ def convert_in_thread(columns: Sequence[str] | None, depth: int | None) -> Conve
 
 
 async def arrow_batches(
-    arrivals: AsyncGenerator[list[Work], None], n: int, convert: ConvertInThread
+    lists: AsyncGenerator[list[Work], None], convert: ConvertInThread
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    """Record batches of `n` works, the last one shorter, from lists of any size.
-
-    Works that arrived before a failure are yielded before it is raised.
-    """
-    waiting: list[Work] = []
-    failure: DevRevError | None = None
-    async with aclosing(arrivals):
-        try:
-            async for works in arrivals:
-                waiting += works
-                while len(waiting) >= n:
-                    batch, waiting = waiting[:n], waiting[n:]
-                    yield await convert(batch)
-        except DevRevError as error:
-            failure = error
-        if waiting:
-            yield await convert(waiting)
-    if failure is not None:
-        raise failure
+    """A record batch of each list; none of them is empty."""
+    async with aclosing(lists):
+        async for works in lists:
+            yield await convert(works)

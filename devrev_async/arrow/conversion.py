@@ -115,7 +115,7 @@ def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> pa.Array:
 
 
 def _is_odd(work: Work) -> bool:
-    return isinstance(work, UnknownWork) or getattr(work, "invalid", None) is not None
+    return isinstance(work, UnknownWork) or work.invalid is not None
 
 
 def _text(work: Work) -> str:

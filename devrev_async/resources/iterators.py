@@ -78,8 +78,7 @@ class WorksStream(Closable):
         from devrev_async.arrow.batches import arrow_batches, convert_in_thread  # noqa: PLC0415 - pyarrow is an extra
 
         convert = convert_in_thread(columns, depth)
-        size = check_batch_size(n)
-        return arrow_batches(self._lists(size, raw=False), size, convert)
+        return arrow_batches(self._full_lists(check_batch_size(n)), convert)
 
     async def aclose(self) -> None:
         """End the request, if it is under way."""
@@ -112,6 +111,29 @@ class WorksStream(Closable):
                     yield items
                 if not await self._arrive():
                     return
+        finally:
+            await self._leave()
+
+    async def _full_lists(self, n: int) -> AsyncGenerator[list[Work], None]:
+        """Lists of `n` works, the last one shorter: at the end, or before a failure."""
+        self._begin(raw=False)
+        works: list[Work] = []
+        failure: errors.DevRevError | None = None
+        try:
+            while failure is None and not self._exhausted:
+                works += islice(self._left, n - len(works))
+                if len(works) == n:
+                    yield works
+                    works = []
+                    continue
+                try:
+                    await self._arrive()
+                except errors.DevRevError as error:
+                    failure = error
+            if works:
+                yield works
+            if failure is not None:
+                raise failure
         finally:
             await self._leave()
 

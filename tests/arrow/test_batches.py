@@ -175,9 +175,20 @@ async def test_leaving_a_stream_early_closes_its_connection(devrev: DevRevClient
     async with devrev.works.export_stream() as stream:
         batches = stream.arrow_batches(10)
         assert (await anext(batches)).num_rows == 10
-    assert [batch async for batch in batches] == []
     while sandbox.open_connections > before:
         await asyncio.sleep(0)
+    await batches.aclose()
+
+
+async def test_a_second_loop_over_a_stream_goes_on_where_the_first_was_left(devrev: DevRevClient) -> None:
+    ids: list[str] = []
+    async with devrev.works.export_stream() as stream:
+        async for batch in stream.arrow_batches(7):
+            ids += batch.column("id").to_pylist()
+            break
+        async for batch in stream.arrow_batches(1000):
+            ids += batch.column("id").to_pylist()
+    assert len(ids) == len(set(ids)) == 2500
 
 
 async def test_works_that_arrived_before_a_failure_come_before_it(anyio_backend: str) -> None:

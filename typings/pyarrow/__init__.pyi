@@ -1,7 +1,7 @@
 # pyarrow has no types of its own. These are the classes that annotations of this package name; all else is Any.
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 class DataType:
     def __iter__(self) -> Iterator[Field]: ...
@@ -31,6 +31,10 @@ class RecordBatch:
 
 class RecordBatchReader:
     schema: Schema
+    @staticmethod
+    def from_stream(data: object, schema: Schema | None = None) -> RecordBatchReader: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
     def __iter__(self) -> Iterator[RecordBatch]: ...
     def __getattr__(self, name: str) -> Any: ...
 

@@ -1,0 +1,173 @@
+"""Asynchronous generators in synchronous hands: order, errors, back-pressure, and that no thread outlives its use."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+
+from devrev_async.arrow.blocking import BlockingIterator
+
+
+class Source:
+    """Makes a generator of numbers, and remembers what became of it."""
+
+    def __init__(self, stop: int = 10**9, *, error: BaseException | None = None) -> None:
+        self.made = 0
+        self.closed = 0
+        self.loop: asyncio.AbstractEventLoop
+        self._stop, self._error = stop, error
+
+    async def __call__(self) -> AsyncGenerator[int, None]:
+        self.loop = asyncio.get_running_loop()
+        try:
+            for number in range(self._stop):
+                self.made += 1
+                yield number
+            if self._error is not None:
+                raise self._error
+        finally:
+            await asyncio.sleep(0)  # closing may take turns of the loop
+            self.closed += 1
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Any:
+    before = threading.enumerate()
+    yield
+    assert threading.enumerate() == before
+
+
+def test_items_come_in_order_and_the_end_ends_the_thread() -> None:
+    source = Source(100)
+    iterator = BlockingIterator(source)
+    assert list(iterator) == list(range(100))
+    assert (source.closed, iterator.closed) == (1, True)
+    assert list(iterator) == []
+
+
+def test_nothing_starts_before_the_first_item_is_asked_for() -> None:
+    source = Source()
+    iterator = BlockingIterator(source)
+    assert threading.active_count() == len(threading.enumerate())
+    assert source.made == 0
+    iterator.close()
+    assert (source.made, source.closed, iterator.closed) == (0, 0, True)
+    assert list(iterator) == []
+
+
+@pytest.mark.parametrize("error", [ValueError("v"), TimeoutError("t"), KeyboardInterrupt(), SystemExit(3)])
+def test_an_error_comes_after_the_items_before_it_as_it_is(error: BaseException) -> None:
+    source = Source(3, error=error)
+    iterator = BlockingIterator(source)
+    seen: list[int] = []
+    with pytest.raises(type(error)) as raised:
+        seen.extend(iter(iterator))
+    assert raised.value is error
+    assert source.closed == 1
+    assert list(iterator) == []
+    del raised
+
+
+def test_items_of_an_error_are_not_lost() -> None:
+    iterator = BlockingIterator(Source(3, error=ValueError("v")))
+    assert [next(iterator), next(iterator), next(iterator)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="v"):
+        next(iterator)
+
+
+def test_no_more_than_one_item_is_made_ahead() -> None:
+    source = Source()
+    iterator = BlockingIterator(source)
+    for asked in range(1, 6):
+        next(iterator)
+        while source.made < asked + 1:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), source.loop).result()
+        for _ in range(100):  # turns of the loop, in which it could make more
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), source.loop).result()
+        assert source.made == asked + 1
+    iterator.close()
+
+
+def close(iterator: BlockingIterator[int]) -> None:
+    iterator.close()
+
+
+def let_go(iterator: BlockingIterator[int]) -> None:
+    del iterator
+
+
+def collect_a_cycle(iterator: BlockingIterator[int]) -> None:
+    cycle: list[Any] = [iterator]
+    cycle.append(cycle)
+    del cycle, iterator
+
+
+@pytest.mark.parametrize("end", [close, let_go, collect_a_cycle])
+def test_ending_early_closes_the_generator(end: Callable[[BlockingIterator[int]], None]) -> None:
+    source = Source()
+    held = [BlockingIterator(source)]
+    assert next(held[0]) == 0
+    end(held.pop())
+    gc.collect()
+    assert source.closed == 1
+
+
+def test_closing_twice_from_several_threads() -> None:
+    source = Source()
+    iterator = BlockingIterator(source)
+    next(iterator)
+    threads = [threading.Thread(target=iterator.close) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    iterator.close()
+    assert source.closed == 1
+
+
+def test_the_last_reference_may_go_in_the_thread_itself() -> None:
+    """As where the garbage collector runs there."""
+    source = Source()
+    held = [BlockingIterator(source)]
+    next(held[0])
+    gone = threading.Event()
+
+    def drop() -> None:
+        held.clear()
+        gone.set()
+
+    source.loop.call_soon_threadsafe(drop)
+    assert gone.wait(10)
+    while source.closed == 0 or any(thread.name == "devrev-async scan" for thread in threading.enumerate()):
+        pass
+
+
+async def _in_a_loop() -> list[int]:
+    return list(BlockingIterator(Source(5)))
+
+
+def test_it_works_where_a_loop_is_running() -> None:
+    assert asyncio.run(_in_a_loop()) == [0, 1, 2, 3, 4]
+
+
+def test_threads_that_python_did_not_make_leave_no_trace() -> None:
+    """An engine's threads are unknown to `threading`, and stay so: what asks for the current thread lists it."""
+    import _thread
+
+    done = threading.Event()
+    before = threading.enumerate()
+
+    def read() -> None:
+        iterator = BlockingIterator(Source(3))
+        next(iterator)
+        iterator.close()
+        done.set()
+
+    _thread.start_new_thread(read, ())
+    assert done.wait(10)
+    assert threading.enumerate() == before
