@@ -57,6 +57,8 @@ from .models.results import WorksCount, WorksPage
 from .options import ClientEvent, RateLimit, Timeout
 from .reports import ExportReport
 from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
+from .resources.iterators import WorksStream
+from .resources.pagers import ItemPager, WorksPager
 
 __all__ = [
     "UNSET",
@@ -82,6 +84,7 @@ __all__ = [
     "InvalidArgumentError",
     "Issue",
     "IssueFilter",
+    "ItemPager",
     "LastDays",
     "ListUpdate",
     "LostAnswerError",
@@ -115,6 +118,8 @@ __all__ = [
     "WorkUpdate",
     "WorksCount",
     "WorksPage",
+    "WorksPager",
+    "WorksStream",
     "__version__",
 ]
 

@@ -22,6 +22,8 @@ from ._transport.session import SessionManager
 from .errors import ConfigurationError, MissingTokenError
 from .options import ClientEvent, RateLimit, Timeout, as_timeout, check_max_retries, count_problem
 from .resources import works
+from .resources.lists import open_pager
+from .resources.pagers import ItemPager
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -234,6 +236,68 @@ class DevRevClient:
         )
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if response_type is None else response_type)
         return await self._transport.fetch(request, decode_typed(decoder))
+
+    @overload
+    def paginate(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        item_type: type[T],
+        items: str | None = None,
+        max_items: int | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> ItemPager[T]: ...
+
+    @overload
+    def paginate(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        item_type: None = None,
+        items: str | None = None,
+        max_items: int | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> ItemPager[dict[str, Any]]: ...
+
+    def paginate(
+        self,
+        endpoint: str,
+        body: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        item_type: Any = None,
+        items: str | None = None,
+        max_items: int | None = None,
+        timeout: Timeout | float | None = None,
+        max_retries: int | None = None,
+    ) -> ItemPager[Any]:
+        """The items of all pages of any ``*.list`` endpoint, as in ``"accounts.list"``, decoded as they arrive.
+
+        Args:
+            endpoint: the API method.
+            body: of each request, as the API takes it; ``{"limit": 100}`` asks for pages of 100 items.
+            item_type: the type that msgspec decodes each item into; None gives plain dicts.
+            items: the key of the items in a page. None: that of the API's spec, else the endpoint's own name, as
+                ``dev_users`` of ``"dev-users.list"``.
+            max_items: so many items at most, in no more requests than they need; 0 sends none.
+            timeout: of each page.
+            max_retries: of each page.
+
+        Returns:
+            What to iterate over: items, or `pages()`, or `raw_batches()` for their JSON bytes.
+        """
+        works.check_endpoint(endpoint)
+        request = Request(
+            endpoint=endpoint,
+            url=URL(f"{self._base_url}/{endpoint}", encoded=True),
+            read=True,
+            timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
+            max_retries=check_max_retries(max_retries),
+        )
+        return open_pager(self._transport, request, body, item_type, items, max_items)
 
     async def close(self) -> None:
         """Close, once for all copies; calls in flight end with a `ClientClosedError`. Closing again does nothing."""

@@ -8,9 +8,8 @@ from types import ModuleType
 import pytest
 
 import devrev_async
-from devrev_async import errors, models
+from devrev_async import WorksPager, WorksStream, errors, models
 from devrev_async.resources import works
-from devrev_async.resources.iterators import WorksPager, WorksStream
 from devrev_async.resources.works import Works
 
 PROMISED = {

@@ -81,8 +81,8 @@ def _is_key(quoted: bytes, key: str) -> bool:
         return False
 
 
-def read_cursors(document: bytes, key: str) -> Cursors:
-    """The cursors of an envelope, whose array was taken out and replaced by null.
+def read_cursors(document: bytes, key: str, next_key: str = "next_cursor") -> Cursors:
+    """The cursors of an envelope, whose array was taken out and replaced by null; `next_key` has that of the next page.
 
     Raises:
         Truncated: the document ends early.
@@ -94,7 +94,7 @@ def read_cursors(document: bytes, key: str) -> Cursors:
             raise ValueError(f'the body has no array "{key}"')
         if document.count(key.encode()) > 1 or b"\\u" in document:
             _check_once(document, key)
-        return Cursors(*(_decode_cursor(given.get(name, b"null")) for name in Cursors.__struct_fields__))
+        return Cursors(*(_decode_cursor(given.get(name, b"null")) for name in (next_key, "prev_cursor")))
     except DECODE_ERRORS as error:
         problem = str(error)
     if json_text.is_cut_short(document):

@@ -49,6 +49,7 @@ class PageParser(Generic[T]):
     Args:
         key: the key of the array in the outermost object, as in ``"works"``.
         items: decodes the array's items.
+        next_key: the key of the cursor of the next page.
         first_batch, batch: bytes of the first batch and of any other, at most.
 
     Attributes:
@@ -58,12 +59,19 @@ class PageParser(Generic[T]):
     """
 
     def __init__(
-        self, key: str, items: ItemDecoder[T], *, first_batch: int = FIRST_BATCH_BYTES, batch: int = BATCH_BYTES
+        self,
+        key: str,
+        items: ItemDecoder[T],
+        *,
+        next_key: str = "next_cursor",
+        first_batch: int = FIRST_BATCH_BYTES,
+        batch: int = BATCH_BYTES,
     ) -> None:
         self.cursors = Cursors()
         self.misfits: list[Misfit] = []
         self.count = 0
         self._key = key
+        self._next_key = next_key
         self._items = items
         self._buffer = ByteBuffer()
         self._head = bytearray()  # what stands before the array
@@ -272,7 +280,7 @@ class PageParser(Generic[T]):
             self._wait[False] = len(self._buffer) + 1
             return None
         document = bytes(self._head) + self._buffer.copy(self._buffer.at)
-        self.cursors = read_cursors(document, self._key)
+        self.cursors = read_cursors(document, self._key, self._next_key)
         self._buffer.clear()
         self._step = _nothing
         return None

@@ -29,6 +29,7 @@ from .convert import converted, plain
 
 __all__ = [
     "MAX_FIRST",
+    "any_body",
     "check_id",
     "create_body",
     "encode_any",
@@ -66,12 +67,17 @@ def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> byt
         raise ValueError("a string holds half a surrogate pair, which UTF-8 cannot say") from None
 
 
-def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
-    """The body of any endpoint as JSON, ``{}`` for None; TypeError or ValueError for what JSON cannot say."""
+def any_body(body: Mapping[str, Any] | msgspec.Struct | None) -> Mapping[str, Any]:
+    """The body of any endpoint, empty for None; TypeError or ValueError for what JSON cannot say."""
     checked = plain({} if body is None else body, "body")
     if not is_object(checked):
         raise TypeError(f"body takes a mapping or a Struct, not {type(body).__name__}")
-    return encode_body(checked, None)
+    return checked
+
+
+def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
+    """The body of any endpoint as JSON, ``{}`` for None."""
+    return encode_body(any_body(body), None)
 
 
 def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from .error_mapping import Failure
 from .request import Request
 from .response import Response
 
-__all__ = ["PageReader", "drain", "feed", "take"]
+__all__ = ["PageReader", "drain", "feed", "read_page", "take"]
 
 log: Final = logging.getLogger("devrev_async")
 
@@ -50,22 +50,28 @@ class PageReader:
 
     async def fetch(self, request: Request) -> WorksPage:
         """The page that a request answers, whole; retries included."""
-
-        async def consume(incoming: Response) -> WorksPage | Failure:
-            page = self.parser()
-            works: list[Work] = []
-            failure = await drain(page, incoming, works.extend)
-            if failure is not None:
-                return failure
-            self.warn(request.endpoint, page.misfits, len(works))
-            return WorksPage(works, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
-
-        return await self.transport.run(self.transport.call(request), consume)
+        works, page = await read_page(self.transport, request, self.parser)
+        self.warn(request.endpoint, page.misfits, len(works))
+        return WorksPage(works, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
 
     def warn(self, endpoint: str, misfits: Sequence[Misfit], total: int) -> None:
         """Logs one warning a response for each kind of works that do not fit their type."""
         for line in warnings_of(endpoint, misfits, total):
             log.warning("%s", printable(self.transport.pool.token.hide(line)))
+
+
+async def read_page(
+    transport: Transport, request: Request, parser: Callable[[], PageParser[T]]
+) -> tuple[list[T], PageParser[T]]:
+    """The items of a page, which are decoded as they arrive, and the parser that read it; retries included."""
+
+    async def consume(incoming: Response) -> tuple[list[T], PageParser[T]] | Failure:
+        page = parser()
+        items: list[T] = []
+        failure = await drain(page, incoming, items.extend)
+        return (items, page) if failure is None else failure
+
+    return await transport.run(transport.call(request), consume)
 
 
 async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> Failure | None:

@@ -29,7 +29,8 @@ from devrev_async.reports import ExportReport
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
 from .bulk import BulkProgress, BulkRun, start
 from .bulk_inputs import BegunCall, Job
-from .iterators import Page, WorksPager, WorksStream, page_limit
+from .iterators import WorksStream
+from .pagers import Page, WorksPager, page_limit
 
 __all__ = ["Works"]
 

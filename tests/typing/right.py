@@ -18,6 +18,7 @@ from devrev_async import (
     InternalServerError,
     Issue,
     IssueFilter,
+    ItemPager,
     LastDays,
     ListUpdate,
     NextDays,
@@ -35,6 +36,8 @@ from devrev_async import (
     Work,
     WorksCount,
     WorksPage,
+    WorksPager,
+    WorksStream,
     WorkUpdate,
 )
 
@@ -70,8 +73,21 @@ async def reads(devrev: DevRevClient) -> None:
         assert_type(page.works, list[Work])
         assert_type(page.next_cursor, str | None)
     async with devrev.works.export_stream(type=["ticket"]) as stream:
+        assert_type(stream, WorksStream)
         async for work in stream:
             assert_type(work, Work)
+        async for batch in stream.raw_batches():
+            assert_type(batch, list[bytes])
+    assert_type(devrev.works.list(max_items=5), WorksPager)
+    pager = devrev.paginate("accounts.list", {"limit": 1}, item_type=Accounts, max_items=5)
+    assert_type(pager, ItemPager[Accounts])
+    async for account in pager:
+        assert_type(account, Accounts)
+    async for accounts in pager.pages():
+        assert_type(accounts, list[Accounts])
+    plain: ItemPager = devrev.paginate("dev-users.list")
+    async for user in plain:
+        assert_type(user, dict[str, Any])
     assert_type(await devrev.request("accounts.list", {"limit": 1}, response_type=Accounts, idempotent=True), Accounts)
     assert_type(await devrev.request("accounts.list"), Any)
 

@@ -1,0 +1,106 @@
+"""Any ``*.list`` endpoint of the API: where its items and cursors stand, and a pager over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from devrev_async._decoders.item_decoders import DICTS, RAW, ItemDecoder, typed_items
+from devrev_async._decoders.page_parser import PageParser
+from devrev_async._requests.bodies import any_body, encode_body
+from devrev_async._transport.call import Transport
+from devrev_async._transport.page_reader import read_page
+from devrev_async._transport.request import Request
+from devrev_async.errors import InvalidArgumentError
+
+from .pagers import ItemPager, Page, page_limit
+
+__all__ = ["open_pager", "shape_of"]
+
+T = TypeVar("T")
+
+
+class ListShape(NamedTuple):
+    """The keys of a page.
+
+    Attributes:
+        items: of the array.
+        next_cursor: of the cursor of the next page.
+    """
+
+    items: str
+    next_cursor: str = "next_cursor"
+
+
+_SHAPES: Final = {
+    "auth-tokens.list": ListShape("tokens"),
+    "custom-objects.list": ListShape("result"),
+    "link-types.custom.list": ListShape("result"),
+    "reactions.list": ListShape("reactors"),
+    "schemas.custom.list": ListShape("result"),
+    "schemas.stock.list": ListShape("result"),
+    "stage-diagrams.list": ListShape("result", "cursor"),
+    "stages.custom.list": ListShape("result", "cursor"),
+    "states.custom.list": ListShape("result", "cursor"),
+    "subscribers.list": ListShape("users"),
+    "surveys.responses.list": ListShape("survey_responses"),
+    "vistas.groups.list": ListShape("vista_group"),
+}
+"""The endpoints of the beta spec of 2025-10 whose items do not stand under their own name."""
+
+
+def shape_of(endpoint: str, items: str | None) -> ListShape:
+    """The shape of an endpoint's pages: as the spec has it, else the endpoint's own name.
+
+    Args:
+        endpoint: as in ``"dev-users.list"``, whose items stand under ``"dev_users"``.
+        items: the key of the items where the caller knows better.
+
+    Raises:
+        InvalidArgumentError: the endpoint is no ``*.list``, and `items` is not given.
+    """
+    known = _SHAPES.get(endpoint)
+    if items is not None:
+        if not isinstance(items, str) or not items:
+            raise InvalidArgumentError(f"items takes the key of the items, as in 'dev_users', not {items!r}")
+        return ListShape(items) if known is None else known._replace(items=items)
+    if known is not None:
+        return known
+    *names, last = endpoint.split(".")
+    if last != "list" or not names:
+        raise InvalidArgumentError(f"{endpoint!r} is no *.list endpoint; items= says under which key its items stand")
+    return ListShape(names[-1].replace("-", "_"))
+
+
+def open_pager(
+    transport: Transport,
+    request: Request,
+    body: Mapping[str, Any] | msgspec.Struct | None,
+    item_type: Any,
+    items: str | None,
+    max_items: int | None,
+) -> ItemPager[Any]:
+    """A pager over the items of an endpoint, by the arguments of `DevRevClient.paginate` and a request without body."""
+    shape = shape_of(request.endpoint, items)
+    fields = dict(any_body(body))
+    limit = page_limit(fields.get("limit"), max_items)
+    if limit is not None:
+        fields["limit"] = limit
+
+    def fetching(decoder: ItemDecoder[T]) -> Callable[[Request], Any]:
+        def parser() -> PageParser[T]:
+            return PageParser(shape.items, decoder, next_key=shape.next_cursor)
+
+        return partial(_fetch, transport, parser)
+
+    typed: ItemDecoder[Any] = DICTS if item_type is None else typed_items(item_type)
+    request = request._replace(body=encode_body(fields, None))
+    return ItemPager(fetching(typed), fetching(RAW), request, fields, max_items)
+
+
+async def _fetch(transport: Transport, parser: Callable[[], PageParser[T]], request: Request) -> Page[T]:
+    items, page = await read_page(transport, request, parser)
+    return Page(items, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
