@@ -32,6 +32,7 @@ class ExportReport(msgspec.Struct):
             shorter than others, and the server has nothing else to check that with.
         invalid: how many of those yielded have a field that does not fit its type (`work.invalid`). `raw_batches` looks
             at `type`, `id` and `created_date` only, and counts no such work.
+        restarted: of `works.export_to`, whether it threw away what an earlier call left because that does not fit.
     """
 
     works: int = 0
@@ -46,3 +47,4 @@ class ExportReport(msgspec.Struct):
     expected: int | None = None
     proofs: dict[str, int] = msgspec.field(default_factory=_no_proofs)
     invalid: int = 0
+    restarted: bool = False

@@ -6,7 +6,9 @@ import inspect
 import json
 import os
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
 from typing import Final, cast
 from urllib.parse import quote
 
@@ -70,6 +72,16 @@ class TokenSource:
     def known(self) -> bool:
         """Whether there is a token already."""
         return bool(self._held()[0])
+
+    def account(self) -> str:
+        """A digest of whose works the token shows: of the user that a JWT names, else of the token itself."""
+        token = self._held()[0][-1]
+        try:
+            claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+            whose = f"sub {claims['sub']}"
+        except (IndexError, KeyError, TypeError, ValueError):
+            whose = f"token {token}"
+        return sha256(whose.encode()).hexdigest()
 
     def headers(self, others: Mapping[str, str], *, json: bool) -> dict[str, str]:
         """The other headers, the authorisation, and the type of a JSON body if there is one."""

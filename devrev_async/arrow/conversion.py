@@ -71,9 +71,14 @@ class WorksConverter:
         Raises:
             ValueError: one of them is not the JSON of one work.
         """
-        return self.convert(self._decode(works))
+        return self.convert(self.decode(works))
 
-    def _decode(self, texts: Sequence[bytes]) -> Sequence[Work]:
+    def decode(self, texts: Sequence[bytes]) -> Sequence[Work]:
+        """The works of their JSON; equal parts of them are one shared object.
+
+        Raises:
+            ValueError: one of them is not the JSON of one work.
+        """
         page = PageParser("works", self._items)
         page.feed(b'{"works":[' + b",".join(texts) + b"]}")
         page.finish()

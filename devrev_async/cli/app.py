@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Protocol, runtime_checkable
 
 import typer
 
 from devrev_async import __version__
-from devrev_async.sinks._atomic import TargetError
 
 from .bulk import update_from
-from .codes import Code, UsageError
-from .export import export_works
+from .codes import Code, CommandError, UsageError, describe
+from .export import Output, export_works
 from .filters import parse_filters
 from .options import SANDBOX_WORKS, Connection, FilterOptions, grouped
 from .output import drop_stdout, say
 from .serve import serve
 from .works import count_works, get_works, update_work
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 __all__ = ["run_app"]
 
 # Frames and colours are for a terminal: a pipe gets plain help, whatever the environment says of colours.
 _MARKUP: Final = "rich" if sys.stdout is not None and sys.stdout.isatty() else None  # pyright: ignore[reportUnnecessaryComparison]
-_ERRORS: Final = cast("type[Exception]", typer.BadParameter.__mro__[2])
-"""typer's own base of usage errors, which older versions take from click and newer ones bring along."""
+
+
+@runtime_checkable
+class _Usage(Protocol):
+    """A usage error of typer's. Its class is click's or typer's own, by the version; this much is common to them."""
+
+    ctx: Any
+    exit_code: int
+
+    def format_message(self) -> str:
+        """The error's text."""
+        ...
+
+
+_ARGS: Final = "devrev_async.args"
+"""Where the context keeps all arguments of the command."""
 
 app = typer.Typer(name="devrev-async", rich_markup_mode=_MARKUP, pretty_exceptions_enable=False)
 works = typer.Typer(rich_markup_mode=_MARKUP, help="Issues, tickets, tasks, opportunities.")
@@ -35,37 +46,40 @@ app.add_typer(works, name="works")
 
 
 def run_app(args: Sequence[str]) -> int:
-    """Run the command; every failure is one line on stderr and an exit code."""
+    """Runs the command; every failure is one line on stderr and an exit code."""
     try:
-        # standalone_mode off: typer would print frames around errors, and end the process itself.
-        return int(app(list(args) or ["--help"], standalone_mode=False, prog_name="devrev-async") or 0)
-    except (UsageError, TargetError) as error:
+        return _run(list(args) or ["--help"])
+    except CommandError as error:
         say(f"error: {error}")
-        return Code.USAGE
+        return error.code
     except typer.Abort:
         return Code.INTERRUPTED
-    except _ERRORS as error:
-        say(f"error: {_without_stop(error)} (see {_path(error)} --help)")
-        return Code.USAGE
-    finally:
-        _flush()
-
-
-def _without_stop(error: Any) -> str:
-    return str(error.format_message()).rstrip(".")
-
-
-def _path(error: Any) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "devrev-async"
-
-
-def _flush() -> None:
-    try:
-        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:
+        drop_stdout()  # its reader has all it wanted
+        return Code.DONE
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         drop_stdout()
+        return Code.DONE
+    except OSError as error:
+        drop_stdout()
+        say(f"error: stdout: {describe(error)}")
+        return Code.ERROR
+    except Exception as error:
+        if not isinstance(error, _Usage):
+            raise
+        where = "devrev-async" if error.ctx is None else error.ctx.command_path
+        say(f"error: {error.format_message().rstrip('.')} (see {where} --help)")
+        return Code.USAGE
+
+
+def _run(args: list[str]) -> int:
+    # standalone_mode off: typer would print frames around errors, and end the process itself.
+    code = int(app(args, standalone_mode=False, prog_name="devrev-async", obj=args) or 0)
+    if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - so it is under `>&-`
+        sys.stdout.flush()
+    return code
 
 
 def _show_version(wanted: bool) -> None:
@@ -88,8 +102,9 @@ def root(
     The token is taken from DEVREV_TOKEN, DEVREV_API_TOKEN or DEVREV_API_KEY, never from an argument. Data goes to
     stdout, all else to stderr.
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 some items failed, 4 authorisation, 130 interrupted.
+    Exit codes: 0 done, 1 error, 2 usage, 3 some items failed, 4 authorisation, 130 interrupted, 143 ended by SIGTERM.
     """
+    context.meta[_ARGS] = context.obj or ()
     context.obj = connection
 
 
@@ -98,18 +113,50 @@ def root(
 def export_command(
     context: typer.Context,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .jsonl.gz file, or - for stdout.")
+        str, typer.Option("--output", "-o", metavar="FILE", help="A file, or - for JSON Lines on stdout.")
     ],
     filters: FilterOptions,
     connection: Connection,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="jsonl, jsonl.gz, csv or parquet. (default: as FILE ends)"),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Of CSV and Parquet, in this order. (default: all)")
+    ] = None,
+    depth: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Levels of objects in Parquet, or all; those below are JSON. (default: 1)"),
+    ] = None,
+    rows_per_file: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Write numbered files, FILE-00000 and so on, of N works.")
+    ] = None,
+    csv_safe: Annotated[
+        bool, typer.Option("--csv-safe", help="Put ' before cells that a spreadsheet would run as a formula.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Any N of the works, no more.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
 ) -> None:
-    """Write every work that matches, one JSON object a line, in no particular order.
+    """Write every work that matches into a file, in no particular order.
 
-    FILE appears when it is complete. An export that was cut off, by Ctrl-C, an error or a crash, goes on where it
-    stopped when the same command is run again; until then, .FILE.part and .FILE.part.json keep what there is.
+    FILE ends in .jsonl, .jsonl.gz, .csv or .parquet (the last two need the extra [arrow]), and appears when it is
+    complete. An export that was cut off, by Ctrl-C, an error or a crash, goes on where it stopped when the same command
+    is run again; until then, .FILE.part and .FILE.part.state keep what there is.
+
+    Example: devrev-async works export -o tickets.parquet --type ticket --sandbox
     """
-    raise typer.Exit(export_works(connection.over(context.obj), parse_filters(filters), output, limit))
+    wanted = Output(
+        path=output,
+        format=format,
+        columns=columns,
+        depth=depth,
+        rows_per_file=rows_per_file,
+        csv_safe=csv_safe,
+        limit=limit,
+        json=json,
+        again=context.meta[_ARGS],
+    )
+    raise typer.Exit(export_works(connection.over(context.obj), parse_filters(filters), wanted))
 
 
 @works.command("get")

@@ -32,7 +32,7 @@ _SHOWN: Final = 20
 _ROUND: Final = re.compile(r"\A(.*)\.failed(?:-(\d+))?\Z")
 
 
-def update_from(connection: Connection, source: str, *, dry_run: bool) -> Code:
+def update_from(connection: Connection, source: str, *, dry_run: bool) -> int:
     """Apply the updates of a file of JSON Lines, or of stdin if `source` is ``-``.
 
     With `dry_run`, the bodies that would be sent go to stdout, and nothing is sent.

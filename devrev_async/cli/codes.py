@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from devrev_async import (
     BadRequestError,
@@ -12,18 +12,15 @@ from devrev_async import (
     DevRevError,
     ForbiddenError,
     InternalServerError,
+    MissingTokenError,
     UnauthorizedError,
 )
-from devrev_async.sinks._atomic import TargetError
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-__all__ = ["Code", "UsageError", "code_of", "describe", "refusals_as_usage"]
+__all__ = ["Code", "CommandError", "UsageError", "code_of", "describe", "refusals_as_usage"]
 
 
 class Code(IntEnum):
-    """What the process returns to the shell."""
+    """What the process returns to the shell. One that a signal ends returns 128 and the signal's number."""
 
     DONE = 0
     ERROR = 1
@@ -33,8 +30,16 @@ class Code(IntEnum):
     INTERRUPTED = 130
 
 
-class UsageError(Exception):
+class CommandError(Exception):
+    """The command cannot be run here: one line, exit code 1."""
+
+    code = Code.ERROR
+
+
+class UsageError(CommandError):
     """What was asked for cannot be meant: one line, exit code 2."""
+
+    code = Code.USAGE
 
 
 @contextmanager
@@ -53,12 +58,11 @@ def code_of(error: Exception) -> Code:
 
     A 400 counts as usage: what the server refuses there is what the user wrote, a filter or a value.
     """
-    if isinstance(error, UnauthorizedError | ForbiddenError):
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, UnauthorizedError | ForbiddenError | MissingTokenError):
         return Code.AUTHORISATION
-    if isinstance(error, ConfigurationError):
-        # The client has one class for both, and the shell wants to tell a bad token from a bad option.
-        return Code.AUTHORISATION if str(error).startswith(("no token", "the token")) else Code.USAGE
-    if isinstance(error, UsageError | TargetError | BadRequestError):
+    if isinstance(error, ConfigurationError | BadRequestError):
         return Code.USAGE
     return Code.ERROR
 

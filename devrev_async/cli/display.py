@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from devrev_async import ExportReport, RateLimit
 
-__all__ = ["display"]
+__all__ = ["display", "numbers"]
+
+
+class _Numbers(ProgressColumn):
+    """What is known of the export, and what it waits for."""
+
+    def render(self, task: Task) -> Text:
+        fields = task.fields
+        shown = numbers(
+            int(task.completed),
+            None if task.total is None else int(task.total),
+            task.speed,
+            fields["requests"],
+            fields["quota"],
+        )
+        left = fields["until"] - time.monotonic()
+        note = f"waits {left:.0f} s: {fields['why']}" if left > 0 else fields["note"]
+        return Text(f"{shown}, {note}" if note else shown)
+
+
+def numbers(works: int, total: int | None, speed: float | None, requests: int, quota: RateLimit | None) -> str:
+    """The numbers of an export as text.
+
+    Args:
+        works: exported so far.
+        total: in the end, if known.
+        speed: works a second, if known.
+        requests: answered so far.
+        quota: what the server last said of it, if it did.
+    """
+    texts = [f"{works:,} works" if total is None else f"{works:,} of {total:,} works"]
+    if speed:
+        texts.append(f"{speed:,.0f}/s")
+    texts.append(f"{requests:,} request{'' if requests == 1 else 's'}")
+    if quota is not None:
+        texts.append(f"quota {quota.remaining:,} of {quota.limit:,}")
+    if speed and total is not None and total > works:
+        minutes, seconds = divmod(round((total - works) / speed), 60)
+        texts.append(f"{minutes}:{seconds:02} left")
+    return ", ".join(texts)
 
 
 class _Display:
@@ -19,11 +61,14 @@ class _Display:
         self._bars = bars
         self._task = task
 
-    def at(self, works: int) -> None:
-        self._bars.update(self._task, completed=works, note="")
+    def report(self, report: ExportReport, rate_limit: RateLimit | None) -> None:
+        self._bars.update(self._task, completed=report.works, requests=report.requests, quota=rate_limit)
 
     def out_of(self, total: int) -> None:
         self._bars.update(self._task, total=total)
+
+    def wait(self, seconds: float, why: str) -> None:
+        self._bars.update(self._task, until=time.monotonic() + seconds, why=why)
 
     def note(self, text: str) -> None:
         self._bars.update(self._task, note=text)
@@ -32,13 +77,7 @@ class _Display:
 @contextlib.contextmanager
 def display(what: str) -> Generator[_Display]:
     """Draws while the block runs, and leaves nothing behind."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed:,.0f} works"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _Numbers())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Display(bars, bars.add_task(what, total=None, note=""))
+        task = bars.add_task(what, total=None, requests=0, quota=None, until=0.0, why="", note="")
+        yield _Display(bars, task)

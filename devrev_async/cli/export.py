@@ -3,185 +3,239 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import hashlib
+import shlex
 import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from devrev_async import ClientEvent, DevRevClient, DevRevError
-from devrev_async.sinks._atomic import PartFile, check_target
+from devrev_async import ClientEvent, DevRevClient, DevRevError, ExportReport, WorkExport
+from devrev_async.sinks._files import check_target
+from devrev_async.sinks.export import FileExport, FileOptions
 from devrev_async.sinks.jsonl import as_lines
 
-from .codes import Code, UsageError
+from .codes import Code, CommandError, UsageError, refusals_as_usage
 from .output import Progress, progress, say, write_stdout
 from .session import run_job, source_of
-from .source import Batches, batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-
     from devrev_async.models import Filters
 
     from .options import Connection
 
-__all__ = ["export_works"]
-
-_PLAIN: Final = ".jsonl"
-_GZIP: Final = ".jsonl.gz"
+__all__ = ["Output", "export_works", "pasteable"]
 
 
-def export_works(connection: Connection, filters: Filters, output: str, limit: int | None) -> Code:
-    """Every matching work, or `limit` of them, as JSON Lines: into a file, or to stdout if `output` is ``-``.
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where the works go and what they are to be like there, as the user wrote it.
+
+    Attributes:
+        path: of the file; ``-`` for stdout.
+        limit: works, any of them; None for all.
+        json: whether the last line is JSON.
+        again: the arguments of the command, for those who go on with it.
+    """
+
+    path: str
+    format: str | None = None
+    columns: str | None = None
+    depth: str | None = None
+    rows_per_file: int | None = None
+    csv_safe: bool = False
+    limit: int | None = None
+    json: bool = False
+    again: Sequence[str] = ()
+
+    def options(self) -> FileOptions:
+        """What the files are to be like.
+
+        Raises:
+            CommandError: that cannot be.
+        """
+        columns = None if self.columns is None else [name.strip() for name in self.columns.split(",")]
+        try:
+            with refusals_as_usage():
+                options = FileOptions.of(
+                    self.path, self.format, columns, self._depth(), self.rows_per_file, self.csv_safe
+                )
+            check_target(self.path)
+        except ModuleNotFoundError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise UsageError(f"-o {self.path}: {error.strerror}") from error
+        return options
+
+    def _depth(self) -> int | None:
+        if self.depth is None or self.depth == "all":
+            return 1 if self.depth is None else None
+        if not self.depth.isdecimal() or int(self.depth) < 1:
+            raise UsageError(f"--depth takes a number of at least 1, or all, not {self.depth!r}")
+        return int(self.depth)
+
+    def check_stdout(self) -> None:
+        """Refuses what means a file where the works go to stdout."""
+        given = {
+            "--format": self.format not in (None, "jsonl"),
+            "--columns": self.columns is not None,
+            "--depth": self.depth is not None,
+            "--rows-per-file": self.rows_per_file is not None,
+            "--csv-safe": self.csv_safe,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                raise UsageError(f"{name} needs a file: -o - writes JSON Lines to stdout")
+
+
+def export_works(connection: Connection, filters: Filters, output: Output) -> int:
+    """Exports every matching work, or so many as the output's limit says; returns the exit code.
 
     Raises:
-        UsageError: `output` cannot be written, or is of no format that there is.
+        CommandError: the output cannot be written.
     """
-    if output == "-":
-        return _to_stdout(connection, filters, limit)
-    path = Path(output)
-    if not path.name.endswith((_PLAIN, _GZIP)):
-        raise UsageError(f"-o {output}: takes a file that ends in {_PLAIN} or {_GZIP}, or '-' for stdout")
-    export = _FileExport(connection, filters, path, limit)
-    return run_job(connection, export.run, kept=export.kept, on_event=export.waits)
+    if output.path == "-":
+        output.check_stdout()
+        job: _Job = _ToStdout(filters, output)
+    else:
+        job = _ToFile(connection, filters, output)
+    return run_job(connection, job.run, kept=job.kept, numbers=job.numbers, on_event=job.waits)
 
 
-def _to_stdout(connection: Connection, filters: Filters, limit: int | None) -> Code:
-    async def job(client: DevRevClient) -> Code:
-        started, done = time.monotonic(), 0
-        async with aclosing(_limited(batches(client, filters, None), limit)) as source:
-            async for works, _ in source:
-                await write_stdout(as_lines(works))
-                done += len(works)
-        say(_summary(done, "stdout", started))
-        return Code.DONE
+class _Job:
+    """An export: what it shows while it runs, and says in the end."""
 
-    return run_job(connection, job)
-
-
-class _FileExport:
-    """An export into one file: its part, its progress, and what is left of it if it is cut off."""
-
-    def __init__(self, connection: Connection, filters: Filters, path: Path, limit: int | None) -> None:
-        self._connection = connection
+    def __init__(self, filters: Filters, output: Output) -> None:
         self._filters = filters
-        self._path = path
-        self._target = check_target(path)
-        self._limit = limit
-        self._pack: Callable[[bytes], bytes] = _gzipped if path.name.endswith(_GZIP) else bytes
-        self._works = 0
+        self._output = output
+        self._report = ExportReport()
+        self._started = time.monotonic()
+        self._client: DevRevClient
         self._shown: Progress | None = None
 
-    async def run(self, client: DevRevClient) -> Code:
-        started = time.monotonic()
-        part = PartFile(self._target, self._identity(client))
-        try:
-            source = self._source(client, part)
-            self._works = part.works
-            async with self._progress(client):
-                await self._copy(source, part)
-            part.finish()
-        except BaseException:
-            part.leave()
-            raise
-        say(_summary(part.works, str(self._path), started))
+    async def run(self, client: DevRevClient) -> int:
+        """Exports; returns the exit code."""
+        self._client = client
+        await self._export()
+        seconds = time.monotonic() - self._started
+        report = self._report
+        where = "stdout" if self._output.path == "-" else self._output.path
+        requests = f"{report.requests} request{'' if report.requests == 1 else 's'}"
+        say(self.numbers() or f"{report.works} works in {where} ({requests}, {seconds:.1f} s)")
         return Code.DONE
+
+    async def _export(self) -> None:
+        raise NotImplementedError
 
     def kept(self) -> str:
         """What an export that was cut off leaves behind."""
-        return f"{self._works} works are kept: the same command goes on from there" if self._works else ""
+        return ""
+
+    def numbers(self) -> str:
+        """The last line as JSON, if that is wanted."""
+        if not self._output.json:
+            return ""
+        values: dict[str, Any] = msgspec.to_builtins(self._report)
+        values["seconds"] = round(time.monotonic() - self._started, 3)
+        values["output"] = self._output.path
+        return msgspec.json.encode(values).decode()
 
     def waits(self, event: ClientEvent) -> None:
-        """Tell whoever watches why nothing moves."""
+        """Says why nothing moves to whoever watches."""
         if self._shown is not None:
-            self._shown.note(f"waits {event.delay:.0f} s: {event.reason or event.kind}")
+            self._shown.wait(event.delay, event.reason or event.kind)
 
-    def _source(self, client: DevRevClient, part: PartFile) -> Batches:
-        if part.checkpoint is not None:
-            try:
-                source = batches(client, self._filters, part.checkpoint)
-            except UsageError:
-                part.restart()  # of another version of the package, perhaps
-            else:
-                say(f"going on after {part.works} works")
-                return source
-        source = batches(client, self._filters, None)
-        if part.discarded:
-            say("starting anew: what was kept is of another export")
-        return source
+    def _open(self, checkpoint: str | None, progressed: Callable[[ExportReport], object]) -> WorkExport:
+        return self._client.works.export_all(resume=checkpoint, on_progress=progressed, **self._filters)
 
-    async def _copy(self, source: Batches, part: PartFile) -> None:
-        left = None if self._limit is None else self._limit - part.works
-        async with aclosing(_limited(source, left)) as limited:
-            async for works, checkpoint in limited:
-                await _unbroken(self._append, part, works, checkpoint)
-                if self._shown is not None:
-                    self._shown.at(self._works)
-        if part.works == 0:
-            part.append(self._pack(b""), 0, "")  # no works are a valid file, too, which no bytes at all are for gzip
-
-    def _append(self, part: PartFile, works: list[bytes], checkpoint: str) -> None:
-        part.append(self._pack(as_lines(works)), len(works), checkpoint)
-        self._works = part.works
+    def _progressed(self, report: ExportReport) -> None:
+        if self._shown is not None:
+            self._shown.report(report, self._client.rate_limit)
 
     @asynccontextmanager
-    async def _progress(self, client: DevRevClient) -> AsyncGenerator[None]:
-        with progress(f"exporting to {self._path.name}") as shown:
+    async def _progress(self, what: str) -> AsyncGenerator[None]:
+        with progress(what) as shown:
             if shown is None:
                 yield
                 return
             self._shown = shown
-            shown.at(self._works)
-            total = asyncio.create_task(self._tell_total(client, shown))
+            total = asyncio.create_task(self._count(shown))
             try:
                 yield
             finally:
                 total.cancel()
                 self._shown = None
 
-    async def _tell_total(self, client: DevRevClient, shown: Progress) -> None:
+    async def _count(self, shown: Progress) -> None:
         # Only for the eye: the export does without, and says itself what is wrong with the filters.
         with suppress(DevRevError, ValueError, TypeError):
-            counted = await client.works.count(**self._filters, max_retries=0)
+            counted = await self._client.works.count(**self._filters, max_retries=0)
             if not counted.has_more:
-                shown.out_of(counted.count if self._limit is None else min(counted.count, self._limit))
-
-    def _identity(self, client: DevRevClient) -> str:
-        what = [source_of(self._connection, client), self._filters, self._limit]
-        return hashlib.sha256(msgspec.json.encode(what, order="deterministic")).hexdigest()
+                limit = self._output.limit
+                shown.out_of(counted.count if limit is None else min(counted.count, limit))
 
 
-async def _limited(source: Batches, limit: int | None) -> AsyncGenerator[tuple[list[bytes], str], None]:
-    async with aclosing(source):
-        left = limit
-        while left is None or left > 0:
-            batch = await anext(source, None)
-            if batch is None:
-                return
-            works, checkpoint = batch
-            if left is not None:
-                works = works[:left]
-                left -= len(works)
-            yield works, checkpoint
+class _ToStdout(_Job):
+    async def _export(self) -> None:
+        with refusals_as_usage():
+            export = self._open(None, self._progressed)
+        left, done = self._output.limit, 0
+        async with export, aclosing(export.raw_batches()) as batches:
+            while left is None or done < left:
+                works = await anext(batches, None)
+                if works is None:
+                    break
+                if left is not None:
+                    works = works[: left - done]
+                await write_stdout(as_lines(works))
+                done += len(works)
+                self._report = msgspec.structs.replace(export.report, works=done)
+        self._report = msgspec.structs.replace(export.report, works=done)
 
 
-async def _unbroken(call: Callable[..., None], *args: Any) -> None:
-    """Run in a thread, and when cancelled wait for its end: nobody may close a file that is being written."""
-    task = asyncio.ensure_future(asyncio.to_thread(call, *args))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+class _ToFile(_Job):
+    def __init__(self, connection: Connection, filters: Filters, output: Output) -> None:
+        super().__init__(filters, output)
+        self._connection = connection
+        self._options = output.options()
+        self._export_: FileExport | None = None
+
+    async def _export(self) -> None:
+        with refusals_as_usage():
+            self._open(None, self._progressed)
+        source = await source_of(self._connection, self._client)
+        export = self._export_ = FileExport(
+            self._open,
+            self._options,
+            source,
+            limit=self._output.limit,
+            on_progress=self._progressed,
+            on_stage=self._begins,
+        )
+        self._report = export.report
+        async with self._progress(f"exporting to {self._options.path}"):
+            await export.run()
+
+    def _begins(self, stage: Literal["fetch", "convert"]) -> None:
+        assert self._export_ is not None
+        if stage == "fetch" and self._export_.continued:
+            say(f"going on after {self._export_.continued} works")
+        if stage == "convert" and self._shown is not None:
+            self._shown.note(f"writes {self._options.format}")
+
+    def kept(self) -> str:
+        works = 0 if self._export_ is None else self._export_.kept
+        return f"{works} works are kept; to go on: {pasteable(self._output.again)}" if works else ""
 
 
-def _gzipped(data: bytes) -> bytes:
-    # Each batch is a gzip member of its own, which together are one gzip file that can be cut off at any batch.
-    return gzip.compress(data, mtime=0)
+def pasteable(args: Sequence[str]) -> str:
+    """The command with these arguments, as a line for a shell."""
+    return " ".join(["devrev-async", *map(_quoted, args)])
 
 
-def _summary(works: int, where: str, started: float) -> str:
-    return f"{works} works in {where} ({time.monotonic() - started:.1f} s)"
+def _quoted(arg: str) -> str:
+    if arg.isprintable():
+        return shlex.quote(arg)
+    return "$'" + arg.encode("unicode_escape").decode().replace("'", "\\'") + "'"

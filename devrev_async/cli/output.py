@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from devrev_async import ExportReport, RateLimit
+
 _PIECE: Final = select.PIPE_BUF if sys.platform != "win32" else 4096
 """Bytes that a pipe takes without blocking, once it is ready for any."""
 
 
 def say(text: str) -> None:
     """One line on stderr, control characters escaped; if nobody can read it, so be it."""
-    line = " ".join(text.split())
+    line = " ".join(text.splitlines())
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(shown + "\n")
@@ -83,16 +86,19 @@ def log_to_stderr(*, verbose: bool) -> None:
 
 
 class Progress(Protocol):
-    """What a long call tells while it runs."""
+    """What a long call shows while it runs."""
 
-    def at(self, works: int) -> None:
-        """So many works are done."""
+    def report(self, report: ExportReport, rate_limit: RateLimit | None) -> None:
+        """So much is done."""
 
     def out_of(self, total: int) -> None:
-        """So many there will be."""
+        """So many works there will be."""
+
+    def wait(self, seconds: float, why: str) -> None:
+        """Nothing moves for so long."""
 
     def note(self, text: str) -> None:
-        """What it waits for, or nothing."""
+        """What it does beside fetching."""
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from .session import run
 __all__ = ["serve"]
 
 
-def serve(works: int, seed: int, port: int) -> Code:
+def serve(works: int, seed: int, port: int) -> int:
     """One line on stdout, ``URL TOKEN``, for programs; how to use it on stderr, for people."""
 
     async def main() -> Code:

@@ -3,84 +3,89 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-from devrev_async import DevRevClient, DevRevError, sandbox
-from devrev_async.sinks._atomic import TargetError
+from devrev_async import DevRevClient, DevRevError, MissingTokenError, sandbox
+from devrev_async._transport.auth import TOKEN_VARIABLES
+from devrev_async.resources.works import source_of as source_of_client
 
-from .codes import Code, UsageError, code_of, describe
+from .codes import Code, CommandError, code_of, describe
 from .options import SANDBOX_WORKS, Connection
 from .output import drop_stdout, log_to_stderr, say
+from .signals import handler
 
 __all__ = ["Job", "run", "run_job", "source_of"]
 
-Job: TypeAlias = Callable[[DevRevClient], Awaitable[Code]]
+Job: TypeAlias = Callable[[DevRevClient], Awaitable[int]]
 
-_TOKENS: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
+_TO_END: Final = 2.0
+"""Seconds that threads which nobody waits for have to end, once a signal has ended the job: a name that is looked up
+may take much longer."""
 
 
-def run_job(connection: Connection, job: Job, *, kept: Callable[[], str] = str, **options: Any) -> Code:
-    """Run a job with the client that the options ask for.
+def run_job(
+    connection: Connection, job: Job, *, kept: Callable[[], str] = str, numbers: Callable[[], str] = str, **options: Any
+) -> int:
+    """Runs a job with the client that the options ask for, and returns the exit code.
 
     Args:
         connection: the options.
         job: what is done with the client.
         kept: asked when the job did not come to its end: what is left of it, for the same line of text.
+        numbers: asked then too, for a line of its own below it.
         options: further ones of the client.
     """
-    if not connection.sandbox and not any(os.environ.get(name) for name in _TOKENS):
-        say(f"error: no token: set {_TOKENS[0]} (or {' or '.join(_TOKENS[1:])}), or try --sandbox, which needs none")
-        return Code.AUTHORISATION
 
-    async def main() -> Code:
+    async def main() -> int:
         async with _client(connection, options) as client:
             return await job(client)
 
     log_to_stderr(verbose=connection.verbose)
-    return run(main, kept=kept)
+    return run(main, kept=kept, numbers=numbers)
 
 
-def run(main: Callable[[], Any], *, kept: Callable[[], str] = str) -> Code:
-    """Run a coroutine function to its exit code; every failure is one line on stderr."""
+def run(main: Callable[[], Awaitable[int]], *, kept: Callable[[], str] = str, numbers: Callable[[], str] = str) -> int:
+    """Runs a coroutine function to its exit code; every failure is one line on stderr."""
+
+    def failed(text: str) -> None:
+        more = kept()
+        say(f"{text}; {more}" if more else text)
+        if line := numbers():
+            say(line)
+
+    async def to_its_end() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        with handler.cancelling(asyncio.get_running_loop(), task):
+            try:
+                return await main()
+            except asyncio.CancelledError:
+                failed("interrupted")
+                handler.end_within(_TO_END)
+                return handler.code
+            except BrokenPipeError:
+                # The reader has all it wanted, as `head` has.
+                drop_stdout()
+                return Code.DONE
+            except (DevRevError, CommandError, OSError) as error:
+                failed(f"error: {describe(error)}")
+                return code_of(error)
+
     try:
-        code: Code = asyncio.run(main())
-    except KeyboardInterrupt:
-        say(_joined("interrupted", kept()))
+        return asyncio.run(to_its_end())
+    except KeyboardInterrupt:  # in a thread that handles no signals
+        failed("interrupted")
         return Code.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has all it wanted, as `head` has.
-        drop_stdout()
-        return Code.DONE
-    except (DevRevError, UsageError, TargetError, OSError) as error:
-        say(_joined(f"error: {describe(error)}", kept()))
-        return code_of(error)
-    return code
 
 
-def _joined(text: str, more: str) -> str:
-    return f"{text}; {more}" if more else text
-
-
-def source_of(connection: Connection, client: DevRevClient) -> list[Any]:
-    """What tells one source of works from another: a resumed export must not mix two."""
-    if connection.sandbox:
+async def source_of(connection: Connection, client: DevRevClient) -> list[object]:
+    """What tells one source of works from another: an export that goes on must not mix two."""
+    if connection.sandbox:  # its port is another one each time
         return ["sandbox", _works(connection), connection.sandbox_seed or 0]
-    return ["api", client.base_url, _account()]
-
-
-def _account() -> str:
-    """Whose works the token shows, to be hashed: a new token of the same user goes on with an export."""
-    token = next(value for name in _TOKENS if (value := os.environ.get(name)))
-    try:
-        claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
-        return str(json.loads(claims)["sub"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        return token  # no JWT: then nothing else tells
+    return list(await source_of_client(client.works))
 
 
 def _works(connection: Connection) -> int:
@@ -94,6 +99,9 @@ async def _client(connection: Connection, options: dict[str, Any]) -> AsyncGener
     if connection.timeout is not None:
         options["timeout"] = connection.timeout
     if not connection.sandbox:
+        if not any(os.environ.get(name) for name in TOKEN_VARIABLES):
+            first, *others = TOKEN_VARIABLES
+            raise MissingTokenError(f"no token: set {first} (or {' or '.join(others)}), or try --sandbox")
         async with DevRevClient(base_url=connection.base_url, **options) as client:
             yield client
         return

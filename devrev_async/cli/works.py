@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["count_works", "get_works", "update_work"]
 
 
-def get_works(connection: Connection, ids: Sequence[str]) -> Code:
+def get_works(connection: Connection, ids: Sequence[str]) -> int:
     """The works on stdout in the order of the ids, a line on stderr for each that failed."""
 
     async def job(client: DevRevClient) -> Code:
@@ -45,7 +45,7 @@ def _raise_if_nothing_worked(result: BulkResult) -> None:
         raise failed[0].error
 
 
-def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str]) -> Code:
+def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str]) -> int:
     """Change a work, and print it as it is then."""
     fields = parse_fields(settings)
 
@@ -58,7 +58,7 @@ def update_work(connection: Connection, id: str, type: str | None, settings: Seq
     return run_job(connection, job)
 
 
-def count_works(connection: Connection, filters: Filters) -> Code:
+def count_works(connection: Connection, filters: Filters) -> int:
     """The number on stdout."""
 
     async def job(client: DevRevClient) -> Code:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
 from devrev_async.options import Timeout, check_max_retries
 from devrev_async.reports import ExportReport
+from devrev_async.sinks._names import FileFormat
 
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
 from .bulk import BulkProgress, BulkRun, start
@@ -36,6 +38,15 @@ __all__ = ["Works"]
 
 _ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave it as it is
+
+
+async def source_of(works: Works) -> Sequence[str]:
+    """What tells the works that a client sees from those of others; the token's callable may be asked for it."""
+    pool = works._transport.pool  # noqa: SLF001 - the same module's
+    if not pool.token.known:
+        pool.session()
+        await pool.renew_token(0)
+    return [works._base_url, pool.token.account() if pool.token.known else ""]  # noqa: SLF001 - as above
 
 
 def check_endpoint(endpoint: str) -> str:
@@ -219,6 +230,56 @@ class Works(Resource):
             on_progress=on_progress,
             max_parallel=max_parallel,
         )
+
+    async def export_to(
+        self,
+        path: str | PathLike[str],
+        *,
+        format: FileFormat | None = None,
+        columns: Sequence[str] | None = None,
+        depth: int | None = 1,
+        rows_per_file: int | None = None,
+        csv_safe: bool = False,
+        resume: bool = True,
+        on_progress: Callable[[ExportReport], object] | None = None,
+        max_parallel: int = MAX_PARALLEL,
+        **filters: Unpack[QueryArguments],
+    ) -> ExportReport:
+        """Every work that matches, in a file that appears whole or not at all: JSON Lines, CSV or Parquet.
+
+        When it is interrupted, a part beside the file keeps what there is, and the same call goes on from it. Another
+        query or format starts anew, with a warning. CSV and Parquet need the extra ``[arrow]``.
+
+        Args:
+            path: of the file, which is replaced; its ending says the format, unless `format` does.
+            format: ``"jsonl"``, ``"jsonl.gz"`` (the works as the server sent them), ``"csv"`` or ``"parquet"``.
+            columns: of CSV and Parquet, in this order; None for all, as `devrev_async.arrow.works_schema` has them.
+            depth: levels of objects that are columns of their own in Parquet, and JSON text below; None for all.
+            rows_per_file: makes files of so many works, ``works-00000.parquet`` and so on, in place of those of an
+                earlier export.
+            csv_safe: puts a ``'`` before cells that a spreadsheet would run as a formula.
+            resume: whether to go on from an earlier part.
+            on_progress: called with the report after each answer and each batch.
+            max_parallel: as in `export_all`.
+            filters: see `Filters` and `CallOptions`, which apply to each request.
+
+        Returns:
+            The report of the whole file: it includes what earlier, interrupted calls did for it.
+
+        Raises:
+            OSError: the disk refuses something, or another export is writing the file; it has the file's name.
+            IncompleteExportError: completeness cannot be proved.
+        """
+        from devrev_async.sinks.export import FileExport, FileOptions  # noqa: PLC0415 - a plain `get` needs none of it
+
+        options = FileOptions.of(path, format, columns, depth, rows_per_file, csv_safe)
+
+        def open_export(checkpoint: str | None, progressed: Callable[[ExportReport], object]) -> WorkExport:
+            return self.export_all(resume=checkpoint, on_progress=progressed, max_parallel=max_parallel, **filters)
+
+        open_export(None, lambda _: None)  # what it refuses is refused before a file is touched
+        source = await source_of(self)
+        return await FileExport(open_export, options, source, resume=resume, on_progress=on_progress).run()
 
     def list(
         self,

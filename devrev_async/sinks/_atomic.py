@@ -1,198 +1,298 @@
-"""A file that appears whole or not at all, and whose writing goes on where it was cut off.
+"""A file that appears whole or not at all, and whose writing goes on where it was interrupted.
 
-Beside the target FILE lie, until it is whole, ``.FILE.part`` with what was written and ``.FILE.part.json`` with how
-much of that counts and where the export goes on from there. Both are brought up to date together: the bytes first,
-synced, then the state, replaced in one step. What the part holds beyond the state's offset is cut off on resume.
+Beside the target FILE lie, until it is whole:
+
+- ``.FILE.part``, the works as JSON Lines, compressed if the target is;
+- ``.FILE.part.state``, which says how many bytes of the part count and where the export goes on after them;
+- ``.FILE.part.lock``, locked while an export runs;
+- ``.FILE.part.00000`` and so on, the files in their own format, once the export is complete.
+
+Part and state move together: first the bytes are written and synced, then a new state is written beside the old one,
+synced, and put in its place. A crash between any two steps leaves a state that speaks of bytes which are there; what
+the part holds beyond them is cut off.
+
+Several files cannot be replaced in one step. Once all of them are written and synced, the state says so; from then on
+the files of an earlier export are removed, and only then are the new ones given their names. A crash in between is made
+good by the next export to the target, which ends that work before all else. At no time do files of two exports lie
+beside each other under their names.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import stat
-import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
 
 import msgspec
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from devrev_async.reports import ExportReport
 
-if sys.platform != "win32":
-    import fcntl
+from ._files import Rights, create_new, open_existing, remove, rights_of, sync, sync_folder, write_all
+from ._lock import FileLock
+from ._names import LONGEST_NAME, Names
 
-__all__ = ["PartFile", "TargetError", "check_target"]
+__all__ = ["PartFile", "State", "names_of"]
 
-_VERSION: Final = 1
-
-
-class TargetError(Exception):
-    """The path cannot become a file, or another process is writing it."""
+_VERSION: Final = 2
 
 
-class _State(msgspec.Struct, frozen=True):
-    version: int
-    identity: str
-    checkpoint: str
-    offset: int
-    works: int
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a part.
 
-
-def check_target(path: Path) -> Path:
-    """The file to write, links followed.
-
-    Raises:
-        TargetError: it cannot become a file: it is a folder or a device, or its folder is missing or not writable.
+    Attributes:
+        identity: tells exports apart; only one with the same is continued.
+        checkpoint: of the export, after the last work that counts.
+        offset: bytes of the part that count.
+        works: how many they hold.
+        report: of the export up to there.
+        stage: ``"complete"`` once all works are there, ``"publishing"`` once the outputs are written as well.
+        files: how many outputs there are.
     """
-    target = path.resolve()
-    if target.is_dir():
-        raise TargetError(f"-o {path}: is a folder, not a file")
-    if target.exists() and not target.is_file():
-        raise TargetError(f"-o {path}: is not a regular file; '-o -' writes to stdout")
-    if not target.parent.is_dir():
-        raise TargetError(f"-o {path}: the folder {target.parent} does not exist")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise TargetError(f"-o {path}: the folder {target.parent} is not writable")
-    return target
+
+    version: int = _VERSION
+    identity: str
+    checkpoint: str = ""
+    offset: int = 0
+    works: int = 0
+    report: ExportReport = msgspec.field(default_factory=ExportReport)
+    stage: Literal["fetching", "complete", "publishing"] = "fetching"
+    files: int = 0
+
+    def fits(self, other: State) -> bool:
+        """Whether it is of the same export as another one, and possible at all."""
+        return self.version == other.version and self.identity == other.identity and min(self.offset, self.works) >= 0
 
 
 class PartFile:
-    """The unfinished file, open and locked; no other process writes it meanwhile.
+    """The unfinished file, open and locked: no other process writes it meanwhile. Every method blocks.
 
     Attributes:
-        works: how many it holds.
-        checkpoint: where the export goes on, or None at its beginning.
-        discarded: whether it held another export, or a damaged one, which is gone now.
+        names: of all files.
+        state: how far the export is, as the disk has it.
+        discarded: whether there was a part of another export, or a damaged one, which is gone now.
 
     Args:
-        target: what it will be, from `check_target`.
-        identity: tells exports apart: only one with the same is gone on with.
+        names: of the target, from `names_of`.
+        identity: of the export.
+        shown: the target's name in errors.
+        resume: whether what there is may be continued.
 
     Raises:
-        TargetError: another process is at it.
+        BlockingIOError: another export is writing the target.
         OSError: it cannot be written.
     """
 
-    def __init__(self, target: Path, identity: str) -> None:
-        self._target = target
-        self._part = target.with_name(f".{target.name}.part")
-        self._state = target.with_name(f".{target.name}.part.json")
-        self._identity = identity
-        self.works = 0
-        self.checkpoint: str | None = None
-        self._descriptor = self._open()
+    def __init__(self, names: Names, identity: str, *, shown: str, resume: bool = True) -> None:
+        self.names = names
+        self.state = State(identity=identity)
+        self.discarded = False
+        self._descriptor = -1
+        self._lock = FileLock(names.lock, shown)
         try:
-            self._offset = self._resume()
+            self._open(resume=resume)
         except BaseException:
-            os.close(self._descriptor)
+            self._close()
+            self._lock.release()
             raise
 
-    def append(self, data: bytes, works: int, checkpoint: str) -> None:
-        """Add a batch, and keep both it and where to go on. Once it returns, no crash loses it."""
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        os.fsync(self._descriptor)
-        offset = self._offset + len(data)
-        self._save(_State(_VERSION, self._identity, checkpoint, offset, self.works + works))
-        self._offset, self.works, self.checkpoint = offset, self.works + works, checkpoint
+    # --- beginning ---
+
+    def _open(self, *, resume: bool) -> None:
+        found = self._load()
+        if found is not None and found.stage == "publishing":
+            if self._all_there(found.files):
+                self._put_in_place(found.files)
+            self._forget()
+            if resume and found.fits(self.state):
+                self.state = found
+                return
+            found = None  # nothing of it is lost
+        existing = open_existing(self.names.part)
+        size = 0 if existing is None else os.fstat(existing).st_size
+        if existing is not None:
+            self._descriptor = existing
+        if resume and found is not None and found.fits(self.state) and 0 < found.offset <= size:
+            os.ftruncate(self._descriptor, found.offset)
+            self.state = found
+        else:
+            self.discarded = resume and found is not None
+            self.restart()
+        self._give_rights(self._descriptor, self._replaced())
 
     def restart(self) -> None:
-        """Throw away what is there. The state goes first: it must never speak of another export's bytes."""
-        self._state.unlink(missing_ok=True)
-        os.ftruncate(self._descriptor, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self.works, self.checkpoint, self._offset = 0, None, 0
-
-    def finish(self) -> None:
-        """The export is complete: the part becomes the file, in place of an older one."""
-        os.fsync(self._descriptor)
-        if sys.platform == "win32":
-            self._close()  # no open file can be renamed there; elsewhere the lock is held to the end
-        self._part.replace(self._target)
-        _sync_folder(self._target.parent)
-        self._state.unlink(missing_ok=True)
+        """Begins anew. The state goes first: it must never speak of another export's bytes."""
+        self.state = State(identity=self.state.identity)
         self._close()
+        self._forget()
+        self._descriptor = create_new(self.names.part, self._first_mode(self._replaced()))
+
+    def _replaced(self) -> Rights | None:
+        return rights_of(self.names.target) or rights_of(self.names.numbered(0))
+
+    @staticmethod
+    def _first_mode(replaced: Rights | None) -> int:
+        return 0o666 if replaced is None else 0o600  # at no time are more people let in than the older file lets
+
+    @staticmethod
+    def _give_rights(descriptor: int, replaced: Rights | None) -> None:
+        if replaced is not None:
+            replaced.give(descriptor)
+
+    # --- fetching ---
+
+    def append(self, data: bytes, works: int, checkpoint: str, report: ExportReport) -> None:
+        """Adds works, and keeps both them and where to go on. Once it returns, no crash loses them."""
+        state = self.state
+        os.lseek(self._descriptor, state.offset, os.SEEK_SET)
+        write_all(self._descriptor, data)
+        sync(self._descriptor)
+        self._save(
+            msgspec.structs.replace(
+                state,
+                checkpoint=checkpoint,
+                offset=state.offset + len(data),
+                works=state.works + works,
+                report=report,
+            )
+        )
+
+    def complete(self, report: ExportReport) -> None:
+        """Keeps that all works are there."""
+        self._save(msgspec.structs.replace(self.state, report=report, stage="complete"))
+
+    def read(self) -> BinaryIO:
+        """The part's bytes from their beginning."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self._descriptor), "rb", 1 << 20)
+
+    # --- ending ---
+
+    def create_output(self, number: int, target: Path) -> BinaryIO:
+        """A new file for a part of the works in the target's format, with the rights of the target that it replaces."""
+        replaced = rights_of(target)
+        descriptor = create_new(self.names.output(number), self._first_mode(replaced))
+        self._give_rights(descriptor, replaced)
+        return os.fdopen(descriptor, "wb", 1 << 20)
+
+    def publish_part(self) -> None:
+        """The part itself becomes the target."""
+        self._give_rights(self._descriptor, rights_of(self.names.target))
+        if os.name == "nt":  # no open file can be renamed there
+            self._close()
+        _replace(self.names.part, self.names.target)
+        self._end()
+
+    def publish_output(self) -> None:
+        """The one output becomes the target."""
+        _replace(self.names.output(0), self.names.target)
+        self._end()
+
+    def publish_outputs(self, files: int) -> None:
+        """The outputs become numbered files, in place of all those of earlier exports."""
+        self._save(msgspec.structs.replace(self.state, stage="publishing", files=files))
+        self._put_in_place(files)
+        self._end()
+
+    def _put_in_place(self, files: int) -> None:
+        # After a crash some have their names already: those without an output.
+        waiting = [number for number in range(files) if self.names.output(number).exists()]
+        named = {self.names.numbered(number) for number in range(files)} - set(map(self.names.numbered, waiting))
+        for old in self.names.numbered_among(_names_in(self.names.target.parent)):
+            if old not in named:
+                remove(old)
+        sync_folder(self.names.target.parent)
+        for number in waiting:
+            _replace(self.names.output(number), self.names.numbered(number))
+        sync_folder(self.names.target.parent)
+
+    def _all_there(self, files: int) -> bool:
+        return all(
+            self.names.output(number).exists() or self.names.numbered(number).exists() for number in range(files)
+        )
+
+    def _end(self) -> None:
+        sync_folder(self.names.target.parent)
+        self._close()
+        self._forget()
+        self._lock.release()
 
     def leave(self) -> None:
-        """The export did not come to its end. What was written stays; a part without any work does not."""
-        if self._descriptor < 0:
+        """Ends without a file, unless it has one. What was fetched stays; a part without any work does not."""
+        if not self._lock.held:
             return
-        if not self.works:
+        if self.state.stage != "publishing":  # else they are whole, and wait for their names
             with contextlib.suppress(OSError):
-                self._state.unlink(missing_ok=True)
-                self._part.unlink(missing_ok=True)
+                self._remove_outputs()
+        with contextlib.suppress(OSError):
+            if self._descriptor >= 0 and self.state.works:
+                os.ftruncate(self._descriptor, self.state.offset)
         self._close()
+        if not self.state.works:
+            with contextlib.suppress(OSError):
+                self._forget()
+        self._lock.release()
+
+    # --- files ---
+
+    def _forget(self) -> None:
+        """Removes everything beside the target but the lock."""
+        remove(self.names.state)
+        self._remove_outputs()
+        remove(self.names.part)
+
+    def _remove_outputs(self) -> None:
+        for output in self.names.outputs_among(_names_in(self.names.target.parent)):
+            remove(output)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _open(self) -> int:
-        while True:
-            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
-            try:
-                _lock(descriptor, self._target)
-                # Another process may have finished or left the part between the two lines above: then what is
-                # locked here is its file, and no longer the part.
-                if _same(descriptor, self._part):
-                    with contextlib.suppress(FileNotFoundError):
-                        self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
-                    return descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-
-    def _resume(self) -> int:
-        state = self._load()
-        size = os.fstat(self._descriptor).st_size
-        self.discarded = False
-        self._offset = 0
-        if state is None or state.identity != self._identity or size < state.offset:
-            self.discarded = size > 0
-            self.restart()
-            return 0
-        os.ftruncate(self._descriptor, state.offset)
-        os.lseek(self._descriptor, state.offset, os.SEEK_SET)
-        self.works, self.checkpoint = state.works, state.checkpoint
-        return state.offset
-
-    def _load(self) -> _State | None:
-        try:
-            state = msgspec.json.decode(self._state.read_bytes(), type=_State)
-        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    def _load(self) -> State | None:
+        """The state on the disk, or None without one; of a damaged one, a state that fits no export."""
+        descriptor = open_existing(self.names.state)
+        if descriptor is None:
             return None
-        return state if state.version == _VERSION and state.offset >= 0 and state.works >= 0 else None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                return msgspec.json.decode(file.read(), type=State)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return State(version=-1, identity="")
 
-    def _save(self, state: _State) -> None:
-        fresh = self._state.with_name(self._state.name + ".new")
-        fresh.write_bytes(msgspec.json.encode(state))
-        fresh.replace(self._state)
-
-
-def _lock(descriptor: int, target: Path) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TargetError(f"{target}: another export is writing this file") from None
-
-
-def _same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last. Not every system can: then it lasts when the system says so."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+    def _save(self, state: State) -> None:
+        fresh = self.names.state.with_name(f"{self.names.state.name}.new")
+        descriptor = create_new(fresh)
         try:
-            os.fsync(descriptor)
+            write_all(descriptor, msgspec.json.encode(state))
+            sync(descriptor)
         finally:
             os.close(descriptor)
+        fresh.replace(self.names.state)
+        sync_folder(fresh.parent)
+        self.state = state
+
+
+def names_of(target: Path) -> Names:
+    """The names of an export to a target, as long as its file system takes them."""
+    longest = LONGEST_NAME
+    if hasattr(os, "pathconf"):
+        with contextlib.suppress(OSError, ValueError):
+            longest = min(longest, os.pathconf(target.parent, "PC_NAME_MAX"))
+    return Names(target, longest)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def _replace(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno in (errno.EBUSY, errno.EXDEV):
+            text = f"{error.strerror}: a file that is mounted cannot be replaced; mount its folder instead"
+            raise OSError(error.errno, text, os.fspath(target)) from None
+        raise

@@ -31,8 +31,13 @@ Here = Callable[..., Ended]
         (["works", "count", "--type", "nonsense", *SMALL], "works.count: 400 invalid_enum_value"),
         (["works", "count", "--filter", "type=[1]", *SMALL], "type"),
         (["works", "get", "a b", *SMALL], "white space"),
-        (["works", "export", "-o", "x.csv", *SMALL], ".jsonl or .jsonl.gz"),
-        (["works", "export", "-o", "x.parquet", *SMALL], ".jsonl or .jsonl.gz"),
+        (["works", "export", "-o", "x.xlsx", *SMALL], "ends in one of .jsonl, .jsonl.gz, .csv, .parquet"),
+        (["works", "export", "-o", "x", "--format", "xlsx", *SMALL], "format takes one of jsonl, jsonl.gz, csv"),
+        (["works", "export", "-o", "x.csv", "--columns", "id,titel", *SMALL], "'titel'"),
+        (["works", "export", "-o", "x.parquet", "--depth", "none", *SMALL], "--depth takes a number"),
+        (["works", "export", "-o", "x.jsonl", "--columns", "id", *SMALL], "columns is for csv and parquet"),
+        (["works", "export", "-o", "x.jsonl", "--csv-safe", *SMALL], "csv_safe is for csv"),
+        (["works", "export", "-o", "-", "--columns", "id", *SMALL], "--columns needs a file"),
     ],
 )
 def test_usage(here: Here, tmp_path: Path, args: list[str], said: str) -> None:

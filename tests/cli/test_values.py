@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -168,10 +169,9 @@ def test_lines_hold_no_line_breaks() -> None:
     assert as_lines([b'{\n "a": 1\r\n}', b"{}"]) == b'{  "a": 1  }\n{}\n'
 
 
-def test_an_export_belongs_to_the_account_and_not_to_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    def source(token: str) -> list[Any]:
-        monkeypatch.setenv("DEVREV_TOKEN", token)
-        return source_of(Connection(), DevRevClient(token))
+def test_an_export_belongs_to_the_account_and_not_to_the_token() -> None:
+    def source(token: str) -> list[object]:
+        return asyncio.run(source_of(Connection(), DevRevClient(token)))
 
     def jwt(user: str, issued: int) -> str:
         claims = json.dumps({"sub": f"don:identity:dvrv-us-1:devo/1:devu/{user}", "iat": issued}).encode()

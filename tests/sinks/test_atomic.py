@@ -1,0 +1,420 @@
+"""The part file: what counts of it after a crash, what it refuses to touch, and how it becomes the target."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devrev_async.reports import ExportReport
+from devrev_async.sinks._atomic import PartFile, names_of
+from devrev_async.sinks._files import check_target
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="links and permissions of POSIX")
+
+
+def opened(target: Path, identity: str = "x", *, resume: bool = True) -> PartFile:
+    return PartFile(names_of(check_target(target)), identity, shown=str(target), resume=resume)
+
+
+def begun(folder: Path, name: str = "a.jsonl") -> Path:
+    target = folder / name
+    part = opened(target)
+    part.append(b"1\n", 1, "c1", ExportReport(works=1))
+    part.append(b"2\n", 1, "c2", ExportReport(works=2))
+    part.leave()
+    return target
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_part_goes_on(tmp_path: Path) -> None:
+    target = begun(tmp_path)
+    assert files_in(tmp_path) == [".a.jsonl.part", ".a.jsonl.part.state"]
+    with (tmp_path / ".a.jsonl.part").open("ab") as torn:
+        torn.write(b"half a wor")  # as a crash leaves it, in the middle of a batch
+    part = opened(target)
+    assert (part.state.works, part.state.checkpoint, part.discarded) == (2, "c2", False)
+    assert part.state.report.works == 2
+    part.append(b"3\n", 1, "c3", ExportReport())
+    part.publish_part()
+    assert target.read_bytes() == b"1\n2\n3\n"
+    assert files_in(tmp_path) == ["a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["another export", "shorter", "no state", "no part", "damaged state", "empty state", "newer state", "not wanted"],
+)
+def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> None:
+    target = begun(tmp_path)
+    part, state = tmp_path / ".a.jsonl.part", tmp_path / ".a.jsonl.part.state"
+    match damage:
+        case "shorter":
+            part.write_bytes(b"1\n2")
+        case "no state":
+            state.unlink()
+        case "no part":
+            part.unlink()
+        case "damaged state":
+            state.write_bytes(state.read_bytes()[:-5])
+        case "empty state":
+            state.write_bytes(b"")
+        case "newer state":
+            state.write_bytes(state.read_bytes().replace(b'"version":2', b'"version":3'))
+        case _:
+            pass
+    again = opened(target, "y" if damage == "another export" else "x", resume=damage != "not wanted")
+    assert (again.state.works, again.state.checkpoint) == (0, "")
+    # without a state nothing was counted, so that nothing is lost
+    assert again.discarded == (damage not in ("no state", "not wanted"))
+    assert not state.exists()
+    again.append(b"new\n", 1, "c", ExportReport())
+    again.publish_part()
+    assert target.read_bytes() == b"new\n"
+    assert files_in(tmp_path) == ["a.jsonl"]
+
+
+def test_a_part_without_works_is_not_left(tmp_path: Path) -> None:
+    opened(tmp_path / "a.jsonl").leave()
+    assert files_in(tmp_path) == []
+
+
+def test_one_process_has_the_target_once(tmp_path: Path) -> None:
+    first = opened(tmp_path / "a.jsonl")
+    with pytest.raises(BlockingIOError, match="another export is writing this file") as raised:
+        opened(tmp_path / "a.jsonl")
+    assert raised.value.filename == str(tmp_path / "a.jsonl")
+    first.leave()
+    opened(tmp_path / "a.jsonl").leave()
+
+
+def test_a_lock_that_a_crash_has_left_is_free(tmp_path: Path) -> None:
+    (tmp_path / ".a.jsonl.part.lock").touch()
+    opened(tmp_path / "a.jsonl").leave()
+    assert files_in(tmp_path) == []
+
+
+def test_bytes_are_synced_before_the_state_that_counts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = opened(tmp_path / "a.jsonl")
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def seen(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        files = {path.stat().st_ino: path.name for path in [tmp_path, *tmp_path.iterdir()]}
+        steps.append(f"sync {files[found.st_ino].replace(tmp_path.name, 'folder')}")
+        fsync(descriptor)
+
+    def renamed(source: Path, target: Path) -> Path:
+        steps.append(f"rename {target.name}")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    monkeypatch.setattr(Path, "replace", renamed)
+    part.append(b"1\n", 1, "c", ExportReport())
+    assert steps == [
+        "sync .a.jsonl.part",
+        "sync .a.jsonl.part.state.new",
+        "rename .a.jsonl.part.state",
+        "sync folder",
+    ]
+    part.publish_part()
+    assert steps[4:] == ["rename a.jsonl", "sync folder"]
+
+
+# --- many files ---
+
+
+def written(part: PartFile, contents: list[bytes]) -> None:
+    for number, content in enumerate(contents):
+        with part.create_output(number, part.names.numbered(number)) as output:
+            output.write(content)
+
+
+def numbered(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.glob("*.csv"))]
+
+
+def test_numbered_files_take_the_place_of_all_earlier_ones(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"w-{number:05}.csv").write_bytes(b"old")
+    (tmp_path / "w-1.csv").write_bytes(b"another's")
+    (tmp_path / "w-000001.csv").write_bytes(b"another's")
+    part = opened(tmp_path / "w.csv")
+    part.append(b"1\n", 1, "c", ExportReport())
+    written(part, [b"new 0", b"new 1"])
+    part.publish_outputs(2)
+    assert files_in(tmp_path) == ["w-00000.csv", "w-000001.csv", "w-00001.csv", "w-1.csv"]
+    assert (tmp_path / "w-00000.csv").read_bytes() == b"new 0"
+
+
+class Killed(BaseException):
+    """Stands for a process that ends between two steps."""
+
+
+@pytest.mark.parametrize("identity", ["x", "y"])
+@pytest.mark.parametrize("steps", range(10))
+def test_a_crash_between_two_renames_never_mixes_two_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, identity: str
+) -> None:
+    """Every step that changes the folder is the last one of some run; the next run puts all files in place."""
+    for number in range(4):
+        (tmp_path / f"w-{number:05}.csv").write_bytes(b"old")
+    part = opened(tmp_path / "w.csv")
+    part.append(b"1\n", 1, "c", ExportReport(works=3))
+    written(part, [b"new"] * 3)
+    left = [steps]
+
+    def counted(call: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object, **kwargs: object) -> object:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            return call(*args, **kwargs)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", counted(Path.replace))
+        patch.setattr(Path, "unlink", counted(Path.unlink))
+        with pytest.raises(Killed):
+            part.publish_outputs(3)
+        assert len({*numbered(tmp_path)}) <= 1, "two exports lie beside each other"
+    os.close(part._lock._descriptor)  # as the end of the process does
+    published = part.state.stage == "publishing"
+    again = opened(tmp_path / "w.csv", identity)
+    if published:
+        assert numbered(tmp_path) == [b"new"] * 3
+        assert again.state.report.works == (3 if identity == "x" else 0)
+        assert not again.discarded
+    else:
+        assert numbered(tmp_path) == [b"old"] * 4
+        assert again.state.works == (1 if identity == "x" else 0)
+    again.leave()
+
+
+# --- what others have put there ---
+
+
+@posix
+@pytest.mark.parametrize(
+    "name", [".a.jsonl.part", ".a.jsonl.part.state", ".a.jsonl.part.state.new", ".a.jsonl.part.lock"]
+)
+@pytest.mark.parametrize("kind", ["symbolic", "hard", "dangling", "pipe"])
+def test_a_planted_link_is_not_followed(tmp_path: Path, name: str, kind: str) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of another")
+    planted = tmp_path / name
+    match kind:
+        case "symbolic":
+            planted.symlink_to(other)
+        case "hard":
+            planted.hardlink_to(other)
+        case "dangling":
+            planted.symlink_to(tmp_path / "nowhere")
+        case _:
+            os.mkfifo(planted)
+    part = opened(tmp_path / "a.jsonl")
+    part.append(b"1\n", 1, "c", ExportReport())
+    part.publish_part()
+    assert other.read_bytes() == b"of another"
+    assert files_in(tmp_path) == ["a.jsonl", "other"]
+    assert (tmp_path / "a.jsonl").read_bytes() == b"1\n"
+
+
+@posix
+@pytest.mark.parametrize("output", [".w.csv.part.00000"])
+def test_a_link_in_the_place_of_an_output_is_not_followed(tmp_path: Path, output: str) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"of another")
+    (tmp_path / output).symlink_to(other)
+    part = opened(tmp_path / "w.csv")
+    written(part, [b"new"])
+    part.publish_output()
+    assert other.read_bytes() == b"of another"
+    assert not (tmp_path / "w.csv").is_symlink()
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_the_file_of_another_user_in_a_shared_folder_is_not_continued(tmp_path: Path) -> None:
+    target = begun(tmp_path)
+    tmp_path.chmod(0o1777)
+    for name in (".a.jsonl.part", ".a.jsonl.part.state"):
+        os.chown(tmp_path / name, 12345, -1)
+    part = opened(target)
+    assert part.state.works == 0
+    part.leave()
+
+
+# --- rights ---
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_the_rights_of_the_replaced_file_are_kept(tmp_path: Path, mode: int) -> None:
+    target = tmp_path / "a.jsonl"
+    target.write_bytes(b"old")
+    target.chmod(mode)
+    part = opened(target)
+    part.append(b"1\n", 1, "c", ExportReport())
+    assert stat.S_IMODE((tmp_path / ".a.jsonl.part").stat().st_mode) == mode
+    part.publish_part()
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+    part = opened(target)
+    written(part, [b"new"])
+    part.publish_output()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask()  # `written` names another target
+    assert target.read_bytes() == b"new"
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_the_owner_of_the_replaced_file_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "a.jsonl"
+    target.write_bytes(b"old")
+    os.chown(target, 12345, 23456)
+    part = opened(target)
+    part.append(b"1\n", 1, "c", ExportReport())
+    part.publish_part()
+    assert (target.stat().st_uid, target.stat().st_gid) == (12345, 23456)
+
+
+@posix
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_a_new_file_has_the_rights_that_open_gives(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        part = opened(tmp_path / "a.jsonl")
+        part.append(b"1\n", 1, "c", ExportReport())
+        part.publish_part()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.jsonl").stat().st_mode) == 0o666 & ~mask
+
+
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# --- file systems that cannot do all of it ---
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+@posix
+def test_a_file_system_without_locks_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    import fcntl
+
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    part = opened(tmp_path / "a.jsonl")
+    part.append(b"1\n", 1, "c", ExportReport())
+    part.publish_part()
+    assert (tmp_path / "a.jsonl").read_bytes() == b"1\n"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'a.jsonl'}: its file system has no locks; nothing keeps two exports to it apart"
+    ]
+
+
+@posix
+@pytest.mark.parametrize("name", ["fchmod", "fchown", "fsync"])
+@pytest.mark.parametrize("code", [errno.ENOTSUP, errno.EPERM, errno.EINVAL])
+def test_a_file_system_without_rights_or_syncing_refuses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    target = tmp_path / "a.jsonl"
+    target.write_bytes(b"old")
+
+    def refuse(*_args: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, name, refuse)
+    part = opened(target)
+    part.append(b"1\n", 1, "c", ExportReport())
+    part.publish_part()
+    assert target.read_bytes() == b"1\n"
+
+
+@posix
+def test_a_mounted_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = opened(tmp_path / "a.jsonl")
+    part.append(b"1\n", 1, "c", ExportReport())
+
+    def refuse(_source: Path, _target: Path) -> Path:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        with pytest.raises(OSError, match="mount its folder instead"):
+            part.publish_part()
+    part.leave()
+    assert opened(tmp_path / "a.jsonl").state.works == 1
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize("length", [200, 228, 229, 236, 245, 255])
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_names_may_be_as_long_as_the_file_system_takes_them(tmp_path: Path, length: int, letter: str) -> None:
+    stem = letter * ((length - 6) // len(letter.encode()))
+    target = tmp_path / f"{stem}.jsonl"
+    part = opened(target)
+    part.append(b"1\n", 1, "c", ExportReport())
+    part.leave()
+    part = opened(target)
+    assert part.state.works == 1
+    written(part, [b"x"])
+    part.publish_output()
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_two_long_names_have_two_parts(tmp_path: Path) -> None:
+    names = [names_of(tmp_path / f"{'a' * 245}{letter}.jsonl") for letter in "xy"]
+    assert names[0].part != names[1].part
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("", IsADirectoryError),
+        ("missing/a.jsonl", FileNotFoundError),
+        ("a" * 300, OSError),
+        ("loop.jsonl", OSError),
+        ("file/a.jsonl", NotADirectoryError),
+        ("/dev/null", OSError),
+    ],
+)
+@posix
+def test_a_target_that_cannot_be(tmp_path: Path, name: str, expected: type[OSError]) -> None:
+    (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
+    (tmp_path / "file").touch()
+    target = tmp_path / name
+    with pytest.raises(expected) as raised:
+        check_target(target)
+    assert raised.value.filename == str(target)
+
+
+@posix
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError) as raised:
+        check_target("a.jsonl")
+    assert raised.value.filename == "a.jsonl"
