@@ -1,14 +1,15 @@
-"""From keyword arguments to the JSON body of a request: pure, checked, and nothing lost on the way."""
+"""Keyword arguments to the JSON body of a request: checked, and nothing is lost. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from devrev_async.errors import InvalidArgumentError
 from devrev_async.models.base import is_array, is_object
 from devrev_async.models.filters import Filters, StageFilter
 from devrev_async.models.ids import Id, check_id, type_of_id
@@ -41,34 +42,58 @@ __all__ = [
 ]
 
 MAX_FIRST: Final = 5000
-"""Works in one answer of `works.export` at most, and the default here (the API's own default is 50)."""
+"""The most works in one response of `works.export`, and the default of `first` (the API's own default is 50)."""
 
 MAX_LIMIT: Final = 2**31 - 1
 """`limit` of `works.list` is an int32; no smaller maximum is documented."""
 
 _SORT: Final = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.]*:(asc|desc)\Z")
 _SET_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", "contacts")
+_LIST_UPDATES: Final = ("artifacts", "tags")
+"""The lists of an update that the API can add to and remove from."""
+
+_is_surrogate: Final = re.compile("[\ud800-\udfff]").search
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> bytes:
-    """The body as JSON, with the keys of `extra_body` added."""
+    """Encodes a body as JSON, with the keys of `extra_body` added."""
     if extra:
         more = plain(extra, "extra_body")
         if not is_object(more):
             raise TypeError(f"extra_body takes a mapping, not {type(extra).__name__}")
         both = sorted(more.keys() & body.keys())
         if both:
-            raise ValueError(f"extra_body repeats what is given already: {', '.join(both)}")
+            raise InvalidArgumentError(f"extra_body repeats what is given already: {', '.join(both)}")
         body = {**body, **more}
     try:
         return _encode(body)
     except UnicodeEncodeError:
-        raise ValueError("a string holds half a surrogate pair, which UTF-8 cannot say") from None
+        where = _find_surrogate(body, "") or "the body"
+        raise InvalidArgumentError(f"{where}: lone surrogate: cannot be encoded as UTF-8") from None
+
+
+def _find_surrogate(value: Any, path: str) -> str | None:
+    """The path of the first string, or key, that UTF-8 cannot encode."""
+    if isinstance(value, str):
+        return path if _is_surrogate(value) else None
+    inner: Iterable[tuple[str, Any]] = ()
+    if is_object(value):
+        odd = next((key for key in value if _is_surrogate(key)), None)
+        if odd is not None:
+            return f"{path}.{odd!a}".lstrip(".")
+        inner = ((f"{path}.{key}".lstrip("."), item) for key, item in value.items())
+    elif is_array(value):
+        inner = ((f"{path}[{index}]", item) for index, item in enumerate(value))
+    return next((found for where, item in inner if (found := _find_surrogate(item, where)) is not None), None)
 
 
 def any_body(body: Mapping[str, Any] | msgspec.Struct | None) -> Mapping[str, Any]:
-    """The body of any endpoint, empty for None; TypeError or ValueError for what JSON cannot say."""
+    """The body of any endpoint, empty for None.
+
+    Raises:
+        InvalidArgumentError, TypeError: a value is not JSON serializable.
+    """
     checked = plain({} if body is None else body, "body")
     if not is_object(checked):
         raise TypeError(f"body takes a mapping or a Struct, not {type(body).__name__}")
@@ -82,11 +107,12 @@ def encode_any(body: Mapping[str, Any] | msgspec.Struct | None) -> bytes:
 
 def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method: str) -> dict[str, Any]:
     """The body of export, list and count: the filters as the wire has them, then `first`, `sort_by` and the like."""
-    body = _checked(fields, Filters, method, none="None is no filter; leave it out")
+    body = _checked(fields, Filters, method, none="None is not a filter; leave it out")
     stage = body.get("stage")
     if isinstance(stage, list):
         body["stage"] = StageFilter(name=stage)  # pyright: ignore[reportUnknownArgumentType]
-    body |= {key: plain(value, key) for key, value in options.items() if value is not None and value is not UNSET}
+    given = {key: MAX_FIRST if key == "first" and value is UNSET else value for key, value in options.items()}
+    body |= {key: plain(value, key) for key, value in given.items() if value is not None and value is not UNSET}
     if "sort_by" in body:
         body["sort_by"] = _sort_by(body["sort_by"])
     for key, most in (("first", MAX_FIRST), ("limit", MAX_LIMIT)):
@@ -95,19 +121,21 @@ def query_body(fields: Mapping[str, Any], options: Mapping[str, Any], *, method:
     return body
 
 
-def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method: str = "update") -> dict[str, Any]:
+def update_body(
+    id: str, type: str | UnsetType | None, fields: Mapping[str, Any], *, method: str = "update"
+) -> dict[str, Any]:
     """The body of `works.update`, with the `type` that its type-specific fields need."""
     checked_id = check_id(id)
     checked = _checked(fields, UpdateFields, method, none="the API cannot clear this field; leave it out")
     kind = _kind(id, type, checked)
     if kind == "opportunity" and checked.get("account", UNSET) is None:
-        raise ValueError("account=None: the API cannot clear the account of an opportunity")
+        raise InvalidArgumentError("account=None: the API cannot clear the account of an opportunity")
     body: dict[str, Any] = {"id": checked_id} if kind is None else {"id": checked_id, "type": kind}
     body.update(checked)
     for key in _SET_LISTS:
         if key in body:
             body[key] = {"set": body[key]}
-    for key in ("artifacts", "tags"):
+    for key in _LIST_UPDATES:
         if key in body:
             body[key] = _list_update(key, body[key])
     if "stage" in body:
@@ -117,13 +145,17 @@ def update_body(id: str, type: str | None, fields: Mapping[str, Any], *, method:
 
 def create_body(required: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The body of `works.create`; lists are bare there."""
-    none = "a create takes no None; leave it out"
+    none = "a create has no field to clear; leave it out"
+    missing = [name for name, value in required.items() if value is UNSET]
+    if missing:
+        raise TypeError(f"create() needs {missing[0]}=")
+    _refuse_list_updates(required, ())
     body = converted(required, _RequiredOfCreate, none=none)
     kind = _check_type(body["type"])
     more = _checked(fields, CreateFields, "create", none=none)
     _refuse_foreign(kind, more, CREATE_FIELDS_OF)
     if kind == "opportunity" and "account" not in more:
-        raise ValueError("an opportunity needs account=")
+        raise InvalidArgumentError("account: an opportunity needs one; pass account=")
     body.update(more)
     if "tags" in body:
         body["tags"] = [_tag(tag) for tag in body["tags"]]
@@ -150,30 +182,41 @@ def _checked(fields: Mapping[str, Any], model: Any, method: str, *, none: str) -
     for name in fields:
         if name not in known:
             raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
+    _refuse_list_updates(fields, _LIST_UPDATES if model is UpdateFields else ())
     return converted({name: value for name, value in fields.items() if value is not UNSET}, model, none=none)
+
+
+def _refuse_list_updates(fields: Mapping[str, Any], allowed: Collection[str]) -> None:
+    for name, value in fields.items():
+        if isinstance(value, ListUpdate) and name not in allowed:
+            raise TypeError(f"{name} takes no ListUpdate: the API can only set it as a whole; pass a sequence")
 
 
 def _check_type(type: object) -> str:
     if not isinstance(type, str):
         raise TypeError(f"type takes a str, as in 'issue', not {type.__class__.__name__}")
     if not type or type == "none":  # "none" is in the spec's discriminator, and no type of work
-        raise ValueError(f"type={type!r} is no type of work: pass 'issue', 'ticket', 'task' or 'opportunity'")
-    return str.__str__(type)  # a str proper, whatever subclass it was
+        raise InvalidArgumentError(
+            f"type={type!r} is not a type of work: pass 'issue', 'ticket', 'task' or 'opportunity'"
+        )
+    return str.__str__(type)  # a plain str, whatever subclass it was
 
 
-def _kind(id: str, type: str | None, fields: Mapping[str, Any]) -> str | None:
-    told = type_of_id(id)
-    asked = None if type is None else _check_type(type)
-    if asked is not None and told is not None and asked != told:
-        raise ValueError(f"type={asked!r} contradicts the id {id!r}, which is of type {told!r}: leave type= out")
-    kind = told if asked is None else asked
+def _kind(id: str, type: str | UnsetType | None, fields: Mapping[str, Any]) -> str | None:
+    of_id = type_of_id(id)
+    given = None if type is None or type is UNSET else _check_type(type)
+    if given is not None and of_id is not None and given != of_id:
+        raise InvalidArgumentError(
+            f"type={given!r} contradicts the id {id!r}, which is of type {of_id!r}: leave type= out"
+        )
+    kind = of_id if given is None else given
     special = [name for name in fields if any(name in names for names in UPDATE_FIELDS_OF.values())]
     if not special:
-        return asked
+        return given
     if kind is None:
-        raise ValueError(
-            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and {id!r} does not tell its type: "
-            "pass type="
+        raise InvalidArgumentError(
+            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and the id {id!r} does not show "
+            "its type: pass type="
         )
     _refuse_foreign(kind, fields, UPDATE_FIELDS_OF)
     return kind
@@ -184,7 +227,7 @@ def _refuse_foreign(kind: str, fields: Mapping[str, Any], table: Mapping[str, fr
     for name in fields:
         owners = _owners(name, table)
         if owners and name not in own:
-            raise ValueError(f"{name} is a field of {owners}, and not of type {kind!r}: leave it out")
+            raise InvalidArgumentError(f"{name} is a field of {owners}, and not of type {kind!r}: leave it out")
 
 
 def _owners(name: str, table: Mapping[str, frozenset[str]]) -> str:
@@ -198,13 +241,13 @@ def _list_update(name: str, value: Any) -> dict[str, Any]:
         parts = {"set": value}
     given = {key: list(part) for key, part in parts.items() if part is not UNSET}
     if not given:
-        raise ValueError(f"{name}: ListUpdate() is empty; give add=, remove= or set=")
+        raise InvalidArgumentError(f"{name}: ListUpdate() is empty; give add=, remove= or set=")
     shape: Callable[[Any], Any] = _tag if name == "tags" else _artifact
     if name == "artifacts" and any(len(part) > MAX_ARTIFACTS for part in given.values()):
-        raise ValueError(f"artifacts: expected a sequence of length <= {MAX_ARTIFACTS}")
+        raise InvalidArgumentError(f"artifacts: expected a sequence of length <= {MAX_ARTIFACTS}")
     body = {key: [shape(item) for item in part] for key, part in given.items()}
     if name == "tags" and any("value" in tag for tag in body.get("remove", ())):
-        raise ValueError("tags: remove takes ids only, no values")
+        raise InvalidArgumentError("tags: remove takes ids only, no values")
     return body
 
 
@@ -213,7 +256,7 @@ def _tag(tag: Any) -> dict[str, Any]:
         return {"id": check_id(tag, "tags")}
     body = tag if is_object(tag) else msgspec.to_builtins(tag)
     if "id" not in body:
-        raise ValueError("tags: a tag is an id or {'id': ..., 'value': ...}")
+        raise InvalidArgumentError("tags: a tag is an id or {'id': ..., 'value': ...}")
     check_id(body["id"], "tags")
     return body
 
@@ -233,12 +276,12 @@ def _stage(stage: str | StageUpdate, *, id_key: str) -> dict[str, str]:
     if stage.stage is not UNSET:
         body[id_key] = check_id(stage.stage, "stage")
     if not body:
-        raise ValueError("stage: StageUpdate() is empty; give name= or stage=")
+        raise InvalidArgumentError("stage: StageUpdate() is empty; give name= or stage=")
     return body
 
 
 def _with_schema(body: dict[str, Any]) -> dict[str, Any]:
-    """Name the tenant's schema where the fields are the tenant's and the user named none: the API demands a name."""
+    """Names the tenant's schema where the fields are the tenant's and no schema is named: the API demands one."""
     named = "custom_schema_spec" in body or "custom_schema_fragments" in body
     if not named and any(key.startswith("tnt__") for key in body.get("custom_fields") or ()):
         body["custom_schema_spec"] = {"tenant_fragment": True}
@@ -251,7 +294,7 @@ def _sort_by(value: Any) -> list[str]:
     keys = list(value)
     for key in keys:
         if not isinstance(key, str) or not _SORT.match(key):
-            raise ValueError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")
+            raise InvalidArgumentError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")
     return keys
 
 
@@ -259,4 +302,4 @@ def _check_range(name: str, value: object, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} takes an int, not {type(value).__name__}")
     if not 1 <= value <= most:
-        raise ValueError(f"{name} takes 1 to {most}, not {value}")
+        raise InvalidArgumentError(f"{name} takes 1 to {most}, not {value}")

@@ -1,4 +1,4 @@
-"""From the values that users give to JSON's own types, checked; or a plain error that says what is wrong."""
+"""Users' values to JSON's own types, checked; what is not JSON serializable is named by its path. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
 import msgspec
 
 from devrev_async._json.msgspec_errors import breaks_pattern, located, mismatch
+from devrev_async.errors import InvalidArgumentError
 from devrev_async.models.filters import check_aware
 
 _EXACT: Final = frozenset({str, int, bool, type(None)})
@@ -19,19 +21,23 @@ _TEXT: Final = (str, bytes, bytearray, memoryview)
 
 
 def plain(value: object, where: str) -> Any:
-    """The value as dicts with str keys, lists, str, int, float, bool, None, and datetimes in UTC.
+    """Converts a value to dicts with str keys, lists, str, int, float, bool, None, and datetimes in UTC.
 
-    Mappings, sets and other collections, enums, subclasses, Structs and dataclasses are taken; `UNSET` in a mapping
-    is left out.
+    It accepts mappings, sets and other collections, enums, subclasses, Structs and dataclasses, and leaves out `UNSET`
+    in a mapping.
+
+    Args:
+        value: what the user passed.
+        where: the argument's name, for errors.
 
     Raises:
-        TypeError: something that JSON cannot say, an iterator included.
-        ValueError: NaN and infinities (which would arrive as null and clear a field), naive datetimes, cycles.
+        TypeError: a value is not JSON serializable; iterators are not.
+        InvalidArgumentError: NaN and infinities (they would arrive as null and clear a field), naive datetimes, cycles.
     """
     try:
         return _plain(value, where)
     except RecursionError:
-        raise ValueError(f"{where}: nested too deeply") from None
+        raise InvalidArgumentError(f"{where}: nested too deeply") from None
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -45,15 +51,23 @@ def _plain(value: Any, where: str) -> Any:
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{where}: {value} has no form in JSON")
+            raise _not_finite(value, where)
         return float(value)
     if isinstance(value, datetime):
         return _in_utc(value, where)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise _not_finite(value, where)
+        return str(value)
     if _is_mapping(value):
         return _plain_mapping(value, where)
     if _is_collection(value):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     return _plain_other(value, where)
+
+
+def _not_finite(value: float | Decimal, where: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"{where}: {value} is not JSON serializable")
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
@@ -76,16 +90,16 @@ def _plain_mapping(value: Mapping[Any, Any], where: str) -> dict[str, Any]:
 
 
 def _plain_other(value: object, where: str) -> Any:
-    refused = TypeError(f"{where}: a {type(value).__name__} has no form in JSON")
+    refused = TypeError(f"{where}: a {type(value).__name__} is not JSON serializable")
     if isinstance(value, _TEXT) or value is msgspec.UNSET:
         raise refused
 
     def inside(inner: object) -> Any:
-        if inner is value:  # msgspec knows no form of it either
+        if inner is value:  # msgspec cannot serialize it either
             raise refused
         return _plain(inner, where)
 
-    return _plain(msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=inside), where)
+    return _plain(msgspec.to_builtins(value, builtin_types=(datetime, Decimal), enc_hook=inside), where)
 
 
 def _in_utc(value: datetime, where: str) -> datetime:
@@ -93,20 +107,20 @@ def _in_utc(value: datetime, where: str) -> datetime:
     try:
         utc = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{where}: {value} is out of range in UTC") from None
-    return datetime.combine(utc.date(), utc.time(), UTC)  # a datetime proper, whatever subclass it was
+        raise InvalidArgumentError(f"{where}: {value} is out of range in UTC") from None
+    return datetime.combine(utc.date(), utc.time(), UTC)  # a plain datetime, whatever subclass it was
 
 
 def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, Any]:
-    """The arguments given, converted to `model`, a TypedDict or Struct.
+    """Converts arguments to `model`, a TypedDict or Struct.
 
     Args:
         given: arguments by name.
         model: their types and bounds.
-        none: what to say of a None where the model has none.
+        none: the error's text for a None where the model has none.
 
     Raises:
-        TypeError, ValueError: naming the argument, and the bound where there is one.
+        TypeError, InvalidArgumentError: the message names the argument, and the bound where there is one.
     """
     values = {name: plain(value, name) for name, value in given.items()}
     try:
@@ -114,7 +128,7 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
     except msgspec.ValidationError as error:
         raise _argument_error(str(error), none) from None
     except SystemError:  # msgspec before 0.20, of an int too large for a float
-        raise ValueError("number out of range") from None
+        raise InvalidArgumentError(f"{', '.join(given)}: number out of range") from None
     return checked if isinstance(checked, dict) else msgspec.structs.asdict(checked)  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -137,12 +151,14 @@ def _argument_error(said: str, none: str) -> Exception:
     types = mismatch(problem)
     if types is not None:
         if types.found == "null":
-            return ValueError(f"{where}=None: {none}")
+            return InvalidArgumentError(f"{where}=None: {none}")
         return TypeError(f"{where} takes {' or '.join(map(_name, types.expected))}, not {_name(types.found)}")
     if breaks_pattern(problem):
-        return ValueError(f"{where}: an id holds no white space, no control characters and, unless a DON, no slash")
+        return InvalidArgumentError(
+            f"{where}: an id has no white space, no control characters and, unless a DON, no slash"
+        )
     problem = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), problem)
-    return ValueError(f"{where}: {problem[0].lower()}{problem[1:]}")
+    return InvalidArgumentError(f"{where}: {problem[0].lower()}{problem[1:]}")
 
 
 def _name(kind: str) -> str:

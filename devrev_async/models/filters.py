@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from devrev_async.errors import InvalidArgumentError
+
 from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType
 from .ids import Id
 
@@ -42,7 +44,7 @@ class DateRange(
 
     Raises:
         TypeError: a bound that is no datetime.
-        ValueError: a naive datetime, or `after` later than `before`.
+        InvalidArgumentError: a naive datetime, or `after` later than `before`.
     """
 
     after: datetime | None = None
@@ -52,7 +54,7 @@ class DateRange(
         for name in ("after", "before"):
             check_aware(f"DateRange.{name}", getattr(self, name))
         if self.after is not None and self.before is not None and self.after > self.before:
-            raise ValueError(f"DateRange.after ({self.after}) is later than DateRange.before ({self.before})")
+            raise InvalidArgumentError(f"DateRange.after ({self.after}) is later than DateRange.before ({self.before})")
 
 
 class LastDays(Struct, frozen=True, tag_field="type", tag="preset"):
@@ -82,14 +84,14 @@ def check_aware(name: str, value: object) -> None:
     if not isinstance(value, datetime):
         raise TypeError(f"{name} takes an aware datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
-        raise ValueError(f"{name} is a naive datetime; give it a time zone, as in datetime.now(timezone.utc)")
+        raise InvalidArgumentError(f"{name} is a naive datetime; give it a time zone, as in datetime.now(timezone.utc)")
 
 
 def _check_days(name: str, days: object) -> None:
     if isinstance(days, bool) or not isinstance(days, int):
         raise TypeError(f"{name} takes a whole number of days, not {type(days).__name__}")
     if not 0 <= days <= MAX_DAYS:
-        raise ValueError(f"{name} takes 0 to {MAX_DAYS} days, not {days}")
+        raise InvalidArgumentError(f"{name} takes 0 to {MAX_DAYS} days, not {days}")
 
 
 if TYPE_CHECKING:

@@ -249,7 +249,7 @@ class WorkUpdate(Struct, frozen=True, kw_only=True):
     """One entry of `works.update_many`: an `id` and the fields of `works.update`."""
 
     id: str
-    type: WorkType | None = None
+    type: WorkType | UnsetType | None = None
     applies_to_part: str | UnsetType = UNSET
     artifacts: Sequence[str] | ListUpdate | UnsetType = UNSET
     body: str | UnsetType = UNSET

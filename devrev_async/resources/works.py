@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
 
 import msgspec
+from msgspec import UnsetType
 from yarl import URL
 
 from devrev_async._decoders.misfits import Decoded
@@ -112,14 +113,14 @@ class Works(Resource):
         self,
         id: str,
         *,
-        type: WorkType | None = None,
+        type: WorkType | UnsetType | None = None,
         **fields: Unpack[UpdateArguments],
     ) -> Work:
         """Change a work: only the fields given are sent, and None clears the field.
 
         Args:
             id: display id or DON.
-            type: the work's type. None derives it from the id where a type-specific field needs it.
+            type: the work's type. None, or `UNSET`, derives it from the id where a type-specific field needs it.
             fields: see `UpdateFields` and `CallOptions`.
 
         Returns:

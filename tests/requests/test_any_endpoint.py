@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from devrev_async import NotFoundError, ResponseDecodeError
+from devrev_async import InvalidArgumentError, NotFoundError, ResponseDecodeError
 from devrev_async.models import UserSummary
 from tests.models.canned import Canned
 
@@ -47,10 +47,10 @@ def test_bodies(canned: Canned, body: Any, sent: dict[str, Any]) -> None:
         ({1: "x"}, TypeError),
         ({"x": object()}, TypeError),
         ({"x": b"x"}, TypeError),
-        ({"x": float("nan")}, ValueError),
-        ({"x": datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, ValueError),
-        ({"x": "\ud83e"}, ValueError),
-        (Query(5, filter={"x": float("inf")}), ValueError),
+        ({"x": float("nan")}, InvalidArgumentError),
+        ({"x": datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, InvalidArgumentError),
+        ({"x": "\ud83e"}, InvalidArgumentError),
+        (Query(5, filter={"x": float("inf")}), InvalidArgumentError),
     ],
 )
 def test_bodies_that_json_cannot_say(canned: Canned, body: Any, error: type[Exception]) -> None:
@@ -64,7 +64,7 @@ def test_bodies_that_json_cannot_say(canned: Canned, body: Any, error: type[Exce
     "endpoint", ["", "works", "works.", ".get", "../x.y", "a/b.c", "a.b?c", "a.b\n", "a b.c", "a.b#"]
 )
 def test_endpoints_that_are_none(canned: Canned, endpoint: str) -> None:
-    with pytest.raises(ValueError, match="endpoint takes an API method"):
+    with pytest.raises(InvalidArgumentError, match="endpoint takes an API method"):
         canned.run(canned.devrev.request(endpoint))
 
 

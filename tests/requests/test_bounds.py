@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from devrev_async import DevRevClient, IssueFilter, LastDays, ListUpdate, NextDays, OpportunityFilter, TicketFilter
+from devrev_async import (
+    DevRevClient,
+    InvalidArgumentError,
+    IssueFilter,
+    LastDays,
+    ListUpdate,
+    NextDays,
+    OpportunityFilter,
+    TicketFilter,
+)
 from tests.models.canned import Canned
 
 Call = Callable[[DevRevClient, Any], Coroutine[Any, Any, object]]
@@ -121,7 +130,7 @@ def test_bounds(canned: Canned, call: Call, inside: list[Any], outside: list[Any
         assert canned.sent(call(canned.devrev, value))
     canned.received.clear()
     for value in outside:
-        with pytest.raises(ValueError, match=named):
+        with pytest.raises(InvalidArgumentError, match=named):
             canned.run(call(canned.devrev, value))
     assert canned.received == []
 
@@ -182,7 +191,7 @@ def test_what_no_id_can_be_is_refused_everywhere(canned: Canned, id: str) -> Non
         lambda: works.count(ticket=TicketFilter(rev_org=[id])),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match=r"id|empty|length >= 1"):
+        with pytest.raises(InvalidArgumentError, match=r"id|empty|length >= 1"):
             canned.run(call())
     assert canned.received == []
 

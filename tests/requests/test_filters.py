@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from devrev_async import UNSET, DateRange, IssueFilter, LastDays, NextDays, OpportunityFilter, StageFilter, TicketFilter
+from devrev_async import (
+    UNSET,
+    DateRange,
+    InvalidArgumentError,
+    IssueFilter,
+    LastDays,
+    NextDays,
+    OpportunityFilter,
+    StageFilter,
+    TicketFilter,
+)
 from devrev_async.models import SlaFilter, StagedInfoFilter, SyncInFilter, SyncMetadataFilter, SyncOutFilter
 from tests.models.canned import Canned
 from tests.spec import validate_request
@@ -77,13 +87,13 @@ def test_dates(canned: Canned, given: Any, sent: Mapping[str, Any]) -> None:
 
 def test_dates_that_are_none() -> None:
     later = AT + timedelta(microseconds=1)
-    with pytest.raises(ValueError, match="later than"):
+    with pytest.raises(InvalidArgumentError, match="later than"):
         DateRange(after=later, before=AT)
     assert DateRange(after=AT, before=later).after == AT
     for naive in (NAIVE, NAIVE.replace(fold=1)):
-        with pytest.raises(ValueError, match="naive"):
+        with pytest.raises(InvalidArgumentError, match="naive"):
             DateRange(after=naive)
-        with pytest.raises(ValueError, match="naive"):
+        with pytest.raises(InvalidArgumentError, match="naive"):
             DateRange(before=naive)
     for other in ("2024-01-01T00:00:00Z", date(2024, 1, 1), 0):
         with pytest.raises(TypeError, match=r"DateRange.before takes an aware datetime"):
@@ -98,15 +108,15 @@ def test_dates_that_are_none() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "match"),
     [
-        ({"type": "range", "aftr": "2024-01-01T00:00:00Z"}, ValueError, "aftr"),
-        ({"type": "range", "after": "2024-01-01T00:00:00"}, ValueError, "naive"),
-        ({"type": "range", "after": NAIVE}, ValueError, "naive"),
-        ({"type": "preset", "days": -1, "preset_type": "last_n_days"}, ValueError, "days"),
-        ({"type": "preset", "days": 1, "preset_type": "last_days"}, ValueError, "last_days"),
-        ({"after": "2024-01-01T00:00:00Z"}, ValueError, "type"),
+        ({"type": "range", "aftr": "2024-01-01T00:00:00Z"}, InvalidArgumentError, "aftr"),
+        ({"type": "range", "after": "2024-01-01T00:00:00"}, InvalidArgumentError, "naive"),
+        ({"type": "range", "after": NAIVE}, InvalidArgumentError, "naive"),
+        ({"type": "preset", "days": -1, "preset_type": "last_n_days"}, InvalidArgumentError, "days"),
+        ({"type": "preset", "days": 1, "preset_type": "last_days"}, InvalidArgumentError, "last_days"),
+        ({"after": "2024-01-01T00:00:00Z"}, InvalidArgumentError, "type"),
         (AT, TypeError, "created_date"),
         (7, TypeError, "created_date"),
-        (None, ValueError, "created_date=None: None is no filter"),
+        (None, InvalidArgumentError, "created_date=None: None is not a filter"),
     ],
 )
 def test_date_filters_that_are_none(canned: Canned, given: Any, error: type[Exception], match: str) -> None:
@@ -151,7 +161,7 @@ def test_a_plain_mapping_does_for_a_filter(canned: Canned) -> None:
         "issue": {"priority": ["p0"]},
         "stage": {"name": ["n"]},
     }
-    refused(canned, ValueError, "prio", issue={"prio": ["p0"]})
+    refused(canned, InvalidArgumentError, "prio", issue={"prio": ["p0"]})
     refused(canned, TypeError, "issue takes a mapping, not a sequence", issue=["p0"])
     refused(canned, TypeError, "issue.priority takes a sequence, not a str", issue=IssueFilter(priority="p0"))
 
@@ -189,8 +199,8 @@ def test_a_string_is_no_sequence(canned: Canned, name: str) -> None:
 
 def test_unset_is_no_filter_and_none_is_none(canned: Canned) -> None:
     assert exported(canned, type=UNSET, created_date=UNSET, issue=IssueFilter(priority=UNSET)) == {"issue": {}}
-    refused(canned, ValueError, "type=None: None is no filter", type=None)
-    refused(canned, ValueError, "issue.priority=None", issue=IssueFilter(priority=None))  # type: ignore[arg-type]
+    refused(canned, InvalidArgumentError, "type=None: None is not a filter", type=None)
+    refused(canned, InvalidArgumentError, "issue.priority=None", issue=IssueFilter(priority=None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -208,9 +218,9 @@ def test_unset_is_no_filter_and_none_is_none(canned: Canned) -> None:
     ],
 )
 def test_orders_that_are_none(canned: Canned, bad: Any) -> None:
-    with pytest.raises(ValueError, match="field:asc"):
+    with pytest.raises(InvalidArgumentError, match="field:asc"):
         canned.run(canned.devrev.works.export(sort_by=[bad]))
-    with pytest.raises(ValueError, match="field:asc"):
+    with pytest.raises(InvalidArgumentError, match="field:asc"):
         canned.devrev.works.list(sort_by=["created_date:asc", bad])
 
 

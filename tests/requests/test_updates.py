@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from devrev_async import UNSET, DevRevClient, ListUpdate, StageUpdate, WorkUpdate
+from devrev_async import UNSET, DevRevClient, InvalidArgumentError, ListUpdate, StageUpdate, WorkUpdate
 from devrev_async._requests.bodies import fields_of, update_body
 from devrev_async.models.ids import check_id, type_of_id
 from devrev_async.models.updates import CREATE_FIELDS_OF, UPDATE_FIELDS_OF, CreateFields, UpdateFields
@@ -50,14 +51,14 @@ def test_none_clears_what_the_api_can_clear_and_nothing_else(canned: Canned, typ
         body = updated(canned, IDS[type_], **{field: None})
         assert body[field] is None
     else:
-        refused(canned, ValueError, f"{field}=None: the API cannot clear", IDS[type_], **{field: None})
+        refused(canned, InvalidArgumentError, f"{field}=None: the API cannot clear", IDS[type_], **{field: None})
 
 
 @pytest.mark.parametrize("field", sorted(CreateFields.__annotations__))
 def test_a_create_takes_no_none(canned: Canned, field: str) -> None:
     arguments: dict[str, Any] = {"type": "issue", "title": "t", "applies_to_part": "PROD-1", "owned_by": ["DEVU-1"]}
     arguments[field] = None
-    with pytest.raises(ValueError, match=f"{field}=None"):
+    with pytest.raises(InvalidArgumentError, match=f"{field}=None"):
         canned.run(canned.devrev.works.create(**arguments))
 
 
@@ -108,13 +109,13 @@ def test_type_goes_with_the_fields_of_one_type(
     kind = asked or type_
     special = field != "title"
     if asked and type_ and asked != type_:
-        refused(canned, ValueError, "contradicts the id", id, type=asked, **{field: value})
+        refused(canned, InvalidArgumentError, "contradicts the id", id, type=asked, **{field: value})
     elif special and kind is None:
-        refused(canned, ValueError, f"{field} is a field of .*: pass type=", id, type=asked, **{field: value})
+        refused(canned, InvalidArgumentError, f"{field} is a field of .*: pass type=", id, type=asked, **{field: value})
     elif special and kind is not None and field not in UPDATE_FIELDS_OF[kind]:
         refused(
             canned,
-            ValueError,
+            InvalidArgumentError,
             f"{field} is a field of type .* and not of type '{kind}'",
             id,
             type=asked,
@@ -127,7 +128,8 @@ def test_type_goes_with_the_fields_of_one_type(
 
 
 @pytest.mark.parametrize(
-    ("type_", "error"), [("none", ValueError), ("", ValueError), (5, TypeError), (["issue"], TypeError)]
+    ("type_", "error"),
+    [("none", InvalidArgumentError), ("", InvalidArgumentError), (5, TypeError), (["issue"], TypeError)],
 )
 def test_types_that_are_none(canned: Canned, type_: Any, error: type[Exception]) -> None:
     refused(canned, error, "type", "X-1", type=type_, title="t")
@@ -199,7 +201,7 @@ def test_list_updates(canned: Canned) -> None:
     ],
 )
 def test_what_says_nothing_or_is_misspelt_is_refused(canned: Canned, field: str, value: Any, match: str) -> None:
-    refused(canned, ValueError, match, **{field: value})
+    refused(canned, InvalidArgumentError, match, **{field: value})
 
 
 @pytest.mark.parametrize(
@@ -226,6 +228,78 @@ def test_what_says_nothing_or_is_misspelt_is_refused(canned: Canned, field: str,
 )
 def test_values_of_another_type(canned: Canned, field: str, value: Any) -> None:
     refused(canned, TypeError, field, **{field: value})
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["owned_by", "reported_by", "developed_with", "channels", "channels_v2", "contacts", "custom_schema_fragments"],
+)
+def test_a_list_that_can_only_be_set_says_so(canned: Canned, field: str) -> None:
+    says = f"{field} takes no ListUpdate: the API can only set it as a whole; pass a sequence"
+    for change in (ListUpdate(add=["X-1"]), ListUpdate(set=["X-1"])):
+        refused(canned, TypeError, says, "X-1", type="ticket", **{field: change})
+        update: Any = WorkUpdate(**{"id": "X-1", field: change})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=says):
+            update_body(update.id, update.type, fields_of(update))
+
+
+@pytest.mark.parametrize("field", ["owned_by", "artifacts", "tags"])
+def test_the_lists_of_a_create_can_only_be_set(canned: Canned, field: str) -> None:
+    with pytest.raises(TypeError, match=f"{field} takes no ListUpdate"):
+        created(canned, **{field: ListUpdate(set=["X-1"])})
+
+
+class Estimate(msgspec.Struct):
+    hours: Decimal
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"tnt__x": Decimal("NaN")}, "custom_fields.tnt__x: NaN"),
+        ({"tnt__x": [1, Decimal("-Infinity")]}, r"custom_fields.tnt__x\[1\]: -Infinity"),
+        ({"tnt__x": float("inf")}, "custom_fields.tnt__x: inf"),
+        ({"tnt__x": {"a": float("nan")}}, "custom_fields.tnt__x.a: nan"),
+        ({"tnt__x": Estimate(Decimal("sNaN"))}, "custom_fields.tnt__x.hours: sNaN"),
+        ({"tnt__x": "\ud83e"}, "custom_fields.tnt__x: lone surrogate"),
+        ({"tnt__x": [{}, {"a": ["", "b\udc00"]}]}, r"custom_fields.tnt__x\[1\].a\[1\]: lone surrogate"),
+        ({"tnt__\ud83e": 1}, r"custom_fields.'tnt__\\ud83e': lone surrogate"),
+    ],
+)
+def test_what_json_cannot_carry_is_named(canned: Canned, value: Any, path: str) -> None:
+    refused(canned, InvalidArgumentError, path, custom_fields=value)
+    for extra in ({"custom_fields": value}, {"more": value["tnt__x"]} if "tnt__x" in value else {"more": value}):
+        refused(canned, InvalidArgumentError, "custom_fields|more", extra_body=extra)
+
+
+@pytest.mark.parametrize("value", [Decimal("Infinity"), float("nan"), Decimal("NaN")])
+def test_amounts_are_finite(canned: Canned, value: Any) -> None:
+    refused(canned, InvalidArgumentError, "amount: ", "OPP-1", amount=value)
+
+
+def test_decimals_are_sent_exactly(canned: Canned) -> None:
+    assert updated(canned, custom_fields={"tnt__x": Decimal("1.10"), "tnt__y": Estimate(Decimal("0.30"))}) == {
+        "id": "ISS-1",
+        "custom_fields": {"tnt__x": "1.10", "tnt__y": {"hours": "0.30"}},
+        "custom_schema_spec": {"tenant_fragment": True},
+    }
+
+
+def test_an_unset_type_is_derived(canned: Canned) -> None:
+    assert updated(canned, "ISS-1", type=UNSET, priority="p0") == updated(canned, "ISS-1", type=None, priority="p0")
+    assert updated(canned, "X-1", type=UNSET, title="t") == {"id": "X-1", "title": "t"}
+    refused(canned, InvalidArgumentError, "pass type=", "X-1", type=UNSET, priority="p0")
+    update = WorkUpdate(id="ISS-1", type=UNSET, priority="p0")
+    body = update_body(update.id, update.type, fields_of(update))
+    assert body == {"id": "ISS-1", "type": "issue", "priority": "p0"}
+    with pytest.raises(TypeError, match="type"):
+        created(canned, type=UNSET)
+
+
+def test_an_unset_first_is_the_default(canned: Canned) -> None:
+    canned.answer({"works": []})
+    unset: Any = UNSET
+    assert canned.sent(canned.devrev.works.export(first=unset, sort_by=unset)).body == {"first": 5000}
 
 
 def test_unknown_arguments_are_type_errors(canned: Canned) -> None:
@@ -313,12 +387,12 @@ def test_a_create_refuses_fields_of_other_types(canned: Canned, type_: str) -> N
         if field in CREATE_FIELDS_OF[type_]:
             assert field in created(canned, **required, **{**hints, field: value})
         else:
-            with pytest.raises(ValueError, match=f"{field} is a field of type"):
+            with pytest.raises(InvalidArgumentError, match=f"{field} is a field of type"):
                 canned.run(canned.devrev.works.create(**required, **{**hints, field: value}))
 
 
 def test_an_opportunity_needs_its_account(canned: Canned) -> None:
-    with pytest.raises(ValueError, match="account="):
+    with pytest.raises(InvalidArgumentError, match="account="):
         created(canned, type="opportunity")
 
 
@@ -348,8 +422,8 @@ def test_extra_body(canned: Canned) -> None:
     assert canned.sent(works.export(extra_body={"x": 1})).body == {"first": 5000, "x": 1}
     assert canned.sent(works.delete("ISS-1", extra_body={"x": 1})).body == {"id": "ISS-1", "x": 1}
     for repeated in ({"id": "ISS-2"}, {"title": "u"}):
-        refused(canned, ValueError, "repeats", title="t", extra_body=repeated)
-    refused(canned, ValueError, "NaN|nan", extra_body={"x": float("nan")})
+        refused(canned, InvalidArgumentError, "repeats", title="t", extra_body=repeated)
+    refused(canned, InvalidArgumentError, "NaN|nan", extra_body={"x": float("nan")})
     refused(canned, TypeError, "extra_body takes a mapping", extra_body=["x"])
 
 
@@ -364,13 +438,13 @@ DEEP: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), NAIVE])
 @pytest.mark.parametrize("deep", DEEP)
 def test_what_json_cannot_say_is_refused_at_any_depth(canned: Canned, bad: Any, deep: Any) -> None:
-    refused(canned, ValueError, "custom_fields.tnt__x", custom_fields={"tnt__x": deep(bad)})
-    refused(canned, ValueError, "extra_body.x", extra_body={"x": deep(bad)})
+    refused(canned, InvalidArgumentError, "custom_fields.tnt__x", custom_fields={"tnt__x": deep(bad)})
+    refused(canned, InvalidArgumentError, "extra_body.x", extra_body={"x": deep(bad)})
 
 
 def test_numbers_that_are_none(canned: Canned) -> None:
     for bad in (float("nan"), float("inf"), 10**400):
-        refused(canned, ValueError, "probability|out of range", "OPP-1", probability=bad)
+        refused(canned, InvalidArgumentError, "probability|out of range", "OPP-1", probability=bad)
     assert updated(canned, "OPP-1", probability=1, amount=-0.5) == {
         "id": "OPP-1",
         "type": "opportunity",
@@ -382,9 +456,9 @@ def test_numbers_that_are_none(canned: Canned) -> None:
 def test_cycles_and_half_surrogates(canned: Canned) -> None:
     cycle: list[Any] = []
     cycle.append(cycle)
-    refused(canned, ValueError, "nested too deeply", custom_fields={"tnt__x": cycle})
-    refused(canned, ValueError, "surrogate", title="\ud83e")
-    refused(canned, ValueError, "surrogate", custom_fields={"tnt__\ud83e": 1})
+    refused(canned, InvalidArgumentError, "nested too deeply", custom_fields={"tnt__x": cycle})
+    refused(canned, InvalidArgumentError, "surrogate", title="\ud83e")
+    refused(canned, InvalidArgumentError, "surrogate", custom_fields={"tnt__\ud83e": 1})
 
 
 class Priority(enum.StrEnum):
@@ -426,7 +500,7 @@ def test_subclasses_enums_and_decimals_are_what_they_stand_for(canned: Canned) -
 
 def test_money_has_an_amount_and_a_currency(canned: Canned) -> None:
     for money in ({"amount": "1"}, {"currency": "EUR"}, {"amount": "1", "currency": "EUR", "x": 1}, {}):
-        refused(canned, ValueError, "value", "OPP-1", value=money)
+        refused(canned, InvalidArgumentError, "value", "OPP-1", value=money)
     refused(canned, TypeError, "value.amount takes a str, not an int", "OPP-1", value={"amount": 1, "currency": "EUR"})
 
 
@@ -449,7 +523,7 @@ def test_a_work_update_gives_the_body_of_an_update(canned: Canned) -> None:
 def test_arguments_are_checked_before_the_session_is_opened() -> None:
 
     async def attempt() -> None:
-        with pytest.raises(ValueError, match="title"):
+        with pytest.raises(InvalidArgumentError, match="title"):
             await DevRevClient("token", base_url="http://127.0.0.1:1").works.update("ISS-1", title="")
 
     asyncio.run(attempt())
