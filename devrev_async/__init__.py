@@ -1,64 +1,72 @@
 """Async-first client for the DevRev works API: issues, tickets, tasks, opportunities."""
 
 import logging
-
-from msgspec import UNSET
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
-from .client import DevRevClient
-from .errors import (
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    BadRequestError,
-    ClientClosedError,
-    ConfigurationError,
-    ConflictError,
-    DevRevError,
-    ForbiddenError,
-    IncompleteExportError,
-    InternalServerError,
-    InvalidArgumentError,
-    LostAnswerError,
-    MissingTokenError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RateLimitWaitError,
-    ResponseDecodeError,
-    ResponseTooLargeError,
-    ServerError,
-    ServiceUnavailableError,
-    SyncStateError,
-    TooManyRequestsError,
-    TransportError,
-    UnauthorizedError,
-)
-from .export.runner import WorkExport
-from .models import (
-    DateRange,
-    Issue,
-    IssueFilter,
-    LastDays,
-    ListUpdate,
-    NextDays,
-    Opportunity,
-    OpportunityFilter,
-    StageFilter,
-    StageUpdate,
-    Task,
-    Ticket,
-    TicketFilter,
-    UnknownWork,
-    Work,
-    WorkBase,
-    WorkUpdate,
-)
-from .models.results import WorksCount, WorksPage
-from .options import ClientEvent, RateLimit, Timeout
-from .reports import ExportReport
-from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
-from .resources.iterators import WorksStream
-from .resources.pagers import ItemPager, WorksPager
+
+if TYPE_CHECKING:
+    from msgspec import UNSET
+
+    from .client import DevRevClient
+    from .errors import (
+        APIConnectionError,
+        APIError,
+        APITimeoutError,
+        BadRequestError,
+        ClientClosedError,
+        ConfigurationError,
+        ConflictError,
+        DevRevError,
+        ForbiddenError,
+        IncompleteExportError,
+        InternalServerError,
+        InvalidArgumentError,
+        LostAnswerError,
+        MissingTokenError,
+        NotFoundError,
+        OutcomeUnknownError,
+        RateLimitWaitError,
+        ResponseDecodeError,
+        ResponseTooLargeError,
+        ServerError,
+        ServiceUnavailableError,
+        SyncStateError,
+        TooManyRequestsError,
+        TransportError,
+        UnauthorizedError,
+    )
+    from .export.runner import WorkExport
+    from .models import (
+        CreateFields,
+        DateRange,
+        Filters,
+        Issue,
+        IssueFilter,
+        LastDays,
+        ListUpdate,
+        NextDays,
+        Opportunity,
+        OpportunityFilter,
+        StageFilter,
+        StageUpdate,
+        Task,
+        Ticket,
+        TicketFilter,
+        UnknownWork,
+        UpdateFields,
+        Work,
+        WorkBase,
+        WorksCount,
+        WorksPage,
+        WorkUpdate,
+    )
+    from .options import ClientEvent, RateLimit, Timeout
+    from .reports import ExportReport
+    from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
+    from .resources.iterators import WorksStream
+    from .resources.pagers import ItemPager, WorksPager
 
 __all__ = [
     "UNSET",
@@ -73,11 +81,13 @@ __all__ = [
     "ClientEvent",
     "ConfigurationError",
     "ConflictError",
+    "CreateFields",
     "DateRange",
     "DevRevClient",
     "DevRevError",
     "ExportReport",
     "Failure",
+    "Filters",
     "ForbiddenError",
     "IncompleteExportError",
     "InternalServerError",
@@ -112,6 +122,7 @@ __all__ = [
     "TransportError",
     "UnauthorizedError",
     "UnknownWork",
+    "UpdateFields",
     "Work",
     "WorkBase",
     "WorkExport",
@@ -123,4 +134,39 @@ __all__ = [
     "__version__",
 ]
 
+# A name is imported when it is first used: so `import devrev_async` costs a program, or a test run with the pytest
+# plugin installed, only what it uses. Errors and models need no entry here.
+_MODULES: Final = {
+    "UNSET": "msgspec",
+    "BulkProgress": ".resources.bulk",
+    "BulkResult": ".resources.bulk",
+    "BulkRun": ".resources.bulk",
+    "ClientEvent": ".options",
+    "DevRevClient": ".client",
+    "ExportReport": ".reports",
+    "Failure": ".resources.bulk",
+    "ItemPager": ".resources.pagers",
+    "Outcome": ".resources.bulk",
+    "RateLimit": ".options",
+    "Timeout": ".options",
+    "WorkExport": ".export.runner",
+    "WorksPager": ".resources.pagers",
+    "WorksStream": ".resources.iterators",
+}
+_SUBMODULES: Final = frozenset({"arrow", "errors", "models", "options", "reports", "sandbox"})
+
 logging.getLogger("devrev_async").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULES.get(name) or (".errors" if name.endswith("Error") else ".models")
+    value = globals()[name] = getattr(import_module(module, __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -1,8 +1,12 @@
 """What the package exports: complete, sorted, importable, documented."""
 
+import ast
 import importlib
 import inspect
+import subprocess
+import sys
 import typing
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -11,11 +15,13 @@ import devrev_async
 from devrev_async import WorksPager, WorksStream, errors, models
 from devrev_async.resources import works
 from devrev_async.resources.works import Works
+from tests import surface
 
 PROMISED = {
-    "UNSET", "BulkResult", "BulkRun", "Outcome", "DateRange", "DevRevClient", "Failure", "Issue", "IssueFilter", "LastDays", "ListUpdate",
-    "NextDays", "Opportunity", "OpportunityFilter", "RateLimit", "StageFilter", "StageUpdate", "Task", "Ticket",
-    "TicketFilter", "Timeout", "UnknownWork", "Work", "WorkUpdate", "WorksCount", "WorksPage",
+    "UNSET", "BulkResult", "BulkRun", "CreateFields", "DateRange", "DevRevClient", "ExportReport", "Failure", "Filters", "ItemPager",
+    "Issue", "IssueFilter", "LastDays", "ListUpdate", "NextDays", "Opportunity", "OpportunityFilter", "Outcome",
+    "RateLimit", "StageFilter", "StageUpdate", "Task", "Ticket", "TicketFilter", "Timeout", "UnknownWork",
+    "UpdateFields", "Work", "WorkExport", "WorkUpdate", "WorksCount", "WorksPage", "WorksPager", "WorksStream",
 }  # fmt: skip
 EXPORTING = [devrev_async, errors, models, importlib.import_module("devrev_async.sandbox")]
 
@@ -39,9 +45,87 @@ def test_all_is_sorted_and_importable(module: ModuleType) -> None:
 
 def test_no_other_name_is_public_at_the_top() -> None:
     """Submodules apart, what is not in `__all__` starts with an underscore or is imported machinery of the language."""
-    public = {name for name in vars(devrev_async) if not name.startswith("_")}
-    modules = {name for name in public if isinstance(vars(devrev_async)[name], ModuleType)}
-    assert public - modules == set(devrev_async.__all__) - {"__version__"}
+    public = {name for name in dir(devrev_async) if not name.startswith("_")}
+    machinery = {"TYPE_CHECKING", "Any", "Final", "import_module"}
+    modules = {name for name in public if isinstance(getattr(devrev_async, name), ModuleType)}
+    assert public - modules - machinery == set(devrev_async.__all__) - {"__version__"}
+
+
+def test_type_checkers_and_programs_see_the_same_names() -> None:
+    tree = ast.parse(Path(devrev_async.__file__).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    static = {alias.name: "." * node.level + (node.module or "") for node in imports for alias in node.names}
+    assert static.keys() | {"__version__"} == set(devrev_async.__all__)
+    for name, module in static.items():
+        assert getattr(devrev_async, name) is getattr(importlib.import_module(module, "devrev_async"), name)
+    star: dict[str, object] = {}
+    exec("from devrev_async import *", star)
+    assert star.keys() - {"__builtins__"} == set(devrev_async.__all__)
+    with pytest.raises(AttributeError, match="'devrev_async' has no attribute 'DevrevClient'"):
+        _ = devrev_async.DevrevClient
+
+
+def test_the_surface_is_the_one_that_was_reviewed() -> None:
+    """After an intended change: `python -m tests.surface`, and review the diff of the snapshot."""
+    assert surface.whole() == surface.SNAPSHOT.read_text(encoding="utf-8")
+
+
+GET = """
+import asyncio, sys
+from devrev_async import DevRevClient
+
+async def answer(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    body = b'{"work":{"type":"issue","id":"ISS-1"}}'
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    writer.close()
+
+async def main():
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with DevRevClient("token", base_url=f"http://127.0.0.1:{port}") as devrev:
+            assert (await devrev.works.get("ISS-1")).id == "ISS-1"
+
+asyncio.run(main())
+print(*sys.modules)
+"""
+PYTEST = """
+import pytest, sys
+assert pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", sys.argv[1]]) == 5
+print(*sys.modules)
+"""
+
+
+def loaded(code: str, *args: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_an_import_loads_nothing_before_it_is_used() -> None:
+    found = loaded("import sys, devrev_async; print(*sys.modules)")
+    assert {name for name in found if name.startswith("devrev_async")} == {"devrev_async", "devrev_async._version"}
+    assert not found & {"aiohttp", "msgspec", "anyio", "backoff"}
+
+
+def test_a_get_loads_nothing_of_extras_and_tools() -> None:
+    found = loaded(GET)
+    assert "aiohttp" in found
+    for unwanted in ("arrow", "cli", "sandbox", "sinks", "spark", "dask", "dlt"):
+        assert f"devrev_async.{unwanted}" not in found
+    assert not found & {"pyarrow", "typer", "rich", "pydantic", "dlt", "dask", "pyspark"}
+
+
+def test_a_test_run_without_the_fixture_loads_the_plugin_alone(tmp_path: Path) -> None:
+    found = loaded(PYTEST, str(tmp_path))
+    ours = {name for name in found if name.startswith("devrev_async")}
+    assert ours == {
+        "devrev_async",
+        "devrev_async._version",
+        "devrev_async.sandbox",
+        "devrev_async.sandbox.pytest_plugin",
+    }
+    assert not found & {"aiohttp", "msgspec", "backoff"}
 
 
 def documented() -> dict[str, object]:

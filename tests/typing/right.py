@@ -12,9 +12,11 @@ from devrev_async import (
     BadRequestError,
     BulkResult,
     BulkRun,
+    CreateFields,
     DateRange,
     DevRevClient,
     Failure,
+    Filters,
     InternalServerError,
     Issue,
     IssueFilter,
@@ -33,7 +35,9 @@ from devrev_async import (
     Timeout,
     TooManyRequestsError,
     UnknownWork,
+    UpdateFields,
     Work,
+    WorkExport,
     WorksCount,
     WorksPage,
     WorksPager,
@@ -141,6 +145,22 @@ async def many(devrev: DevRevClient, ids: AsyncIterable[str], updates: list[Work
     await devrev.works.update_many(updates, dry_run=dry)
 
 
+async def typed_by_hand(devrev: DevRevClient, since: datetime) -> WorkExport:
+    """Arguments that are built before the call, and results that are kept: each has a name to annotate it with."""
+    filters: Filters = {"type": ["ticket"], "modified_date": DateRange(after=since)}
+    fields: UpdateFields = {"title": "t", "target_close_date": None}
+    if filters.get("type"):
+        fields["owned_by"] = ["DEVU-1"]
+    await devrev.works.update("ISS-1", type=UNSET, **fields)
+    more: CreateFields = {"priority": "p0", "tags": ["TAG-1"]}
+    await devrev.works.create(type="issue", title="t", applies_to_part="PROD-1", owned_by=["DEVU-1"], **more)
+    stream: WorksStream = devrev.works.export_stream(**filters)
+    pager: WorksPager = devrev.works.list(**filters)
+    assert_type([work async for work in stream], list[Work])
+    assert_type([work async for work in pager], list[Work])
+    return devrev.works.export_all(**filters)
+
+
 def narrowing(work: Work) -> str:
     match work:
         case Issue():
@@ -171,6 +191,7 @@ def shared_fields(work: Work) -> None:
     assert_type(work.custom_fields, dict[str, Any] | None)
     assert_type(work.to_dict(), dict[str, Any])
     assert_type(work.to_json(), bytes)
+    assert_type(work.invalid, dict[str, Any] | None)
     if isinstance(work, Issue):
         assert_type(work.estimated_effort, float | None)
     for owner in work.owned_by or ():
