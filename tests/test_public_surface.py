@@ -111,7 +111,7 @@ def test_an_import_loads_nothing_before_it_is_used() -> None:
 def test_a_get_loads_nothing_of_extras_and_tools() -> None:
     found = loaded(GET)
     assert "aiohttp" in found
-    for unwanted in ("arrow", "cli", "sandbox", "sinks", "spark", "dask", "dlt"):
+    for unwanted in ("arrow", "cli", "sandbox", "sinks.export", "spark", "dask", "dlt"):
         assert f"devrev_async.{unwanted}" not in found
     assert not found & {"pyarrow", "typer", "rich", "pydantic", "dlt", "dask", "pyspark"}
 
