@@ -4,6 +4,7 @@ from typing import Any
 
 from . import ids, times
 from .clock import Clock
+from .ids import Ids
 from .organisation import Organisation
 from .row import Work
 from .store import Store
@@ -20,7 +21,7 @@ def complete(given: Work, organisation: Organisation, store: Store, clock: Clock
         "type": work_type,
         "created_by": organisation.me,
         "created_date": created,
-        **_refs(given, kind, store),
+        **_refs(given, kind, organisation.ids, store),
         "modified_by": organisation.me,
         "modified_date": created,
         "applies_to_part": organisation.parts[0],
@@ -40,12 +41,12 @@ def _type_of(given: Work) -> str:
     return "issue"
 
 
-def _refs(given: Work, kind: ids.Kind, store: Store) -> dict[str, str]:
+def _refs(given: Work, kind: ids.Kind, own: Ids, store: Store) -> dict[str, str]:
     """Both ids, each made from the other where only one is given."""
     for key in ("display_id", "id"):
         recognised = ids.recognise(given[key]) if isinstance(given.get(key), str) else None
         if recognised:
-            return ids.both(recognised[0].prefix, recognised[1])
+            return own.both(recognised[0].prefix, recognised[1])
     if "id" in given:
         return {}
-    return ids.both(kind.prefix, store.next_number(kind.type))
+    return own.both(kind.prefix, store.next_number(kind.type))

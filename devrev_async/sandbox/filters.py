@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .ids import Ids
 from .predicates import Predicate, Ranges, Values, any_of, at, flag, hidden, in_range, is_, is_type, listed, refs
 from .quirks import NO_QUIRKS, Quirks
 from .row import UNDATED, Row
@@ -32,7 +33,7 @@ class Query:
         return all(ask(row) for ask in self.predicates)
 
 
-def compile_query(body: Mapping[str, Any], *, now: int, quirks: Quirks = NO_QUIRKS) -> Query:
+def compile_query(body: Mapping[str, Any], *, now: int, ids: Ids, quirks: Quirks = NO_QUIRKS) -> Query:
     """The filters of `body`, a checked request; keys that are no filters are ignored.
 
     Raises:
@@ -42,35 +43,35 @@ def compile_query(body: Mapping[str, Any], *, now: int, quirks: Quirks = NO_QUIR
     return Query(
         created=ranges.of_index(body, "created_date", quirks.created_date_filter),
         modified=ranges.of_index(body, "modified_date", quirks.modified_date_filter),
-        predicates=tuple(_predicates(body, ranges)),
+        predicates=tuple(_predicates(body, ranges, ids)),
         undated=quirks.undated_in_ranges,
     )
 
 
-def _predicates(body: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
+def _predicates(body: Mapping[str, Any], ranges: Ranges, ids: Ids) -> Iterable[Predicate]:
     for key, values in _COMMON.items():
         if body.get(key):
-            yield any_of(values, body[key])
+            yield any_of(values, body[key], ids)
     for key in ("actual_close_date", "target_close_date"):
         if key in body:
             yield in_range(at(key), body[key], ranges)
     if "vista" in body:
-        yield any_of(hidden("vista"), [body["vista"]])
+        yield any_of(hidden("vista"), [body["vista"]], ids)
     for key, values in _STAGE.items():
         if body.get("stage", {}).get(key):
-            yield any_of(values, body["stage"][key])
+            yield any_of(values, body["stage"][key], ids)
     if "is_staged" in body.get("staged_info", {}):
         yield is_(lambda row: bool(row.hidden_fields.get("is_staged")), body["staged_info"]["is_staged"])
-    yield from _sync(body.get("sync_metadata", {}), ranges)
+    yield from _sync(body.get("sync_metadata", {}), ranges, ids)
     for key, wanted in body.get("custom_fields", {}).items():
-        yield any_of(at("custom_fields", key), listed(wanted))
+        yield any_of(at("custom_fields", key), listed(wanted), ids)
     for work_type, table in _BY_TYPE.items():
         if any(value != {} for value in body.get(work_type, {}).values()):
             yield is_type(work_type)
-            yield from _of_type(table, body[work_type], ranges)
+            yield from _of_type(table, body[work_type], ranges, ids)
 
 
-def _of_type(table: Mapping[str, Values], wanted: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
+def _of_type(table: Mapping[str, Values], wanted: Mapping[str, Any], ranges: Ranges, ids: Ids) -> Iterable[Predicate]:
     for key, value in wanted.items():
         if key in ("is_frozen", "is_spam", "needs_response"):
             yield is_(flag(key), value)
@@ -78,25 +79,25 @@ def _of_type(table: Mapping[str, Values], wanted: Mapping[str, Any], ranges: Ran
             yield in_range(at(key), value, ranges)
         elif key == "sla_summary":
             if value.get("stage"):
-                yield any_of(at("sla_summary", "stage"), value["stage"])
+                yield any_of(at("sla_summary", "stage"), value["stage"], ids)
             if "target_time" in value:
                 yield in_range(at("sla_summary", "target_time"), value["target_time"], ranges)
         elif key in table and value:
-            yield any_of(table[key], value)
+            yield any_of(table[key], value, ids)
 
 
-def _sync(wanted: Mapping[str, Any], ranges: Ranges) -> Iterable[Predicate]:
+def _sync(wanted: Mapping[str, Any], ranges: Ranges, ids: Ids) -> Iterable[Predicate]:
     for key in ("external_reference", "origin_system"):
         if wanted.get(key):
-            yield any_of(at("sync_metadata", key), wanted[key])
+            yield any_of(at("sync_metadata", key), wanted[key], ids)
     for side in ("last_sync_in", "last_sync_out"):
         part = wanted.get(side, {})
         if part.get("status"):
-            yield any_of(at("sync_metadata", side, "status"), part["status"])
+            yield any_of(at("sync_metadata", side, "status"), part["status"], ids)
         if part.get("sync_unit"):
-            yield any_of(refs("sync_metadata", side, "sync_unit"), part["sync_unit"])
+            yield any_of(refs("sync_metadata", side, "sync_unit"), part["sync_unit"], ids)
         if part.get("sync_history"):
-            yield any_of(hidden(f"{side}.sync_history"), part["sync_history"])
+            yield any_of(hidden(f"{side}.sync_history"), part["sync_history"], ids)
         if "sync_date" in part:
             yield in_range(at("sync_metadata", side, "sync_date"), part["sync_date"], ranges)
 

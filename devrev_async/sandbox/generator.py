@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from . import ids, times, vocabulary
+from .ids import ORGANISATION, Ids
 from .organisation import Organisation, enum_value
 from .quirks import Quirks
 from .sla import SlaFactory
@@ -19,7 +20,6 @@ _START = times.parse("2022-01-03T08:00:00Z")
 _END = times.parse("2025-12-19T18:00:00Z")
 _BULK_EDIT = "2026-03-02T09:30:00.25Z"  # later than every other date of a generated work
 _TYPES = ("issue",) * 9 + ("ticket",) * 8 + ("task",) * 2 + ("opportunity",)
-_TENANT_FRAGMENT = "don:core:dvrv-us-1:devo/0SandBox:tenant_fragment/7"
 _STOCK_FRAGMENT = "don:core:dvrv-us-1:stock_sf/{}"
 _CUSTOM_TEXTS = ("", "eu-1", "us-2", "Zürich", 'say "yes"', "a\tb")
 _CHANNELS = (["email"], ["plug"], ["slack", "email"], ["twilio_sms"], ["twilio"])
@@ -27,15 +27,15 @@ _SEVERITIES = ("low", "medium", "high", "blocker")
 _CURRENCIES = ("EUR", "USD", "INR")
 
 
-def generate(count: int, seed: int) -> Sequence[Work]:
+def generate(count: int, seed: int, organisation: str = ORGANISATION) -> Sequence[Work]:
     """`count` works, oldest first. They are shared: whoever changes one replaces it."""
-    return _kept(count, seed) if count <= 5_000 else _generate(count, seed)
+    return _cached(count, seed, organisation) if count <= 5_000 else _generate(count, seed, organisation)
 
 
 @functools.lru_cache(maxsize=4)
-def _kept(count: int, seed: int) -> Sequence[Work]:
+def _cached(count: int, seed: int, organisation: str) -> Sequence[Work]:
     # A suite of tests asks for the same few hundred works again and again.
-    return _generate(count, seed)
+    return _generate(count, seed, organisation)
 
 
 def hidden_fields(number: int, work_type: str) -> Mapping[str, Any]:
@@ -57,10 +57,10 @@ def with_ties(works: Sequence[Work], quirks: Quirks, seed: int) -> Sequence[Work
     return tied if changes else works
 
 
-def _generate(count: int, seed: int) -> list[Work]:
-    writer = WorkFactory(seed)
+def _generate(count: int, seed: int, organisation: str = ORGANISATION) -> list[Work]:
+    factory = WorkFactory(seed, organisation)
     with uncollected():
-        return [writer.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
+        return [factory.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
 
 
 @contextlib.contextmanager
@@ -88,8 +88,8 @@ def _creation_times(count: int, rng: random.Random) -> list[int]:
 class WorkFactory:
     """Writes one work after the other; holds what they share."""
 
-    def __init__(self, seed: int) -> None:
-        self._organisation = organisation = Organisation(seed)
+    def __init__(self, seed: int, name: str) -> None:
+        self._organisation = organisation = Organisation(seed, name)
         self._rng = rng = random.Random(f"works {seed}")
         self._numbers = {work_type: itertools.count(1) for work_type in vocabulary.STAGES}
         self._artifacts = itertools.count(1)
@@ -105,9 +105,9 @@ class WorkFactory:
         self._forecasts = [enum_value("forecast_category_v2", n) | {"value": None} for n in range(1, 7)]
         self._visibilities = [enum_value("visibility", n) for n in (1, 2)]
         self._channels = [[organisation.channels[n], organisation.channels[(n + 2) % 5]] for n in range(5)]
-        self._sync_units = [_sync_unit(n) for n in range(4)]
+        self._sync_units = [_sync_unit(n, organisation.ids) for n in range(4)]
         self._fragments = {
-            work_type: ([_TENANT_FRAGMENT], _STOCK_FRAGMENT.format(n + 1))
+            work_type: ([organisation.ids.don("TENANT", 7)], _STOCK_FRAGMENT.format(n + 1))
             for n, work_type in enumerate(vocabulary.STAGES)
         }
         self._sla = SlaFactory(organisation, rng)
@@ -116,7 +116,7 @@ class WorkFactory:
         pick = self._pick
         work_type = pick(_TYPES)
         number = next(self._numbers[work_type])
-        ref = ids.both(ids.BY_TYPE[work_type].prefix, number)
+        ref = self._organisation.ids.both(ids.BY_TYPE[work_type].prefix, number)
         part, stage = pick(self._organisation.parts), pick(self._organisation.stages[work_type])
         modified = created + int(self._rng.random() ** 4 * 60 * times.DAY) // times.MILLISECOND * times.MILLISECOND
         fragments, stock = self._fragments[work_type]
@@ -220,7 +220,7 @@ class WorkFactory:
     def _artifact(self) -> dict[str, Any]:
         n = next(self._artifacts)
         file = {"type": "text/csv", "name": f'report "{n}".csv', "size": 2_048 + n}
-        return {**ids.both("ARTIFACT", n), "file": file}
+        return {**self._organisation.ids.both("ARTIFACT", n), "file": file}
 
     def _custom_fields(self, number: int) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -251,7 +251,7 @@ class WorkFactory:
         return sync
 
 
-def _sync_unit(n: int) -> dict[str, Any]:
+def _sync_unit(n: int, ids: Ids) -> dict[str, Any]:
     system = ("jira", "zendesk", "github", "linear")[n]
     return {
         **ids.both("SYNC", n + 1),

@@ -9,6 +9,7 @@ import msgspec
 from . import api_errors, schema
 from .clock import Clock
 from .filters import Query, compile_query
+from .ids import Ids
 from .pages import Pages
 from .quirks import Quirks
 from .row import Row
@@ -48,8 +49,9 @@ class Endpoint:
 class WorksHandlers:
     """The works.* endpoints over one store."""
 
-    def __init__(self, store: Store, pages: Pages, writer: WorkWriter, clock: Clock, quirks: Quirks) -> None:
+    def __init__(self, store: Store, pages: Pages, writer: WorkWriter, ids: Ids, clock: Clock, quirks: Quirks) -> None:
         self._store = store
+        self._ids = ids
         self._pages = pages
         self._writer = writer
         self._clock = clock
@@ -115,7 +117,7 @@ class WorksHandlers:
         return Response(b"{}")
 
     def _query(self, body: Body) -> Query:
-        return compile_query(body, now=self._clock.micros(), quirks=self._quirks)
+        return compile_query(body, now=self._clock.micros(), ids=self._ids, quirks=self._quirks)
 
     def _find(self, ref: str) -> Row:
         row = self._store.find(ref)

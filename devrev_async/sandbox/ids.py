@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-_ORG = "dvrv-us-1:devo/0SandBox"
+ORGANISATION = "0SandBox"
 
 
 class Kind(NamedTuple):
@@ -47,6 +47,7 @@ KINDS = (
     Kind("schedule", "", "SCHED", "core", "org_schedule"),
     Kind("sla", "", "SLA", "core", "sla"),
     Kind("sla_tracker", "", "SLAT", "core", "sla_tracker"),
+    Kind("tenant_fragment", "", "TENANT", "core", "tenant_fragment"),
     Kind("sync_unit", "", "SYNC", "integration", "sync_unit"),
 )
 BY_PREFIX = {kind.prefix: kind for kind in KINDS}
@@ -55,17 +56,6 @@ BY_TYPE = {kind.type: kind for kind in KINDS if kind.type}
 
 _DISPLAY = re.compile(r"([A-Z]+)-([A-Za-z0-9]+)", re.ASCII)
 _DON = re.compile(r"don:.*[:]([a-z_]+)/([^/:]+)", re.ASCII | re.DOTALL)
-
-
-def don(prefix: str, number: object) -> str:
-    """The DON of the object whose display id is ``prefix-number``."""
-    kind = BY_PREFIX[prefix]
-    return f"don:{kind.service}:{_ORG}:{kind.segment}/{number}"
-
-
-def both(prefix: str, number: object) -> dict[str, str]:
-    """The two ids as every summary begins with them."""
-    return {"display_id": f"{prefix}-{number}", "id": don(prefix, number)}
 
 
 def recognise(ref: str) -> tuple[Kind, str] | None:
@@ -79,15 +69,30 @@ def recognise(ref: str) -> tuple[Kind, str] | None:
     return (kind, match[2]) if kind else None
 
 
-def forms(ref: str) -> tuple[str, ...]:
-    """`ref` and, where it is an id, its other form: some objects show only one of the two in an answer."""
-    recognised = recognise(ref)
-    if recognised is None:
-        return (ref,)
-    kind, number = recognised
-    return (ref, f"{kind.prefix}-{number}", don(kind.prefix, number))
-
-
 def well_formed(ref: str) -> bool:
     """Whether `ref` could be an id at all: not empty, and neither white space nor control characters in it."""
     return bool(ref) and ref.isprintable() and " " not in ref
+
+
+class Ids:
+    """The ids of one organisation."""
+
+    def __init__(self, organisation: str = ORGANISATION) -> None:
+        self._scope = f"dvrv-us-1:devo/{organisation}"
+
+    def don(self, prefix: str, number: object) -> str:
+        """The DON of the object whose display id is ``prefix-number``."""
+        kind = BY_PREFIX[prefix]
+        return f"don:{kind.service}:{self._scope}:{kind.segment}/{number}"
+
+    def both(self, prefix: str, number: object) -> dict[str, str]:
+        """The two ids as every summary begins with them."""
+        return {"display_id": f"{prefix}-{number}", "id": self.don(prefix, number)}
+
+    def forms(self, ref: str) -> tuple[str, ...]:
+        """`ref` and, where it is an id, its other form: some objects show only one of the two in an answer."""
+        recognised = recognise(ref)
+        if recognised is None:
+            return (ref,)
+        kind, number = recognised
+        return (ref, f"{kind.prefix}-{number}", self.don(kind.prefix, number))

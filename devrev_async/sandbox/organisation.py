@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import api_errors, ids, vocabulary
+from .ids import Ids
 from .row import objects
 
 Summary = dict[str, Any]
@@ -41,7 +42,8 @@ _CLOSED_ENUMS = {"visibility"}  # users of the API can extend the other three
 class Organisation:
     """The organisation of one seed. What a request names and nobody knows is made up, and remembered."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, name: str = ids.ORGANISATION) -> None:
+        self.ids = Ids(name)
         self._rng = random.Random(f"directory {seed}")
         self._known: dict[tuple[str, str], Summary] = {}
         self._families: defaultdict[str, list[Summary]] = defaultdict(list)
@@ -49,26 +51,28 @@ class Organisation:
         self.users: list[Summary] = []
         self.customers: list[Summary] = []
         self.rev_orgs = [
-            self._add("rev_org", {"type": "rev_org", **ids.both("REV", n + 1), "display_name": name})
+            self._add("rev_org", {"type": "rev_org", **self.ids.both("REV", n + 1), "display_name": name})
             for n, name in enumerate(vocabulary.COMPANIES)
         ]
         self.accounts = [
-            self._add("account", {**ids.both("ACC", n + 1), "display_name": name})
+            self._add("account", {**self.ids.both("ACC", n + 1), "display_name": name})
             for n, name in enumerate(vocabulary.COMPANIES)
         ]
         self._hire()
         self.me = self.users[0]
         self.parts = [self._add("part", self._part(n, name)) for n, name in enumerate(vocabulary.PART_NAMES)]
         self.tags = [
-            self._add("tag", {**ids.both("TAG", n + 1), "name": name, "style_new": {"color": vocabulary.COLORS[n % 6]}})
+            self._add(
+                "tag", {**self.ids.both("TAG", n + 1), "name": name, "style_new": {"color": vocabulary.COLORS[n % 6]}}
+            )
             for n, name in enumerate(vocabulary.TAG_NAMES)
         ]
         self.groups = [
-            self._add("group", {**ids.both("GROUP", n + 1), "member_type": "dev_user", "name": name})
+            self._add("group", {**self.ids.both("GROUP", n + 1), "member_type": "dev_user", "name": name})
             for n, name in enumerate(vocabulary.GROUPS)
         ]
-        self.sprints = [self._add("sprint", _sprint(n)) for n in range(48)]
-        self.channels = [self._add("channel", ids.both("CHAN", n + 1)) for n in range(5)]
+        self.sprints = [self._add("sprint", _sprint(n, self.ids)) for n in range(48)]
+        self.channels = [self._add("channel", self.ids.both("CHAN", n + 1)) for n in range(5)]
         self.stages = {
             work_type: [self._stage(work_type, n) for n in range(len(stages))]
             for work_type, stages in vocabulary.STAGES.items()
@@ -80,7 +84,7 @@ class Organisation:
         Raises:
             ApiError: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
         """
-        for form in ids.forms(ref):
+        for form in self.ids.forms(ref):
             if (family, form) in self._known:
                 return self._known[family, form]
         recognised = ids.recognise(ref)
@@ -91,17 +95,17 @@ class Organisation:
 
     def stage(self, work_type: str, *, name: str | None = None, ref: str | None = None) -> Summary:
         """The stage of that name, or with that id; a name that the stock diagram lacks is a custom stage."""
-        wanted = ids.forms(ref) if ref is not None else ()
+        wanted = self.ids.forms(ref) if ref is not None else ()
         for stage in self.stages.get(work_type, self.stages["issue"]):
             if stage["stage"]["id"] in wanted or (ref is None and stage["name"] == name):
                 return stage
         summary = self.find("stage", ref, "stage.stage") if ref is not None else self._custom_stage(str(name))
-        state = {"id": ids.don("CSTATE", 2), "is_final": False, "name": "in_progress"}
+        state = {"id": self.ids.don("CSTATE", 2), "is_final": False, "name": "in_progress"}
         return {"name": summary["name"], "ordinal": 3000, "stage": summary, "state": state}
 
     def _custom_stage(self, name: str) -> Summary:
         if name not in self._custom_stages:
-            summary = {"id": ids.don("CSTAGE", 1_000 + len(self._custom_stages)), "name": name}
+            summary = {"id": self.ids.don("CSTAGE", 1_000 + len(self._custom_stages)), "name": name}
             self._custom_stages[name] = self._add("stage", summary)
         return self._custom_stages[name]
 
@@ -131,18 +135,25 @@ class Organisation:
             person = self._person("REVU", "rev_user", n + 48)
             person |= {"external_ref": f"crm-{7000 + n}", "rev_org": self.rev_orgs[n % len(self.rev_orgs)]}
             self.customers.append(self._add("user", person))
-        bot = {"type": "service_account", **ids.both("SVCACC", 1), "display_name": "Sync bot", "full_name": "Sync bot"}
+        bot = {
+            "type": "service_account",
+            **self.ids.both("SVCACC", 1),
+            "display_name": "Sync bot",
+            "full_name": "Sync bot",
+        }
         self.users.append(self._add("user", bot | {"email": "sync-bot@example.com", "state": "active"}))
         # Real payloads of sys_user have neither e-mail nor state.
-        self.users.append(self._add("user", {"type": "sys_user", **ids.both("SYSU", 1), "display_name": "devrev-bot"}))
+        self.users.append(
+            self._add("user", {"type": "sys_user", **self.ids.both("SYSU", 1), "display_name": "devrev-bot"})
+        )
 
     def _person(self, prefix: str, user_type: str, n: int) -> Summary:
         first = vocabulary.FIRST_NAMES[n % len(vocabulary.FIRST_NAMES)]
         last = vocabulary.LAST_NAMES[(n * 7 + n // len(vocabulary.FIRST_NAMES)) % len(vocabulary.LAST_NAMES)]
-        user: Summary = {"type": user_type, **ids.both(prefix, n + 1), "display_name": f"{first.lower()}-{n + 1}"}
+        user: Summary = {"type": user_type, **self.ids.both(prefix, n + 1), "display_name": f"{first.lower()}-{n + 1}"}
         if n % 3 == 0:
             file = {"type": "image/png", "name": f"{first.lower()}.png", "size": 8_000 + 37 * n}
-            user["display_picture"] = {**ids.both("ARTIFACT", 900_000 + n), "file": file}
+            user["display_picture"] = {**self.ids.both("ARTIFACT", 900_000 + n), "file": file}
         user["email"] = f"{user['display_name']}@example.{'com' if prefix == 'DEVU' else 'org'}"
         user["full_name"] = f"{first} {last}"
         user["state"] = "deactivated" if n % 17 == 16 else "active"
@@ -153,7 +164,7 @@ class Organisation:
         owners = self._rng.sample(self.users[:48], 1 + n % 2)
         part: Summary = {
             "type": ids.BY_PREFIX[prefix].type,
-            **ids.both(prefix, n + 1),
+            **self.ids.both(prefix, n + 1),
             "name": name,
             "owned_by": owners,
         }
@@ -167,9 +178,9 @@ class Organisation:
     def _stage(self, work_type: str, n: int) -> Summary:
         name, state = vocabulary.STAGES[work_type][n]
         number = list(vocabulary.STAGES).index(work_type) * 100 + n + 1
-        stage = self._add("stage", {"id": ids.don("CSTAGE", number), "name": name})
+        stage = self._add("stage", {"id": self.ids.don("CSTAGE", number), "name": name})
         final = state == "closed"
-        shown = {"id": ids.don("CSTATE", vocabulary.STATES.index(state) + 1), "is_final": final, "name": state}
+        shown = {"id": self.ids.don("CSTATE", vocabulary.STATES.index(state) + 1), "is_final": final, "name": state}
         # Real payloads have the stage's id and never its display id.
         return {"name": name, "notes": "", "ordinal": 500 + 250 * n, "stage": stage, "state": shown}
 
@@ -178,7 +189,7 @@ class Organisation:
         if recognised and ref.startswith("don:"):
             base: Summary = {"display_id": f"{kind.prefix}-{number}", "id": ref}
         elif recognised:
-            base = dict(ids.both(kind.prefix, number))
+            base = dict(self.ids.both(kind.prefix, number))
         else:
             base = {"id": ref}
         if kind.type and family != "work":
@@ -225,7 +236,7 @@ def enum_value(field: str, number: int) -> Summary:
     return {"id": number, "label": f"Custom {number}", "ordinal": number}
 
 
-def _sprint(n: int) -> Summary:
+def _sprint(n: int, ids: Ids) -> Summary:
     # One sprint a month from January 2022, so that sprints and works are of the same years.
     year, month = 2022 + n // 12, n % 12 + 1
     state = "completed" if n < 45 else ("active" if n == 45 else "planned")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from . import api_errors, ids, times
+from . import api_errors, times
+from .ids import Ids
 from .index import FOREVER
 from .quirks import DateFilterSupport, Quirks
 from .row import UNDATED, Row
@@ -65,7 +66,7 @@ def _floor(date: int) -> int:
     return date // _SECOND * _SECOND
 
 
-def any_of(values: Values, wanted: Collection[object]) -> Predicate:
+def any_of(values: Values, wanted: Collection[object], ids: Ids) -> Predicate:
     texts = frozenset(form for item in wanted if isinstance(item, str) for form in ids.forms(item))
     if all(isinstance(item, str) for item in wanted):
         return lambda row: any(value in texts for value in values(row) if isinstance(value, str))

@@ -8,6 +8,7 @@ from . import records, search
 from .clock import Clock
 from .filters import Query
 from .handlers import LIST_DEFAULT, LIST_MOST, Body, Endpoint, Response, cursors_tail
+from .ids import Ids
 from .index import WorkIndex
 from .organisation import Organisation
 from .predicates import EVERYTHING, Ranges, Values, any_of, at, in_range, refs
@@ -58,9 +59,9 @@ class ReferenceList:
         own = {key: shape for key, (shape, _) in self.filters.items()}
         return Record({**_PAGING, **dates, **own, **self.others})
 
-    def query(self, body: Body, now: int) -> Query:
+    def query(self, body: Body, now: int, ids: Ids) -> Query:
         ranges = Ranges(now, NO_QUIRKS)
-        predicates = [any_of(values, body[key]) for key, (_, values) in self.filters.items() if body.get(key)]
+        predicates = [any_of(values, body[key], ids) for key, (_, values) in self.filters.items() if body.get(key)]
         predicates += [_nothing for key in self.others if body.get(key)]
         predicates += [in_range(at(key), body[key], ranges) for key in _DATES if key in body]
         return Query(EVERYTHING, EVERYTHING, tuple(predicates))
@@ -92,7 +93,7 @@ class ReferenceHandlers:
         listed = _LISTS[name]
         page = await search.list_page(
             self._index(name, listed),
-            listed.query(body, self._clock.micros()),
+            listed.query(body, self._clock.micros(), self._organisation.ids),
             search.parse_order(body.get("sort_by", ()), sortable=_SORTABLE),
             limit=min(int(body.get("limit", LIST_DEFAULT)), LIST_MOST),
             cursor=body.get("cursor"),

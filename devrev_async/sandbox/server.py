@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -18,6 +19,7 @@ from .clock import Clock, DateHeader
 from .control import WorksControl
 from .handlers import WorksHandlers
 from .hooks import Hook
+from .ids import ORGANISATION
 from .organisation import Organisation
 from .pages import Pages
 from .quirks import NO_QUIRKS, Quirks
@@ -48,6 +50,7 @@ class Sandbox(WorksControl):
         window: Length of the quota's window in seconds.
         latency: Seconds before each answer.
         gzip: Compress answers for clients that accept it.
+        organisation: What DONs name as their organisation: letters, digits and hyphens.
         quirks: In what the server deviates from the documented API.
 
     Raises:
@@ -68,11 +71,14 @@ class Sandbox(WorksControl):
         window: float = 60.0,
         latency: float = 0.0,
         gzip: bool = False,
+        organisation: str = ORGANISATION,
         quirks: Quirks = NO_QUIRKS,
     ) -> None:
         _check_loopback(host)
         if isinstance(works, int) and works < 0:
             raise ValueError("works must be at least 0")
+        if not re.fullmatch(r"[A-Za-z0-9-]+", organisation):
+            raise ValueError(f"organisation must be letters, digits and hyphens, not {organisation!r}")
         self.token = token or f"sandbox-{secrets.token_hex(16)}"
         self.clock = Clock(quirks.clock_offset)
         """The clock of the server, which can be set, moved and frozen."""
@@ -80,18 +86,19 @@ class Sandbox(WorksControl):
         self._port = port
         self._runner: web.ServerRunner | None = None
         self._url: str | None = None
-        organisation = Organisation(seed)
+        members = Organisation(seed, organisation)
         store = Store(self.clock, delay=quirks.visible_after, trims=quirks.trims_shown)
-        super().__init__(organisation, store, self.clock)
-        self._load(works, seed, quirks)
+        super().__init__(members, store, self.clock)
+        self._load(works, seed, organisation, quirks)
         handlers = WorksHandlers(
             store,
             Pages(store, quirks, seed),
-            WorkWriter(organisation, store, self.clock, quirks),
+            WorkWriter(members, store, self.clock, quirks),
+            members.ids,
             self.clock,
             quirks,
         )
-        self._endpoints = handlers.endpoints() | ReferenceHandlers(organisation, self.clock).endpoints()
+        self._endpoints = handlers.endpoints() | ReferenceHandlers(members, self.clock).endpoints()
         for name in quirks.missing_endpoints:
             self._check_endpoint(name)
         self._app = App(
@@ -105,11 +112,15 @@ class Sandbox(WorksControl):
         )
 
     def _load(
-        self, works: int | str | os.PathLike[str] | Iterable[Mapping[str, Any]], seed: int, quirks: Quirks
+        self,
+        works: int | str | os.PathLike[str] | Iterable[Mapping[str, Any]],
+        seed: int,
+        organisation: str,
+        quirks: Quirks,
     ) -> None:
         with generator.uncollected():
             if isinstance(works, int):
-                generated = generator.with_ties(generator.generate(works, seed), quirks, seed)
+                generated = generator.with_ties(generator.generate(works, seed, organisation), quirks, seed)
                 self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
             elif isinstance(works, (str, os.PathLike)):
                 self._load_file(WorksFile(works))

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from . import ids, times, vocabulary
+from . import times, vocabulary
 from .organisation import Organisation
 
 _STAGES = ("running", "warning", "breached", "completed", "paused")
@@ -14,10 +14,11 @@ class SlaFactory:
     """Hands out SLA summaries."""
 
     def __init__(self, organisation: Organisation, rng: random.Random) -> None:
+        self._ids = organisation.ids
         self._people = organisation.users[:48]
         self._schedules = [
             {
-                **ids.both("SCHED", n + 1),
+                **self._ids.both("SCHED", n + 1),
                 "name": f"Working hours {zone}",
                 "status": "published",
                 "timezone": zone,
@@ -27,10 +28,15 @@ class SlaFactory:
             for n, zone in enumerate(vocabulary.TIMEZONES)
         ]
         self._policies = [
-            {**ids.both("SLA", n + 1), "name": name, "sla_type": ("external", "internal")[n], "status": "published"}
+            {
+                **self._ids.both("SLA", n + 1),
+                "name": name,
+                "sla_type": ("external", "internal")[n],
+                "status": "published",
+            }
             for n, name in enumerate(("Premium support", "Internal promise"))
         ]
-        self._metrics = [{**ids.both("METRIC", n + 1), "name": name} for n, name in enumerate(_METRICS)]
+        self._metrics = [{**self._ids.both("METRIC", n + 1), "name": name} for n, name in enumerate(_METRICS)]
         self._targets = [[self._target(n, m) for m in range(1 + n % 3)] for n in range(60)]
         self._removed = [
             {
@@ -47,7 +53,7 @@ class SlaFactory:
         tracker = {
             "created_by": self._people[number % 48],
             "created_date": work["created_date"],
-            **ids.both("SLAT", f"{work['display_id'].replace('-', '')}"),
+            **self._ids.both("SLAT", f"{work['display_id'].replace('-', '')}"),
             "modified_by": self._people[number * 5 % 48],
             "modified_date": work["modified_date"],
             "applies_to_id": work["id"],

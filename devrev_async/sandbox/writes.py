@@ -41,7 +41,7 @@ class WorkWriter:
         """The new work, complete, and its hidden_fields facts."""
         work_type = str(body["type"])
         now = times.render(self._now())
-        ref = ids.both(ids.BY_TYPE[work_type].prefix, self._store.next_number(work_type))
+        ref = self._organisation.ids.both(ids.BY_TYPE[work_type].prefix, self._store.next_number(work_type))
         me = self._organisation.me
         work: Work = {"type": work_type, "created_by": me, "created_date": now, **ref}
         work |= {"modified_by": me, "modified_date": now}

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from devrev_async.sandbox import Sandbox, generator, ids, times
+from devrev_async.sandbox import Sandbox, generator, times
+from devrev_async.sandbox.ids import Ids
 from tests.spec import document, validate_response
 
 
@@ -83,7 +84,7 @@ def test_ones_own_works_are_completed_and_kept() -> None:
         ]
     )
     ticket, task, incident, odd, empty = map(sandbox.get, sandbox.ids())
-    assert (ticket["type"], ticket["id"], ticket["title"]) == ("ticket", ids.don("TKT", 7), "mine")
+    assert (ticket["type"], ticket["id"], ticket["title"]) == ("ticket", Ids().don("TKT", 7), "mine")
     assert (task["type"], task["display_id"]) == ("task", "TASK-3")
     assert (incident["type"], incident["owned_by"], incident["surprise"]) == ("incident", None, {"deep": [None]})
     assert (odd["id"], odd["type"]) == ("anything", 5)
@@ -93,7 +94,7 @@ def test_ones_own_works_are_completed_and_kept() -> None:
 
 def test_taken_ids_are_refused() -> None:
     sandbox = Sandbox(works=[{"display_id": "TKT-7"}])
-    for taken in ({"display_id": "TKT-7"}, {"id": ids.don("TKT", 7)}):
+    for taken in ({"display_id": "TKT-7"}, {"id": Ids().don("TKT", 7)}):
         with pytest.raises(ValueError, match="already has"):
             sandbox.add(taken)
     assert sandbox.get(sandbox.add({"type": "ticket"}))["display_id"] == "TKT-8"

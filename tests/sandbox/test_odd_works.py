@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.filters import compile_query
+from devrev_async.sandbox.ids import Ids
 from devrev_async.sandbox.row import Row
 from devrev_async.sandbox.search import SORTABLE, parse_order
 from tests.sandbox.test_filters import CASES
@@ -46,7 +47,7 @@ def test_any_work_is_kept_as_it_is_and_can_be_asked_about(given_work: dict[str, 
     assert {key: work[key] for key in given_work} == given_work
     row = Row(1, work, {})
     for body, _ in CASES:
-        assert compile_query(body, now=0).matches(row) in (True, False)
+        assert compile_query(body, now=0, ids=Ids()).matches(row) in (True, False)
     for field in SORTABLE:
         assert len(parse_order([f"{field}:asc"]).key()(row)) == 3
 

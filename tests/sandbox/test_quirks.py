@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from devrev_async.sandbox import Quirks, Sandbox, times
 from devrev_async.sandbox.filters import compile_query
+from devrev_async.sandbox.ids import Ids
 from devrev_async.sandbox.row import Row
 from tests.sandbox.conftest import Api
 
@@ -306,7 +307,9 @@ def test_the_sandbox_filters_as_the_record_says(
         date, after, before = (moment and moment.replace(microsecond=0) for moment in (date, after, before))
     wire = {key: times.render(times.micros_of(each - times.EPOCH)) for key, each in
             (("date", date), ("after", after), ("before", before)) if each}  # fmt: skip
-    query = compile_query({"created_date": between(wire.get("after"), wire.get("before"))}, now=0, quirks=quirks)
+    query = compile_query(
+        {"created_date": between(wire.get("after"), wire.get("before"))}, now=0, ids=Ids(), quirks=quirks
+    )
     assert query.matches(Row(1, {"created_date": wire.get("date")}, {})) == quirks.in_range(date, after, before)
 
 

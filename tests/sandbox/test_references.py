@@ -1,5 +1,7 @@
 """The lists of what works refer to: their shape, their pages, their agreement with works."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -217,3 +219,20 @@ async def test_faults_and_the_quota_hold_here_too(api: Api) -> None:
         assert response.headers["X-Ratelimit-Remaining"] == "999998"  # the fault cost one
     async with api.session.post(f"{api.sandbox.url}/tags.list", json={}, headers={"Authorization": "x"}) as response:
         assert response.status == 401
+
+
+async def test_another_organisation() -> None:
+    async with Sandbox(works=60, organisation="0Other") as sandbox, Api.over(sandbox) as api:
+        created = await api.post(
+            "works.create", {"type": "task", "title": "x", "applies_to_part": "PROD-1", "owned_by": ["DEVU-2"]}, 201
+        )
+        assert created["work"]["id"].startswith("don:core:dvrv-us-1:devo/0Other:task/")
+        works = (await api.post("works.export", {"first": 100}))["works"]
+        texts = [json.dumps({**work, "body": ""}) for work in works]
+        texts += [json.dumps(flat(await items_of(api, endpoint))) for endpoint in ITEMS]
+        assert {name for text in texts for name in re.findall(r":devo/(\w+):", text)} == {"0Other"}
+        owner = works[0]["owned_by"][0]
+        for ref in (owner["id"], owner["display_id"]):
+            assert works[0] in (await api.post("works.export", {"first": 100, "owned_by": [ref]}))["works"]
+    with pytest.raises(ValueError, match="organisation"):
+        Sandbox(works=0, organisation="a/b")
