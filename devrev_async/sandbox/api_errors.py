@@ -1,4 +1,4 @@
-"""The api_errors that the API documents, as exceptions that carry the whole answer."""
+"""The errors that the API documents, as exceptions that carry the whole answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 class ApiError(Exception):
-    """An answer other than success: status, JSON body and headers of its own."""
+    """An answer other than success: its status, its JSON body and headers of its own."""
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
@@ -17,7 +17,7 @@ class ApiError(Exception):
 
 
 def bad_request(kind: str, message: str, **fields: object) -> ApiError:
-    """400 with ``type`` `kind` and the fields that this type documents."""
+    """Returns a 400 whose ``type`` is `kind`, with the fields that the API documents for it."""
     return ApiError(400, {"message": message, "type": kind, **fields})
 
 
@@ -74,15 +74,17 @@ _DEFAULTS: dict[int, dict[str, Any]] = {
 
 
 def documented_body(status: int, retry_after: float | None = None) -> dict[str, Any]:
-    """The body that the API documents for `status`; of other statuses, a message alone."""
+    """Returns the body that the API documents for `status`; for other statuses, a message alone."""
     body = dict(_DEFAULTS.get(status, {"message": f"Status {status}"}))
     if status == 429 and retry_after is not None:
-        body["retry_after"] = -int(-retry_after // 1)  # int64 in the spec: rounded up, never early
+        body["retry_after"] = -int(
+            -retry_after // 1
+        )  # an int64 in the spec; rounded up, so that no one retries too early
     return body
 
 
 def json_type(value: object) -> str:
-    """The API's own word for the JSON type of `value`."""
+    """Returns the API's name for the JSON type of `value`."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: authorisation, faults, quota, bodies. Which work is which is the handlers' business."""
+"""The HTTP side of the sandbox: authorisation, faults, the quota, bodies. The handlers know what is in them."""
 
 import asyncio
 import hmac
@@ -25,7 +25,7 @@ from .shapes import check
 from .store import Store
 
 _log = logging.getLogger(__name__)
-_BLOCK = 64  # works between two turns of the event loop: some 300 kB
+_BLOCK = 64  # works written between two turns of the event loop: some 300 kB
 _JSON = "application/json"
 
 
@@ -67,7 +67,7 @@ class App:
 
     @property
     def in_flight(self) -> int:
-        """Requests whose answer is not finished and whose client has not left."""
+        """How many requests have no complete answer yet and a client that has not left."""
         return sum(request.transport is not None for request in tuple(self._in_flight.values()))
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -97,14 +97,14 @@ class App:
         if fault.applied:
             try:
                 await self._answer(request, received)
-            except ApiError as error:  # nothing was applied, so there is no outcome to hide
+            except ApiError as error:  # nothing was applied, so the fault has nothing to hide
                 return self._response(request, error.status, error.body, error.headers)
         if fault.delay:
             await asyncio.sleep(fault.delay)
         if fault.drop:
             if request.transport is not None:
                 request.transport.close()
-            return web.Response()  # never leaves
+            return web.Response()  # never sent
         if fault.status is None:
             return await self._proper(request, received)
         if self._quota is not None:
@@ -131,7 +131,7 @@ class App:
             raise ApiError(500, api_errors.documented_body(500)) from None
 
     def _authorise(self, request: web.BaseRequest) -> None:
-        # The API documents "Bearer <token>" and takes the bare token too, which is what the TypeScript SDK sends.
+        # The API documents "Bearer <token>", and also accepts the token alone, as the TypeScript SDK sends it.
         sent = request.headers.get("Authorization", "")
         if sent[:7].lower() == "bearer ":
             sent = sent[7:].strip()
@@ -167,7 +167,7 @@ class App:
         return response
 
     async def _parts(self, received: ReceivedRequest, answer: Response, hooks: list[Hook]) -> AsyncIterator[bytes]:
-        """The body, some works at a time; other tasks of the loop get their turn in between."""
+        """Yields the body, some works at a time; other tasks of the loop run in between."""
         lead = answer.head
         for start in range(0, len(answer.rows), _BLOCK):
             works = b",".join(self._encoded(answer.rows[start : start + _BLOCK]))
@@ -199,9 +199,13 @@ class App:
 
 
 def _decode(request: web.BaseRequest, endpoint: Endpoint, body: bytes) -> dict[str, Any]:
-    """The request as the checked body that handlers take."""
+    """Returns the checked body that handlers take.
+
+    Raises:
+        ApiError: 400, for a request that is not valid.
+    """
     if request.method == "GET":
-        assert endpoint.shape is not None  # every endpoint that GET reaches has one
+        assert endpoint.shape is not None  # every endpoint that GET can call has one
         decoded: dict[str, Any] = body_from(request.query.items(), endpoint.shape)
     else:
         if request.content_type != _JSON or not body:

@@ -9,10 +9,10 @@ from . import times
 
 
 class Clock:
-    """A clock that follows the machine's until it is set, moved or frozen.
+    """A clock that follows the system clock until it is set, advanced or frozen.
 
-    The dates that a sandbox writes, its `Date` header, its quota and its filters by relative dates follow it, so a test
-    of what changes over time needs no sleep. Every method is safe to call from any thread.
+    The dates that a sandbox writes, its `Date` header, its quota and its filters by relative dates follow it, so that
+    tests of what changes over time need not sleep. Every method is safe to call from any thread.
     """
 
     def __init__(self, offset: timedelta = timedelta()) -> None:
@@ -26,11 +26,11 @@ class Clock:
         return self._frozen_at is not None
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Returns the time, in UTC."""
         return times.date_of(self.micros())
 
     def set(self, at: datetime) -> None:
-        """Sets the clock; it runs on from there, or stays there if it is frozen.
+        """Sets the clock. It runs from there, unless it is frozen.
 
         Raises:
             ValueError: `at` is naive.
@@ -38,7 +38,7 @@ class Clock:
         self._set(_micros(at))
 
     def advance(self, by: timedelta | float) -> datetime:
-        """Moves the clock by so much (seconds, if a number; negative: back), and returns the new time."""
+        """Moves the clock forward, by a number of seconds or a timedelta (negative: back). Returns the new time."""
         micros = times.micros_of(by if isinstance(by, timedelta) else timedelta(seconds=by))
         with self._lock:
             if self._frozen_at is None:
@@ -48,9 +48,9 @@ class Clock:
         return self.now()
 
     def freeze(self, at: datetime | None = None) -> datetime:
-        """Stops the clock at `at` (None: where it is), and returns that time.
+        """Stops the clock at `at` (None: at its present time), and returns that time.
 
-        While it stands still, works that are written bear exactly its time.
+        Until it runs again, writes bear exactly its time, in whole milliseconds.
 
         Raises:
             ValueError: `at` is naive.
@@ -61,19 +61,19 @@ class Clock:
         return self.now()
 
     def resume(self) -> None:
-        """Lets a frozen clock run on from where it stands."""
+        """Lets a frozen clock run again, from its present time."""
         frozen_at = self._frozen_at
         if frozen_at is not None:
             self._frozen_at = None
             self._set(frozen_at)
 
     def micros(self) -> int:
-        """The time in microseconds since 1970."""
+        """Returns the time in microseconds since 1970."""
         frozen_at = self._frozen_at
         return frozen_at if frozen_at is not None else _machine() + self._offset
 
     def seconds(self) -> float:
-        """The time in seconds since 1970."""
+        """Returns the time in seconds since 1970."""
         return self.micros() / 1_000_000
 
     def _set(self, micros: int) -> None:
@@ -85,7 +85,7 @@ class Clock:
 
 
 class DateHeader:
-    """Writes the `Date` header of answers."""
+    """Makes the `Date` header of answers."""
 
     def __init__(self, clock: Clock, *, offset: timedelta, frozen: bool) -> None:
         self._clock = clock
@@ -95,7 +95,7 @@ class DateHeader:
         self._text = ""
 
     def value(self) -> str:
-        """The HTTP date of the present second."""
+        """Returns the HTTP date of the current second."""
         if self._frozen and self._second is not None:
             return self._text
         second = (self._clock.micros() + self._offset) // 1_000_000

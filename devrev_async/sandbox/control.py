@@ -1,4 +1,4 @@
-"""The works of a sandbox as its user sees and changes them, past the API."""
+"""Direct access to the works of a sandbox, past its API."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .store import Store
 
 
 class WorksControl:
-    """Looks into the store of a sandbox and changes it directly: no check, no request, no quirk but `visible_after`.
+    """Reads and changes the store of a sandbox, without requests, checks and quirks except `visible_after`.
 
     Every method is safe to call from any thread.
     """
@@ -51,7 +51,7 @@ class WorksControl:
         return str(finished.get("id", ""))
 
     def get(self, id: str) -> dict[str, Any]:
-        """A copy of the work with that display id or DON, in its wire form.
+        """Returns a copy of the work with that display id or DON, in its wire form and with its exact dates.
 
         Raises:
             KeyError: there is none.
@@ -61,12 +61,12 @@ class WorksControl:
     def update(
         self, id: str, changes: Mapping[str, Any] | None = None, *, drop: Sequence[str] = (), touch: bool = True
     ) -> None:
-        """Changes a work: fields of its wire form are replaced, nothing is checked. Its ids stay.
+        """Replaces fields of a work's wire form, without any check. Its ids stay.
 
         Args:
             id: A display id or DON.
             changes: The new values. Timestamps may be datetimes; None is null.
-            drop: Fields that the work ceases to have.
+            drop: Fields to remove.
             touch: Set modified_date to the time of `clock`, unless `changes` or `drop` name it. False leaves it, as
                 changes by the system may.
 
@@ -85,7 +85,7 @@ class WorksControl:
         drop: Sequence[str] = (),
         touch: bool = True,
     ) -> None:
-        """`update` for many works in one step (None: for all), as a bulk edit does: with one modified_date."""
+        """Updates many works (None: all) with one modified_date, as a bulk edit does; otherwise like `update`."""
         if {"id", "display_id"} & {*(changes or {}), *drop}:
             raise ValueError("the ids of a work cannot be changed")
         new = wire.copy(changes or {})
@@ -107,7 +107,7 @@ class WorksControl:
             self._store.delete(self._row(id))
 
     def ids(self) -> list[str]:
-        """The ids of all works that have one, oldest first."""
+        """Returns the ids of all works that have one, oldest first."""
         works = (row.work for row in self._store.rows())
         return [str(work["id"]) for work in works if work is not None and "id" in work]
 
@@ -125,7 +125,7 @@ class WorksControl:
         return row
 
     def _work(self, row: Row) -> Work:
-        if row.work is None:  # deleted by another thread just now
+        if row.work is None:  # another thread has just deleted it
             raise KeyError(row.seq)
         return row.work
 

@@ -1,4 +1,4 @@
-"""Fills in what a user's own work leaves out."""
+"""Completes a user's own work."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .store import Store
 
 
 def complete(given: Work, organisation: Organisation, store: Store, clock: Clock) -> Work:
-    """`given` with the fields added that the API never leaves out; what is there stays, nulls and oddities included."""
+    """Returns `given` with the fields that every work of the API has; values that are there stay, nulls included."""
     work_type = given.get("type", _type_of(given))
     kind = ids.BY_TYPE.get(work_type if isinstance(work_type, str) else "issue", ids.BY_TYPE["issue"])
     now = times.render(clock.micros() // times.MILLISECOND * times.MILLISECOND)
@@ -42,7 +42,7 @@ def _type_of(given: Work) -> str:
 
 
 def _refs(given: Work, kind: ids.Kind, own: Ids, store: Store) -> dict[str, str]:
-    """Both ids, each made from the other where only one is given."""
+    """Returns both ids, each derived from the other where only one is given."""
     for key in ("display_id", "id"):
         recognised = ids.recognise(given[key]) if isinstance(given.get(key), str) else None
         if recognised:

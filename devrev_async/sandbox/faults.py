@@ -1,4 +1,4 @@
-"""Faults that tests order in advance."""
+"""Faults that tests request in advance."""
 
 import threading
 from collections import defaultdict, deque
@@ -13,9 +13,9 @@ from .requests import ANY
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request instead of, or after, its proper handling."""
+    """What happens to one request in place of its regular answer."""
 
-    status: int | None  # None: the proper answer
+    status: int | None  # None: that of the regular answer
     body: bytes
     headers: Mapping[str, str]
     delay: float
@@ -24,7 +24,7 @@ class Fault:
 
 
 class FaultQueue:
-    """The faults to come, first in first out for each endpoint; those for any endpoint come after its own."""
+    """The faults to come: a FIFO queue for each endpoint, and one for any endpoint, which comes second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,7 +35,7 @@ class FaultQueue:
             self._queues[endpoint].extend([fault] * times)
 
     def take(self, endpoint: str) -> Fault | None:
-        """The fault for a request to `endpoint` that arrived now."""
+        """Removes and returns the next fault for `endpoint`; None where there is none."""
         with self._lock:
             for name in (endpoint, ANY):
                 if self._queues.get(name):
@@ -53,7 +53,7 @@ def build(
     applied: bool,
     drop: bool,
 ) -> Fault:
-    """A fault from the arguments of `Sandbox.fail_next`."""
+    """Makes a fault from the arguments of `Sandbox.fail_next`."""
     sent = {"Content-Type": "application/json"}
     if retry_after is not None:
         sent["Retry-After"] = f"{retry_after:g}"

@@ -1,4 +1,4 @@
-"""The filters of export, list and count, compiled to plain functions of a row. Pure but for the clock of the presets.
+"""Compiles the filters of works.export, works.list and works.count to functions of a row.
 
 A type's own filter (`issue`, `ticket`, `opportunity`) with anything in it matches works of that type only.
 """
@@ -34,7 +34,7 @@ class Query:
 
 
 def compile_query(body: Mapping[str, Any], *, now: int, ids: Ids, quirks: Quirks = NO_QUIRKS) -> Query:
-    """The filters of `body`, a checked request; keys that are no filters are ignored.
+    """Compiles the filters of `body`, a checked request; other keys are ignored.
 
     Raises:
         ApiError: 400 invalid_field for a filter that the quirks refuse.

@@ -1,4 +1,4 @@
-"""The generated works: deterministic for (count, seed), shaped like the API's reference pages, made up throughout."""
+"""Generates works: the same for the same count and seed, shaped like the API's reference pages, all made up."""
 
 import contextlib
 import functools
@@ -28,23 +28,23 @@ _CURRENCIES = ("EUR", "USD", "INR")
 
 
 def generate(count: int, seed: int, organisation: str = ORGANISATION) -> Sequence[Work]:
-    """`count` works, oldest first. They are shared: whoever changes one replaces it."""
+    """Returns `count` works, oldest first. They are shared: a change replaces a work, and never modifies one."""
     return _cached(count, seed, organisation) if count <= 5_000 else _generate(count, seed, organisation)
 
 
 @functools.lru_cache(maxsize=4)
 def _cached(count: int, seed: int, organisation: str) -> Sequence[Work]:
-    # A suite of tests asks for the same few hundred works again and again.
+    # A test suite generates the same few hundred works again and again.
     return _generate(count, seed, organisation)
 
 
 def hidden_fields(number: int, work_type: str) -> Mapping[str, Any]:
-    """What filters can ask about generated work `number` and no answer shows (see `Store.add`)."""
+    """Returns the fields of generated work `number` that filters know and no answer shows (see `Store.add`)."""
     return _HIDDEN_FIELDS[work_type][number % 12]
 
 
 def with_ties(works: Sequence[Work], quirks: Quirks, seed: int) -> Sequence[Work]:
-    """The works, of which `created_ties` bear one created_date and `modified_ties` one modified_date."""
+    """Returns the works, with the numbers of equal dates that `created_ties` and `modified_ties` ask for."""
     changes: dict[str, tuple[int, str]] = {}
     if works and quirks.created_ties:
         changes["created_date"] = quirks.created_ties, works[len(works) // 2]["created_date"]
@@ -65,7 +65,7 @@ def _generate(count: int, seed: int, organisation: str = ORGANISATION) -> list[W
 
 @contextlib.contextmanager
 def uncollected() -> Generator[None]:
-    """No garbage collection meanwhile: it would walk hundreds of thousands of objects over and over for nothing."""
+    """Suspends garbage collection, which would traverse hundreds of thousands of live objects over and over."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -85,27 +85,38 @@ def _creation_times(count: int, rng: random.Random) -> list[int]:
     return moments
 
 
+class SharedValues:
+    """The values that generated works share: half of the memory and most of the speed is that these are few objects."""
+
+    def __init__(self, organisation: Organisation, rng: random.Random) -> None:
+        staff = organisation.users[:48]
+        self.owners = [rng.sample(staff, rng.choice((1, 1, 2, 2, 3))) for _ in range(256)]
+        self.reporters = [[person] for person in (*organisation.customers, *staff[:16])]
+        self.tags = [_tag_list(organisation, rng) for _ in range(256)]
+        self.developed_with = [rng.sample(organisation.parts, n % 3) for n in range(32)]
+        self.bodies = ["\n\n".join(rng.choices(vocabulary.SENTENCES, k=rng.randrange(0, 9))) for _ in range(512)]
+        self.priorities = [enum_value("priority_v2", n) for n in (1, 2, 3, 4)]
+        self.sentiments = [enum_value("sentiment", n) | {"value": n * 0.2} for n in (1, 2, 3, 4, 5)]
+        self.forecasts = [enum_value("forecast_category_v2", n) | {"value": None} for n in range(1, 7)]
+        self.visibilities = [enum_value("visibility", n) for n in (1, 2)]
+        self.channels = [[organisation.channels[n], organisation.channels[(n + 2) % 5]] for n in range(5)]
+        self.sync_units = [_sync_unit(n, organisation.ids) for n in range(4)]
+
+
+def _tag_list(organisation: Organisation, rng: random.Random) -> list[dict[str, Any]]:
+    tags = rng.sample(organisation.tags, rng.choice((0, 0, 1, 2, 3)))
+    return [{"tag": tag, "value": "yes"} if n == 1 else {"tag": tag} for n, tag in enumerate(tags)]
+
+
 class WorkFactory:
-    """Writes one work after the other; holds what they share."""
+    """Makes one work after the other."""
 
     def __init__(self, seed: int, name: str) -> None:
         self._organisation = organisation = Organisation(seed, name)
         self._rng = rng = random.Random(f"works {seed}")
         self._numbers = {work_type: itertools.count(1) for work_type in vocabulary.STAGES}
         self._artifacts = itertools.count(1)
-        staff = organisation.users[:48]
-        # Equal sub-objects are one object: that is half of the memory and most of the speed.
-        self._owners = [rng.sample(staff, rng.choice((1, 1, 2, 2, 3))) for _ in range(256)]
-        self._reporters = [[person] for person in (*organisation.customers, *staff[:16])]
-        self._tags = [self._tag_list(rng.choice((0, 0, 1, 2, 3))) for _ in range(256)]
-        self._developed_with = [rng.sample(organisation.parts, n % 3) for n in range(32)]
-        self._bodies = [self._body(rng.randrange(0, 9)) for _ in range(512)]
-        self._priorities = [enum_value("priority_v2", n) for n in (1, 2, 3, 4)]
-        self._sentiments = [enum_value("sentiment", n) | {"value": n * 0.2} for n in (1, 2, 3, 4, 5)]
-        self._forecasts = [enum_value("forecast_category_v2", n) | {"value": None} for n in range(1, 7)]
-        self._visibilities = [enum_value("visibility", n) for n in (1, 2)]
-        self._channels = [[organisation.channels[n], organisation.channels[(n + 2) % 5]] for n in range(5)]
-        self._sync_units = [_sync_unit(n, organisation.ids) for n in range(4)]
+        self._shared = SharedValues(organisation, rng)
         self._fragments = {
             work_type: ([organisation.ids.don("TENANT", 7)], _STOCK_FRAGMENT.format(n + 1))
             for n, work_type in enumerate(vocabulary.STAGES)
@@ -134,20 +145,20 @@ class WorkFactory:
         if number % 12 == 0:
             work["artifacts"] = [self._artifact(), self._artifact()]
         if number % 25:
-            work["body"] = pick(self._bodies)
+            work["body"] = pick(self._shared.bodies)
         if number % 3 == 0:
             work |= {"custom_fields": self._custom_fields(number), "custom_schema_fragments": fragments}
         if number % 8 == 0:
             work["external_ref"] = f"legacy-{work_type}-{number}"
-        work["owned_by"] = pick(self._owners)
-        work["reported_by"] = pick(self._reporters)
+        work["owned_by"] = pick(self._shared.owners)
+        work["reported_by"] = pick(self._shared.reporters)
         work |= {"stage": stage, "state_display_name": stage["state"]["name"].replace("_", " ").title()}
         work["stock_schema_fragment"] = stock
         if number % 3 == 0:
             work["subtype"] = vocabulary.SUBTYPES[work_type][number // 3 % len(vocabulary.SUBTYPES[work_type])]
         if number % 5 == 0:
             work["sync_metadata"] = self._sync(number, created, modified)
-        work["tags"] = pick(self._tags)
+        work["tags"] = pick(self._shared.tags)
         if number % 2 == 0:
             work["target_close_date"] = times.render((created // times.DAY + 30) * times.DAY)
         work["title"] = pick(vocabulary.TITLES).format(part=part["name"]) + (f" (no. {number})" if number % 4 else "")
@@ -168,10 +179,10 @@ class WorkFactory:
     def _issue(self, work: Work, number: int, created: int) -> None:
         if number % 2:
             work["actual_start_date"] = times.render(created + times.DAY)
-        work["developed_with"] = self._pick(self._developed_with)
+        work["developed_with"] = self._pick(self._shared.developed_with)
         if number % 3 == 0:
             work["estimated_effort"] = number % 16 * 0.5
-        priority = self._pick(self._priorities)
+        priority = self._pick(self._shared.priorities)
         work |= {"priority": priority["label"].lower(), "priority_v2": priority}
         if number % 3 == 0:
             self._sla.attach(work, number, created)
@@ -185,14 +196,14 @@ class WorkFactory:
         channel = number % 5
         if number % 7:
             work["account"] = self._organisation.accounts[company]
-        work |= {"channels": _CHANNELS[channel], "channels_v2": self._channels[channel]}
+        work |= {"channels": _CHANNELS[channel], "channels_v2": self._shared.channels[channel]}
         if number % 3:
             work["group"] = self._pick(self._organisation.groups)
         work |= {"is_frozen": number % 50 == 0, "is_spam": number % 40 == 0, "needs_response": number % 4 == 0}
         if number % 7:
             work["rev_org"] = self._organisation.rev_orgs[company]
         if number % 4 == 1:
-            work["sentiment"] = self._pick(self._sentiments)
+            work["sentiment"] = self._pick(self._shared.sentiments)
             work["sentiment_modified_date"] = times.render(modified)
             work["sentiment_summary"] = 'The customer wrote "again?" and wants a call.'
         work["severity"] = self._pick(_SEVERITIES)
@@ -200,22 +211,15 @@ class WorkFactory:
             self._sla.attach(work, number, created)
         work["source_channel"] = _CHANNELS[channel][0]
         work["source_channel_v2"] = self._organisation.channels[channel]
-        work["visibility"] = self._visibilities[number % 2]
+        work["visibility"] = self._shared.visibilities[number % 2]
 
     def _opportunity(self, work: Work, number: int) -> None:
         currency = _CURRENCIES[number % 3]
         work["account"] = self._pick(self._organisation.accounts)
         work["annual_contract_value"] = {"amount": f"{number * 120}.00", "currency": currency}
-        work["contacts"] = self._pick(self._reporters)
-        work["forecast_category_v2"] = self._pick(self._forecasts)
+        work["contacts"] = self._pick(self._shared.reporters)
+        work["forecast_category_v2"] = self._pick(self._shared.forecasts)
         work["value"] = {"amount": f"{number * 100}.50", "currency": currency}
-
-    def _tag_list(self, count: int) -> list[dict[str, Any]]:
-        tags = self._rng.sample(self._organisation.tags, count)
-        return [{"tag": tag, "value": "yes"} if n == 1 else {"tag": tag} for n, tag in enumerate(tags)]
-
-    def _body(self, sentences: int) -> str:
-        return "\n\n".join(self._rng.choices(vocabulary.SENTENCES, k=sentences))
 
     def _artifact(self) -> dict[str, Any]:
         n = next(self._artifacts)
@@ -233,7 +237,7 @@ class WorkFactory:
         return fields
 
     def _sync(self, number: int, created: int, modified: int) -> dict[str, Any]:
-        unit = self._sync_units[number // 5 % 4]
+        unit = self._shared.sync_units[number // 5 % 4]
         sync: dict[str, Any] = {
             "external_record_id": f"R-{number}",
             "external_record_type": "bug",

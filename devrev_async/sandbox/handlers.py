@@ -1,4 +1,4 @@
-"""The endpoints: a checked body in, an answer out. They know no HTTP."""
+"""The works.* endpoints: from a checked body to an answer, without HTTP."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _EXPORT_DEFAULT = 50
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """JSON: `head`, the works of `rows` separated by commas, `tail`."""
+    """A JSON body in parts: `head`, the works of `rows` separated by commas, and `tail`."""
 
     head: bytes
     rows: Sequence[Row] = ()
@@ -35,7 +35,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How an endpoint is called: by POST always, by GET where `reads`; None as `shape` where the handler checks."""
+    """How an endpoint is called: by POST, and by GET if `reads`. Where `shape` is None, the handler checks the body."""
 
     handler: Callable[[Body], Awaitable[Response]]
     shape: Record | None
@@ -58,7 +58,7 @@ class WorksHandlers:
         self._quirks = quirks
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """By name, such as "works.export"."""
+        """Returns the endpoints by name, such as "works.export"."""
         return {
             "works.get": Endpoint(self.get, schema.BY_ID, reads=True),
             "works.export": Endpoint(self.export, schema.EXPORT, reads=True),
@@ -126,12 +126,12 @@ class WorksHandlers:
         return row
 
     def _one(self, row: Row, *, status: int = 200) -> Response:
-        # Encoded here and now: what a write answers is what that write made.
+        # It is encoded at once, so that a write answers with its own result and no later one.
         return Response(b'{"work":' + (self._store.encode(row) or b"null") + b"}", status=status)
 
 
 def cursors_tail(next_cursor: str | None, prev_cursor: str | None) -> bytes:
-    """What follows the items of a page."""
+    """Returns what follows the items of a page."""
     cursors = {"next_cursor": next_cursor, "prev_cursor": prev_cursor}
     given = {name: cursor for name, cursor in cursors.items() if cursor is not None}
     return b"]," + msgspec.json.encode(given)[1:] if given else b"]}"
@@ -140,7 +140,7 @@ def cursors_tail(next_cursor: str | None, prev_cursor: str | None) -> bytes:
 def _check_typed(
     body: Body, common: Mapping[str, Shape], by_type: Mapping[str, Mapping[str, Shape]], required: tuple[str, ...]
 ) -> None:
-    """Checks a body whose `type` decides which other fields it may have; without it, none of a type's own."""
+    """Checks a body whose `type` decides which further fields it may have."""
     work_type = body.get("type")
     if "type" in body:
         check(common["type"], work_type, "type")

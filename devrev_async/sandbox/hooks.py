@@ -1,4 +1,4 @@
-"""Functions that tests have called while a request is served."""
+"""Callbacks that tests register for the time while a request is served."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Callback = Callable[[ReceivedRequest], object]
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One function, and when it is called."""
+    """A callback, and when it is called."""
 
     endpoint: str
     callback: Callback
@@ -19,14 +19,14 @@ class Hook:
 
 
 class Hooks:
-    """The functions of one sandbox, in the order they were added."""
+    """The callbacks of one sandbox, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hooks: tuple[Hook, ...] = ()
 
     def add(self, hook: Hook) -> Callable[[], None]:
-        """Adds one; returns a function that takes it out again."""
+        """Adds a hook. Returns a function that removes it."""
         with self._lock:
             self._hooks = (*self._hooks, hook)
 
@@ -37,13 +37,13 @@ class Hooks:
         return remove
 
     def before_answer(self, request: ReceivedRequest) -> None:
-        """Calls those that come before the answer is made."""
+        """Calls those that precede the answer."""
         for hook in self._of(request):
             if hook.after_works is None:
                 hook.callback(request)
 
     def within_answer(self, request: ReceivedRequest) -> list[Hook]:
-        """Those that come when some works are written, in the order of their turn."""
+        """Returns those to call within the answer, in their order."""
         hooks = [hook for hook in self._of(request) if hook.after_works is not None]
         return sorted(hooks, key=lambda hook: hook.after_works or 0)
 

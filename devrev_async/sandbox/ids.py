@@ -7,7 +7,7 @@ ORGANISATION = "0SandBox"
 
 
 class Kind(NamedTuple):
-    """One kind of object: what it belongs to, and how its two ids are made."""
+    """One kind of object: its family, and the parts of its two ids."""
 
     family: str  # what a field of the API asks for: a "user", a "part", ...
     type: str  # the discriminator of its summary, where it has one
@@ -59,7 +59,7 @@ _DON = re.compile(r"don:.*[:]([a-z_]+)/([^/:]+)", re.ASCII | re.DOTALL)
 
 
 def recognise(ref: str) -> tuple[Kind, str] | None:
-    """Kind and number of a display id or DON, None where neither form or kind is known."""
+    """Returns the kind and number of a display id or DON, or None for another form or an unknown kind."""
     if match := _DISPLAY.fullmatch(ref):
         kind = BY_PREFIX.get(match[1])
     elif match := _DON.fullmatch(ref):
@@ -70,7 +70,7 @@ def recognise(ref: str) -> tuple[Kind, str] | None:
 
 
 def well_formed(ref: str) -> bool:
-    """Whether `ref` could be an id at all: not empty, and neither white space nor control characters in it."""
+    """Returns whether `ref` may be an id: it is not empty and has neither white space nor control characters."""
     return bool(ref) and ref.isprintable() and " " not in ref
 
 
@@ -81,16 +81,16 @@ class Ids:
         self._scope = f"dvrv-us-1:devo/{organisation}"
 
     def don(self, prefix: str, number: object) -> str:
-        """The DON of the object whose display id is ``prefix-number``."""
+        """Returns the DON of the object whose display id is ``prefix-number``."""
         kind = BY_PREFIX[prefix]
         return f"don:{kind.service}:{self._scope}:{kind.segment}/{number}"
 
     def both(self, prefix: str, number: object) -> dict[str, str]:
-        """The two ids as every summary begins with them."""
+        """Returns the two ids, with which every summary begins."""
         return {"display_id": f"{prefix}-{number}", "id": self.don(prefix, number)}
 
     def forms(self, ref: str) -> tuple[str, ...]:
-        """`ref` and, where it is an id, its other form: some objects show only one of the two in an answer."""
+        """Returns `ref` and, if it is an id, its other form: answers show only one of the two for some objects."""
         recognised = recognise(ref)
         if recognised is None:
             return (ref,)

@@ -10,7 +10,7 @@ FOREVER = 1 << 62
 
 
 class WorkIndex:
-    """One set of rows, sorted twice. What it returns is a snapshot."""
+    """A set of rows, sorted by both dates. Its lists are snapshots."""
 
     def __init__(self) -> None:
         self._by_created: list[Row] = []
@@ -20,7 +20,7 @@ class WorkIndex:
         return len(self._by_created)
 
     def load(self, rows: Iterable[Row]) -> None:
-        """Adds many at once."""
+        """Adds many rows at once."""
         added = list(rows)
         self._by_created += added
         self._by_modified += added
@@ -31,7 +31,7 @@ class WorkIndex:
         insort(self._by_modified, row, key=_by_modified)
 
     def remove(self, row: Row) -> None:
-        """Takes out a row whose dates are those it was added with."""
+        """Removes a row, whose dates must be those that it had when it was added."""
         del self._by_created[bisect_left(self._by_created, _by_created(row), key=_by_created)]
         del self._by_modified[bisect_left(self._by_modified, _by_modified(row), key=_by_modified)]
 
@@ -41,11 +41,11 @@ class WorkIndex:
         self._by_modified.sort(key=_by_modified)
 
     def created_between(self, low: int = -FOREVER, high: int = FOREVER, *, undated: bool = False) -> list[Row]:
-        """Oldest first, both bounds included; with `undated`, the rows without the date as well, which come first."""
+        """Returns the rows between two dates, both included, oldest first; if `undated`, those without a date first."""
         return _between(self._by_created, low, high, _created, undated=undated)
 
     def modified_between(self, low: int = -FOREVER, high: int = FOREVER, *, undated: bool = False) -> list[Row]:
-        """Longest unmodified first, both bounds included; `undated` as in `created_between`."""
+        """Returns the rows between two dates of modification, as `created_between` does."""
         return _between(self._by_modified, low, high, _modified, undated=undated)
 
 

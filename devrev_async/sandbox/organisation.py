@@ -36,11 +36,11 @@ _REFERENCES = {
     "reported_by": "user",
     "tags": "tag",
 }
-_CLOSED_ENUMS = {"visibility"}  # users of the API can extend the other three
+_CLOSED_ENUMS = {"visibility"}  # an organisation can extend the other three
 
 
 class Organisation:
-    """The organisation of one seed. What a request names and nobody knows is made up, and remembered."""
+    """The organisation of one seed. An unknown id is given a made-up object, and is known from then on."""
 
     def __init__(self, seed: int, name: str = ids.ORGANISATION) -> None:
         self.ids = Ids(name)
@@ -59,7 +59,6 @@ class Organisation:
             for n, name in enumerate(vocabulary.COMPANIES)
         ]
         self._hire()
-        self.me = self.users[0]
         self.parts = [self._add("part", self._part(n, name)) for n, name in enumerate(vocabulary.PART_NAMES)]
         self.tags = [
             self._add(
@@ -78,8 +77,13 @@ class Organisation:
             for work_type, stages in vocabulary.STAGES.items()
         }
 
+    @property
+    def me(self) -> Summary:
+        """The user on whose behalf requests are made."""
+        return self.users[0]
+
     def find(self, family: str, ref: str, field: str) -> Summary:
-        """The summary that the answer shows for `ref`, a display id or DON of `family`.
+        """Returns the summary that answers show for `ref`, a display id or DON of `family`.
 
         Raises:
             ApiError: 400 unexpected_id_type where `ref` is the id of something else (an issue as an owner).
@@ -94,7 +98,7 @@ class Organisation:
         return self._add(family, self._make_up(family, ref, recognised))
 
     def stage(self, work_type: str, *, name: str | None = None, ref: str | None = None) -> Summary:
-        """The stage of that name, or with that id; a name that the stock diagram lacks is a custom stage."""
+        """Returns the stage of that name, or with that id; a name that is no stock stage makes a custom stage."""
         wanted = self.ids.forms(ref) if ref is not None else ()
         for stage in self.stages.get(work_type, self.stages["issue"]):
             if stage["stage"]["id"] in wanted or (ref is None and stage["name"] == name):
@@ -110,11 +114,11 @@ class Organisation:
         return self._custom_stages[name]
 
     def members(self, family: str, *, start: int = 0) -> list[Summary]:
-        """All of one family that are known, in the order they became so, from the `start`-th on."""
+        """Returns the known members of one family from the `start`-th on, in the order in which they became known."""
         return self._families[family][start:]
 
     def remember(self, work: Mapping[str, Any]) -> None:
-        """Makes known what a user's own work refers to; of what is known already, the first summary stays."""
+        """Adds what a user's own work refers to; the summary of what is known already stays."""
         for key, family in _REFERENCES.items():
             for item in objects(work.get(key)):
                 for summary in objects(item.get("tag")) if key == "tags" else (item,):
@@ -181,7 +185,7 @@ class Organisation:
         stage = self._add("stage", {"id": self.ids.don("CSTAGE", number), "name": name})
         final = state == "closed"
         shown = {"id": self.ids.don("CSTATE", vocabulary.STATES.index(state) + 1), "is_final": final, "name": state}
-        # Real payloads have the stage's id and never its display id.
+        # Real payloads have the id of the stage and never its display id.
         return {"name": name, "notes": "", "ordinal": 500 + 250 * n, "stage": stage, "state": shown}
 
     def _make_up(self, family: str, ref: str, recognised: tuple[ids.Kind, str] | None) -> Summary:
@@ -195,7 +199,7 @@ class Organisation:
         if kind.type and family != "work":
             base = {"type": kind.type, **base}
         if family in ("sprint", "stage"):
-            shown = base.pop("display_id", ref)  # the API never shows it of these
+            shown = base.pop("display_id", ref)  # the API never shows the display id of these
             return base | self._made_up_details(family, shown)
         return base | self._made_up_details(family, base.get("display_id", ref))
 
@@ -223,7 +227,7 @@ class Organisation:
 
 
 def enum_value(field: str, number: int) -> Summary:
-    """The readable form of the enum id `number` written to `field`.
+    """Returns what answers show for the enum id `number` of `field`.
 
     Raises:
         ApiError: 400 value_not_permitted outside of an enum that cannot be extended.
@@ -237,7 +241,7 @@ def enum_value(field: str, number: int) -> Summary:
 
 
 def _sprint(n: int, ids: Ids) -> Summary:
-    # One sprint a month from January 2022, so that sprints and works are of the same years.
+    # There is one sprint a month from January 2022, so that sprints and works are of the same years.
     year, month = 2022 + n // 12, n % 12 + 1
     state = "completed" if n < 45 else ("active" if n == 45 else "planned")
     return {

@@ -1,4 +1,4 @@
-"""Which works an answer has, and what it says of the others: pages, cursors and counts, quirks included."""
+"""Chooses the works of an answer, its cursors and its counts, as the quirks have it."""
 
 import random
 from collections import Counter
@@ -30,7 +30,7 @@ class Pages:
         self._answers: Counter[str] = Counter()
 
     async def export_page(self, query: Query, sort_by: Sequence[str], first: int) -> list[Row]:
-        """The works of one answer of works.export."""
+        """Returns the works of one answer of works.export."""
         order = self._order(sort_by)
         self._answers["works.export"] += 1
         limit = self._cap(first)
@@ -53,7 +53,7 @@ class Pages:
     async def list_page(
         self, query: Query, sort_by: Sequence[str], *, limit: int, cursor: str | None, backward: bool
     ) -> ListPage:
-        """One page of works.list, after `cursor` or, if `backward`, before it."""
+        """Returns one page of works.list, after `cursor` or, if `backward`, before it."""
         order = self._order(sort_by)
         if self._quirks.sort_by not in ("honoured", "refused", "undated_last", *_BY_AGE):
             order = OWN_ORDER
@@ -67,7 +67,7 @@ class Pages:
         return await search.list_page(self._store, query, order, limit=limit, cursor=cursor, backward=backward)
 
     async def count(self, query: Query, now: int) -> tuple[int, bool]:
-        """What works.count says: how many match, and whether there are more than that."""
+        """Returns the answer of works.count: a number, and whether there are more than that."""
         delay = times.micros_of(self._quirks.count_delay)
         if delay:
             low, high = query.created

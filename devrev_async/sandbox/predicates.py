@@ -1,4 +1,4 @@
-"""Questions to a row, from which filters are made. Works may have any shape, so none is taken for granted."""
+"""Predicates on rows, of which filters consist. Works may have any shape, so none is taken for granted."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -18,14 +18,14 @@ _SECOND = 1_000_000
 
 
 class Ranges:
-    """Turns date filters into inclusive bounds on exact dates, whatever the quirks do to dates and bounds."""
+    """Turns date filters into inclusive bounds on exact dates, with what the quirks do to dates and bounds."""
 
     def __init__(self, now: int, quirks: Quirks) -> None:
         self._now = now
         self._quirks = quirks
 
     def of_index(self, body: Mapping[str, Any], key: str, support: DateFilterSupport) -> tuple[int, int]:
-        """The bounds that `body` has under `key`; everything where there is no such filter, or it has no effect."""
+        """Returns the bounds of the filter `key`; without such a filter, or if it has no effect, all of time."""
         if key not in body or support == "ignored":
             return EVERYTHING
         if support == "refused":
@@ -34,7 +34,7 @@ class Ranges:
         return max(low, _DATED), high
 
     def bounds(self, wanted: Mapping[str, Any]) -> tuple[int, int]:
-        """The least and the greatest date, both included, that the filter `wanted` matches."""
+        """Returns the least and the greatest date that the filter `wanted` matches."""
         if wanted.get("type", "range") == "range":
             after, before = wanted.get("after"), wanted.get("before")
             return (
@@ -101,7 +101,7 @@ def in_range(values: Values, wanted: Mapping[str, Any], ranges: Ranges) -> Predi
 
 
 def _walk(row: Row, path: tuple[str, ...]) -> list[Any]:
-    """Every non-null value at `path`; arrays on the way are entered."""
+    """Returns every non-null value at `path`, within arrays too."""
     found: list[Any] = [row.work]
     for key in path:
         found = [inner for item in found for inner in _step(item, key)]
@@ -122,7 +122,7 @@ def at(*path: str) -> Values:
 
 
 def refs(*path: str) -> Values:
-    """Both ids of every object at `path`."""
+    """Returns a function for both ids of every object at `path`."""
     return lambda row: [ref for item in _walk(row, path) for key in ("id", "display_id") for ref in _step(item, key)]
 
 

@@ -1,4 +1,4 @@
-"""Query strings as bodies: the GET variants take the same fields, nested names dotted."""
+"""Turns query strings into bodies: GET takes the same fields as POST, with dots in the names of nested ones."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from .shapes import Boolean, FreeForm, Integer, ListOf, Nullable, Record, Shape,
 
 
 def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]:
-    """The body that a query string stands for, not yet checked against `shape` except for what a string cannot say.
+    """Returns the body that a query string stands for. Only what a string cannot express is checked against `shape`.
 
     Arrays come as repeated keys, as ``a,b``, or as ``"a","b"`` (what the official TypeScript SDK sends).
 
@@ -39,7 +39,7 @@ def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]
 
 
 def split(text: str) -> list[str]:
-    """The items of an array in one value; quotes keep commas, and ``""`` inside them is nothing special."""
+    """Splits one value into the items of an array. Quotes keep commas; ``""`` within quotes is nothing special."""
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         return text[1:-1].split('","')
     return text.split(",")

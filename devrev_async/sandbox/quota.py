@@ -1,4 +1,4 @@
-"""The rate limit: so many requests a window, told in the headers of every answer."""
+"""The rate limit: a number of requests a window, reported in the headers of every answer."""
 
 import math
 import time
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 class Quota:
-    """Fixed windows, one after the other, from the whole second of the first request on.
+    """Counts requests in consecutive fixed windows, the first of which begins with the second of the first request.
 
-    So X-Ratelimit-Reset, which the API writes in whole seconds, is exact where `window` is whole too.
+    So X-Ratelimit-Reset, which the API writes in whole seconds, is exact where `window` is a whole number.
     """
 
     def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.time) -> None:
@@ -21,7 +21,7 @@ class Quota:
         self._used = 0
 
     def spend(self) -> float | None:
-        """Counts one request; the seconds until the window ends if it is one too many, else None."""
+        """Counts one request. Returns None, or the seconds until the window ends where the quota is exhausted."""
         now = self._turn()
         if self._used < self._limit:
             self._used += 1
@@ -40,7 +40,7 @@ class Quota:
         now = self._clock()
         if self._start is None:
             self._start = math.floor(now)
-        if not self._start <= now < self._end():  # earlier than its start where the clock was set back
+        if not self._start <= now < self._end():  # before its start if the clock was set back
             self._start += (now - self._start) // self._window * self._window
             self._used = 0
         return now

@@ -1,4 +1,4 @@
-"""Whole objects from the summaries that works show: made up, and always the same for the same summary."""
+"""Makes whole objects from the summaries that works show; the rest is made up, and always the same."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ _TIERS = ("gold", "silver", "bronze")
 
 
 def part(summary: Summary, n: int, organisation: Organisation) -> Built:
-    """The part of that summary, the `n`-th that the organisation knows; the other functions likewise."""
+    """Returns the part of that summary, the `n`-th that the organisation knows. The other functions do likewise."""
     return {"type": summary.get("type"), **_object(summary, n, organisation)}
 
 

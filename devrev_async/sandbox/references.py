@@ -1,4 +1,4 @@
-"""What works refer to, read only: parts.list, dev-users.list, rev-users.list, accounts.list and tags.list."""
+"""The list endpoints of what works refer to: parts, developers, customers, accounts and tags."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,16 +33,16 @@ _DATES = ("created_date", "modified_date")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceList:
-    """One endpoint: whom it lists, and how it is filtered.
+    """One endpoint: what it lists, and by what it filters.
 
     Args:
         items: The name of the array in its answers.
-        family: Of what the organisation knows.
-        type: The only discriminator that it lists; None: all.
+        family: The family of the organisation that it lists.
+        type: The discriminator that it is limited to; None for all.
         build: Makes the whole object from a summary.
-        date_filter: The form of its filters by `created_date` and `modified_date`; None: it has none.
-        filters: Those that its data can answer.
-        others: Filters of the API that nothing here has a value for, so that they match nothing.
+        date_filter: The form of its filters by `created_date` and `modified_date`; None if it has none.
+        filters: The filters for which there are values.
+        others: The filters of the API for which there are none, so that they match nothing.
     """
 
     items: str
@@ -54,7 +54,7 @@ class ReferenceList:
     others: Mapping[str, Shape]
 
     def shape(self) -> Record:
-        """Of its requests."""
+        """Returns the shape of its requests."""
         dates = dict.fromkeys(_DATES, self.date_filter) if self.date_filter is not None else {}
         own = {key: shape for key, (shape, _) in self.filters.items()}
         return Record({**_PAGING, **dates, **own, **self.others})
@@ -69,7 +69,7 @@ class ReferenceList:
 
 @dataclass(slots=True)
 class _Known:
-    """The objects of one endpoint that were built so far."""
+    """The objects of one endpoint that were built already, and how many members of the family were seen."""
 
     index: WorkIndex = field(default_factory=WorkIndex)
     seen: int = 0
@@ -84,7 +84,7 @@ class ReferenceHandlers:
         self._known = {name: _Known() for name in _LISTS}
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """By name, such as "parts.list"."""
+        """Returns the endpoints by name, such as "parts.list"."""
         return {
             name: Endpoint(partial(self.list_page, name), each.shape(), reads=True) for name, each in _LISTS.items()
         }
@@ -103,7 +103,7 @@ class ReferenceHandlers:
         return Response(head, page.rows, cursors_tail(page.next_cursor, page.prev_cursor))
 
     def _index(self, name: str, listed: ReferenceList) -> WorkIndex:
-        """All that is known by now: writes and own works bring in others."""
+        """Returns the index of all that is known; writes and users' own works add to it."""
         known = self._known[name]
         fresh = self._organisation.members(listed.family, start=known.seen)
         for n, summary in enumerate(fresh, known.seen):

@@ -1,4 +1,4 @@
-"""What arrived, as tests want to look at it."""
+"""The requests that arrived, for tests to look at."""
 
 import threading
 from collections import deque
@@ -8,33 +8,33 @@ from typing import Any
 
 import msgspec
 
-ANY = "*"  # every endpoint, where one is asked for
+ANY = "*"  # stands for every endpoint
 _KEEP = 10_000
 _KEEP_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """One request as it arrived. The headers hold the token, so its repr leaves them out."""
+    """One request as it arrived. Its repr omits the headers, which contain the token."""
 
     method: str
     path: str
     endpoint: str
     """The path without its slash, such as "works.export"."""
     query: Mapping[str, str] = field(repr=False)
-    """Decoded; of a key given more than once, ``query.getall(key)`` has all."""
+    """The decoded query string; ``query.getall(key)`` returns all values of a key that is repeated."""
     headers: Mapping[str, str] = field(repr=False)
-    """Case does not matter in the keys."""
+    """The headers, whose names are case-insensitive."""
     body: bytes = field(repr=False)
 
     @property
     def json(self) -> Any:
-        """The body decoded, None where there is none."""
+        """The decoded body, or None where there is none."""
         return msgspec.json.decode(self.body) if self.body else None
 
 
 class RequestLog:
-    """The last 10,000 requests, fewer where their bodies pass 16 MiB together; the oldest are forgotten first."""
+    """Keeps the last 10,000 requests, or fewer where their bodies exceed 16 MiB together."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,6 +51,6 @@ class RequestLog:
                 self._bytes -= len(self._kept.popleft().body)
 
     def snapshot(self) -> list[ReceivedRequest]:
-        """Oldest first."""
+        """Returns what is kept, oldest first."""
         with self._lock:
             return list(self._kept)

@@ -6,11 +6,11 @@ from typing import Any, cast
 from . import times
 
 Work = dict[str, Any]
-UNDATED = -(1 << 61)  # where a work without a date stands in the order: before every date
+UNDATED = -(1 << 61)  # the place of a work without a date: before every date
 
 
 class Row:
-    """One work and what is asked of it often. The dict in `work` is replaced, never changed; None once deleted."""
+    """A work, and what searches need of it. The dict in `work` is replaced and never modified; None once deleted."""
 
     __slots__ = ("created", "encoded", "hidden_fields", "modified", "seq", "work")
 
@@ -20,7 +20,7 @@ class Row:
         self.set(work, hidden_fields)
 
     def set(self, work: Work, hidden_fields: Mapping[str, Any]) -> None:
-        """Puts `work` in the place of the present one."""
+        """Replaces the work."""
         self.work: Work | None = work
         self.hidden_fields = hidden_fields
         self.created = timestamp(work.get("created_date"))
@@ -28,13 +28,13 @@ class Row:
 
 
 def objects(value: object) -> list[dict[str, Any]]:
-    """The objects in a value: those of an array, or itself. Users' own works may hold anything instead."""
+    """Returns the objects of an array, or the value itself if it is one; users' own works may have anything else."""
     items = cast("list[object]", value) if isinstance(value, list) else [value]
     return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
 
 
 def timestamp(value: object) -> int:
-    """Where a date stands in the order: microseconds since 1970, or UNDATED for what is no timestamp."""
+    """Returns a date in microseconds since 1970, or UNDATED for what is no timestamp."""
     try:
         return times.parse_quickly(value) if isinstance(value, str) else UNDATED
     except ValueError:

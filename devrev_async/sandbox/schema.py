@@ -1,4 +1,4 @@
-"""The requests of works.*: one table each, the union of the beta API of 2025-10 and of 2026-01."""
+"""The requests of works.*, a table for each: the union of the beta API of 2025-10 and of 2026-01."""
 
 from .shapes import (
     INT32,

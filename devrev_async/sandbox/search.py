@@ -1,6 +1,7 @@
 """Finding works: order, pages and cursors.
 
-A cursor says after which work to go on, so that works which come and go meanwhile neither repeat nor hide others.
+A cursor names the last work of its page, so that works which are created or deleted meanwhile neither repeat nor hide
+others.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ SORTABLE = (
     "target_start_date",
     "actual_start_date",
 )
-_BLOCK = 2_000  # rows asked between two turns of the event loop
+_BLOCK = 2_000  # rows examined between two turns of the event loop
 
 Key = tuple[int, ...]
 
@@ -53,7 +54,7 @@ class ListPage:
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """What a cursor string holds: the order it belongs to, and where in it. An empty key is the order's beginning."""
+    """What a cursor string encodes: an order, and a place in it. An empty key is the beginning."""
 
     order: list[str]
     key: list[int]
@@ -68,9 +69,9 @@ class Order:
     """Whether works without a created_date or modified_date come last in either direction, not before all others."""
 
     def key(self) -> Callable[[Row], Key]:
-        """A function that gives each row its place; works without another date come last in either direction."""
+        """Returns a function that gives each row its place. Without any other date it is last in either direction."""
         parts = [(field, direction == "desc") for field, _, direction in (item.partition(":") for item in self.fields)]
-        # Ties go the way of the last field, so that :desc is exactly :asc backwards and one index serves both.
+        # Ties follow the direction of the last field, so that :desc is exactly :asc reversed and one index serves both.
         sign = -1 if parts[-1][1] else 1
 
         def place(row: Row) -> Key:
@@ -91,13 +92,13 @@ class Order:
 
     @property
     def index(self) -> str | None:
-        """The one index that is in this order (or exactly in the reverse of it)."""
+        """The index that has this order or its exact reverse; None if there is none."""
         name = self.fields[0].partition(":")[0]
         indexed = len(self.fields) == 1 and name in ("created_date", "modified_date") and not self.undated_last
         return name if indexed else None
 
     def candidates(self, store: Searchable, query: Query) -> list[Row]:
-        """A snapshot of the rows within the query's date ranges, sorted if an index can; else the smaller set."""
+        """Returns a snapshot of the rows in the query's date ranges, in this order if an index has it."""
         if self.index == "modified_date":
             rows = store.modified_between(*query.modified, undated=query.undated)
         elif self.index == "created_date":
@@ -117,7 +118,7 @@ OWN_ORDER = Order(("own:asc",))  # follows no date: that of a server which ignor
 
 
 def parse_order(sort_by: Sequence[str], *, sortable: Sequence[str] = SORTABLE, undated_last: bool = False) -> Order:
-    """`sort_by` as sent: ``field:asc`` or ``field:desc``, most significant first.
+    """Parses `sort_by`: ``field:asc`` or ``field:desc``, most significant first.
 
     Raises:
         ApiError: 400 value_not_permitted, for a bare ``-field`` too.
@@ -133,7 +134,7 @@ def parse_order(sort_by: Sequence[str], *, sortable: Sequence[str] = SORTABLE, u
 async def find(
     store: Searchable, query: Query, order: Order, *, limit: int, key: Key = (), backward: bool = False
 ) -> Page:
-    """At most `limit` matches in `order`, after `key` (before it if `backward`: then the nearest to it)."""
+    """Returns at most `limit` matches in `order`: those next after `key` or, if `backward`, next before it."""
     rows = await _ordered(store, query, order)
     if key:
         place = order.key()
@@ -148,13 +149,13 @@ async def find(
 
 
 async def find_all(store: Searchable, query: Query, order: Order) -> list[Row]:
-    """Every match, in `order`."""
+    """Returns every match, in `order`."""
     rows = await _ordered(store, query, order)
     return [row async for block in _matching(rows, query) for row in block]
 
 
 async def count(store: Searchable, query: Query) -> int:
-    """How many match."""
+    """Returns the number of matches."""
     rows = OWN_ORDER.candidates(store, query)
     return sum([len(block) async for block in _matching(rows, query)])
 
@@ -162,14 +163,14 @@ async def count(store: Searchable, query: Query) -> int:
 async def list_page(
     store: Searchable, query: Query, order: Order, *, limit: int, cursor: str | None, backward: bool
 ) -> ListPage:
-    """The page after `cursor` or, if `backward`, before it.
+    """Returns the page after `cursor` or, if `backward`, before it.
 
     Raises:
         ApiError: 400 value_not_permitted for a cursor that is none, or of another order.
     """
     key = decode_cursor(cursor, order, key_length=order.key_length) if cursor else ()
     page = await find(store, query, order, limit=limit, key=key, backward=backward)
-    # Behind a cursor lies at least the work it was made of; where the walk goes, `more` knows.
+    # Behind the cursor is at least the work that it names; whether there is one ahead, `more` says.
     before, after = (page.more, bool(key)) if backward else (bool(key), page.more)
     place = order.key()
     return ListPage(
@@ -185,7 +186,7 @@ def encode_cursor(order: Order, key: Key) -> str:
 
 
 def decode_cursor(text: str, order: Order, *, key_length: int) -> Key:
-    """The key of a cursor that was made for this order.
+    """Returns the key of a cursor that was made for this order.
 
     Raises:
         ApiError: 400 value_not_permitted for any other text.
@@ -201,10 +202,10 @@ def decode_cursor(text: str, order: Order, *, key_length: int) -> Key:
 
 
 async def _ordered(store: Searchable, query: Query, order: Order) -> list[Row]:
-    """The candidates in `order`; where no index has that order, matches only."""
+    """Returns the candidates in `order`; where no index has that order, only those that match."""
     rows = order.candidates(store, query)
     if order.index is None:
-        # The keys are made in the blocks' pace and the sort itself is quick, so that the loop is not blocked for long.
+        # Keys are computed block by block and the sort itself is fast, so that the loop is not blocked for long.
         place = order.key()
         keyed = [(place(row), row) async for block in _matching(rows, query) for row in block]
         keyed.sort(key=itemgetter(0))
@@ -213,7 +214,7 @@ async def _ordered(store: Searchable, query: Query, order: Order) -> list[Row]:
 
 
 async def _matching(rows: Iterable[Row], query: Query, most: int = _BLOCK) -> AsyncIterator[list[Row]]:
-    """The matches, block by block: other tasks of the loop get their turn in between."""
+    """Yields the matches, block by block; other tasks of the loop run in between."""
     block: list[Row] = []
     for n, row in enumerate(rows, 1):
         if query.matches(row):

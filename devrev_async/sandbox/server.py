@@ -1,4 +1,4 @@
-"""The sandbox itself: its data, its server, and what tests can order and see."""
+"""The sandbox itself: its data, its server, and its controls for tests."""
 
 import asyncio
 import contextlib
@@ -146,15 +146,15 @@ class Sandbox(WorksControl):
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """What arrived, oldest first; refused requests, too.
+        """The requests that arrived, oldest first, those that were answered with an error included.
 
-        The last 10,000 are kept, fewer where their bodies pass 16 MiB together. `request_count` counts them all.
+        The last 10,000 are kept, or fewer where their bodies exceed 16 MiB together. `request_count` counts them all.
         """
         return self._app.request_log.snapshot()
 
     @property
     def request_count(self) -> int:
-        """How many requests arrived since the sandbox was made."""
+        """How many requests arrived since the sandbox was created."""
         return self._app.request_log.total
 
     @property
@@ -166,15 +166,15 @@ class Sandbox(WorksControl):
 
     @property
     def requests_in_flight(self) -> int:
-        """How many requests wait for the end of their answer; not those whose client has left."""
+        """How many requests have no complete answer yet and a client that has not left."""
         return self._app.in_flight
 
     def on_request(
         self, callback: Callable[[ReceivedRequest], object], endpoint: str = ANY, *, after_works: int | None = None
     ) -> Callable[[], None]:
-        """Has `callback` called with each request, so that works can change between two requests or within an answer.
+        """Calls `callback` with each request, so that works can change between two requests or within an answer.
 
-        It is called in the sandbox's event loop and must not block; what it returns is ignored. It may use all
+        It runs in the event loop of the sandbox and must not block; its result is ignored. It may call all
         methods of the sandbox, so `sandbox.on_request(lambda _: sandbox.clock.advance(1))` lets time pass.
 
         Args:
@@ -185,7 +185,7 @@ class Sandbox(WorksControl):
                 comes.
 
         Returns:
-            A function that ends it.
+            A function that removes the callback.
         """
         self._check_endpoint(endpoint)
         return self._app.hooks.add(Hook(endpoint, callback, after_works))
@@ -203,19 +203,19 @@ class Sandbox(WorksControl):
         applied: bool = False,
         drop: bool = False,
     ) -> None:
-        """Orders a fault for the next requests to `endpoint`. Calls add up: faults play in the order of the calls.
+        """Makes the next requests to `endpoint` fail. Calls add up, and take effect in their order.
 
         Args:
             endpoint: Such as "works.export"; "*" is any.
-            status: Of the answer; None lets the proper answer through, after `delay`.
-            times: How many requests it strikes.
+            status: That of the answer; None sends the regular answer, after `delay`.
+            times: How many requests fail.
             headers: Added to the answer's own, or in their place.
             body: bytes and str go out as they are, anything else as JSON. None is the body that the API documents
                 for `status`.
             retry_after: Seconds, as the header, and in the body of a 429 (there rounded up).
             delay: Seconds to wait before the answer.
-            applied: Carry the request out first, so that a write has happened though its answer says otherwise.
-                A request that is refused anyway is refused.
+            applied: Carry out the request first, so that a write has happened although its answer says otherwise.
+                A request that is not valid is answered as usual.
             drop: Close the connection without any answer.
         """
         self._check_endpoint(endpoint)
@@ -236,7 +236,7 @@ class Sandbox(WorksControl):
         return f"<Sandbox {self._url or 'not running'}, {len(self)} works>"
 
     def _check_endpoint(self, endpoint: str) -> None:
-        # Other endpoints of the API can be given answers by `fail_next`; a misspelt works.* would never be asked for.
+        # `fail_next` can give answers to other endpoints of the API; a misspelt works.* would never be called.
         if endpoint.partition(".")[0] == "works" and endpoint not in self._endpoints:
             raise ValueError(f"no such endpoint: {endpoint!r}; there are {', '.join(sorted(self._endpoints))}")
 
@@ -244,7 +244,7 @@ class Sandbox(WorksControl):
         """Binds the port and serves, in the running loop. Starting twice is an error."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
-        # The answers in flight at close belong to tests that are over; nobody waits for them.
+        # Answers in flight at close belong to tests that are over, and no one awaits them.
         runner = web.ServerRunner(web.Server(self._app.handle, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         self._runner = runner

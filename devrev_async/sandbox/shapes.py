@@ -1,4 +1,4 @@
-"""What a request may look like: small descriptions of JSON values, and the check that refuses what does not fit."""
+"""Descriptions of the JSON values that requests may have, and the check of a value against its description."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ INT64 = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of so many characters."""
+    """A string whose length in characters is bounded."""
 
     low: int = 0
     high: int | None = None
@@ -46,12 +46,12 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class FreeForm:
-    """An object whose keys are the user's own."""
+    """An object with any keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class DateFilter:
-    """A range or a preset."""
+    """A date filter: a range, or a preset such as the last days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ _JSON_TYPES: dict[type, tuple[str, type | tuple[type, ...]]] = {
 
 
 def check(shape: Shape, value: object, name: str = "") -> None:
-    """Refuses a `value` that does not fit; `name` is its dotted path, "" for the body itself.
+    """Checks `value`; `name` is its dotted path, "" for the body itself.
 
     Raises:
         ApiError: 400, with the type and fields that the API documents for the reason.
@@ -136,7 +136,7 @@ def _check_value(shape: Shape, value: Any, name: str) -> None:
         case Enum(values) if value not in values:
             raise api_errors.wrong_enum_value(name, value, values)
         case Timestamp():
-            _check_moment(value, name)
+            _check_timestamp(value, name)
         case DateFilter():
             kind = value.get("type")
             if "type" not in value:
@@ -171,7 +171,7 @@ def _check_bounds(size: float, low: int, high: int | None, unit: str, name: str)
         raise api_errors.not_permitted(name, f"must be {limits} {unit}".rstrip())
 
 
-def _check_moment(value: str, name: str) -> None:
+def _check_timestamp(value: str, name: str) -> None:
     try:
         times.parse(value)
     except ValueError:
@@ -179,7 +179,7 @@ def _check_moment(value: str, name: str) -> None:
 
 
 def leaves(shape: Record, prefix: str = "") -> dict[str, Shape]:
-    """The fields of a request by the dotted names they have in a query string.
+    """Returns the fields of a request by the dotted names that they have in a query string.
 
     Date filters and objects without fields have no such name: the API's GET variants lack them.
     """

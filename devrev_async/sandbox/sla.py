@@ -1,4 +1,4 @@
-"""SLA data of generated works: policies and metric targets are shared, the tracker is the work's own."""
+"""SLA data of generated works: works share policies and metric targets, and each has a tracker of its own."""
 
 import random
 from typing import Any
@@ -11,7 +11,7 @@ _METRICS = ("First response", "Next response", "Full resolution")
 
 
 class SlaFactory:
-    """Hands out SLA summaries."""
+    """Makes the SLA fields of works."""
 
     def __init__(self, organisation: Organisation, rng: random.Random) -> None:
         self._ids = organisation.ids
@@ -48,7 +48,7 @@ class SlaFactory:
         ]
 
     def attach(self, work: dict[str, Any], number: int, created: int) -> None:
-        """Puts `sla_summary` and `sla_tracker` of the `number`-th work of its type on it."""
+        """Sets `sla_summary` and `sla_tracker` of a work, the `number`-th of its type."""
         stage = _STAGES[number // 2 % 5]
         tracker = {
             "created_by": self._people[number % 48],

@@ -1,4 +1,4 @@
-"""The works of one sandbox: by id, and in the order of their dates."""
+"""The works of one sandbox, by id and in the order of their dates."""
 
 import heapq
 import itertools
@@ -16,7 +16,7 @@ from .row import Row, Work, objects
 _CACHE_BYTES = 64 * 1024 * 1024
 _CACHE_ROWS = 100_000
 _NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
-_MANY = 100  # from here on, sorting the index anew costs less than moving rows one by one
+_MANY = 100  # above it, sorting the index anew costs less than moving rows one by one
 
 
 class DuplicateIdError(ValueError):
@@ -24,7 +24,7 @@ class DuplicateIdError(ValueError):
 
 
 class Store:
-    """Keeps works. Every public method is safe to call from any thread: a fixture's tests and its server live in two.
+    """Keeps works. Every public method is safe to call from any thread: a test and its fixture's server run in two.
 
     Args:
         clock: The sandbox's.
@@ -51,7 +51,7 @@ class Store:
         return len(self._rows)
 
     def load(self, works: Iterable[tuple[Work, Mapping[str, Any]]]) -> None:
-        """Adds many at once, each with its hidden fields. Searches see them at once, whatever the delay.
+        """Adds many works, each with its hidden fields. Searches find them at once, whatever the delay.
 
         Raises:
             DuplicateIdError: an id or display id is taken.
@@ -63,7 +63,7 @@ class Store:
                 self._searched.load(rows)
 
     def add(self, work: Work, hidden_fields: Mapping[str, Any] = _NO_HIDDEN_FIELDS) -> Row:
-        """Adds one; `hidden_fields` are those that filters know and no answer shows: `vista`, `brand`, ...
+        """Adds a work; `hidden_fields` are those that filters know and no answer shows: `vista`, `brand`, ...
 
         Raises:
             DuplicateIdError: its id or display id is taken.
@@ -75,22 +75,22 @@ class Store:
             return row
 
     def find(self, ref: str) -> Row | None:
-        """By display id or DON."""
+        """Returns the work with that display id or DON, or None."""
         return self._refs.get(ref)
 
     def find_external(self, work_type: str, external_ref: str) -> Row | None:
         return self._external.get((work_type, external_ref))
 
     def artifact_parent(self, artifact_id: str) -> str | None:
-        """The id of the one work that the artifact was ever attached to."""
+        """Returns the id of the one work that the artifact was ever attached to, or None."""
         return self._artifacts.get(artifact_id)
 
     def replace(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
-        """Puts `work` in the place of the row's; the ids stay. Returns the row that has it."""
+        """Replaces the work of a row, whose ids stay. Returns the row that has the new one."""
         return self.replace_many([(row, work, hidden_fields)])[0]
 
     def replace_many(self, changes: Collection[tuple[Row, Work, Mapping[str, Any]]]) -> list[Row]:
-        """`replace` for many works, at a cost that grows with the number of works, not with its square."""
+        """Replaces many works at once, in about linear time."""
         with self.lock:
             for _, work, _ in changes:
                 self._attach_artifacts(work)
@@ -124,30 +124,30 @@ class Store:
                 row.work = None
 
     def next_number(self, work_type: str) -> int:
-        """The number that the next work of this type will have."""
+        """Returns a number for a new work of this type; none is returned twice."""
         with self.lock:
             self._numbers[work_type] = number = self._numbers.get(work_type, 0) + 1
             return number
 
     def rows(self) -> list[Row]:
-        """All works as they are now, oldest first."""
+        """Returns all works as they are now, oldest first."""
         with self.lock:
             return self._rows.created_between()
 
     def created_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]:
-        """What searches see of these dates of creation: see `WorkIndex.created_between`."""
+        """Returns what searches find by date of creation, as `WorkIndex.created_between` does."""
         with self.lock:
             self._changes.apply(self._clock.micros())
             return self._searched.created_between(low, high, undated=undated)
 
     def modified_between(self, low: int, high: int, *, undated: bool = False) -> list[Row]:
-        """What searches see of these dates of modification: see `WorkIndex.created_between`."""
+        """Returns what searches find by date of modification, as `WorkIndex.modified_between` does."""
         with self.lock:
             self._changes.apply(self._clock.micros())
             return self._searched.modified_between(low, high, undated=undated)
 
     def encode(self, row: Row) -> bytes | None:
-        """The work as answers show it, in JSON; None if it was deleted meanwhile. The last 64 MiB or so are kept."""
+        """Returns the JSON of a work as answers show it; None if it was deleted. The last 64 MiB or so are cached."""
         work, encoded = row.work, row.encoded
         if work is None or encoded is not None:
             return encoded
@@ -158,7 +158,7 @@ class Store:
         return encoded
 
     def _replace_later(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
-        # A row of its own for each version: searches go on to show the old one until the new one is due.
+        # Each version has a row of its own: searches find the old one until the new one is due.
         changed = Row(row.seq, work, hidden_fields)
         self._rows.remove(row)
         self._rows.add(changed)
@@ -198,7 +198,7 @@ class Store:
 
 
 class PendingChanges:
-    """Changes of an index that are not due yet."""
+    """Changes of an index that take effect later."""
 
     def __init__(self, index: WorkIndex) -> None:
         self._index = index
@@ -207,14 +207,14 @@ class PendingChanges:
         self._last_due: dict[int, int] = {}
 
     def add(self, due: int, old: Row | None, new: Row | None) -> None:
-        """From `due` on, `new` stands in the index in the place of `old`."""
+        """Schedules the replacement of `old` by `new`; None stands for no row."""
         seq = (new or cast("Row", old)).seq
         due = max(due, self._last_due.get(seq, due))  # changes of one work take effect in their own order
         self._last_due[seq] = due
         heapq.heappush(self._heap, (due, next(self._numbers), old, new))
 
     def apply(self, now: int) -> None:
-        """Carries out what is due."""
+        """Makes the changes that are due."""
         while self._heap and self._heap[0][0] <= now:
             due, _, old, new = heapq.heappop(self._heap)
             if old is not None:
@@ -227,7 +227,7 @@ class PendingChanges:
 
 
 class EncodedCache:
-    """Bounds the bytes that rows keep of their works; the oldest are dropped first."""
+    """Bounds the memory of encoded works that rows keep; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._rows: deque[Row] = deque()
@@ -241,7 +241,7 @@ class EncodedCache:
             self.forget(self._rows.popleft())
 
     def forget(self, row: Row) -> None:
-        # A row changed since stays queued without bytes until its turn comes.
+        # The row stays in the queue, without its bytes, until its turn comes.
         if row.encoded is not None:
             self._bytes -= len(row.encoded)
             row.encoded = None

@@ -1,4 +1,4 @@
-"""Timestamps as the API writes and reads them. Inside the sandbox a date is an int: microseconds since 1970, UTC."""
+"""Timestamps as the API reads and writes them. Within the sandbox a date is an int: microseconds since 1970, UTC."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ _RFC3339 = re.compile(
 
 
 def micros_of(duration: timedelta) -> int:
-    """A duration in microseconds."""
+    """Returns a duration in microseconds."""
     return duration // _MICROSECOND
 
 
@@ -23,17 +23,17 @@ def date_of(micros: int) -> datetime:
 
 
 def parse(text: str) -> int:
-    """An RFC 3339 timestamp with its offset; digits past microseconds are cut off.
+    """Parses an RFC 3339 timestamp; digits past microseconds are cut off.
 
     Raises:
-        ValueError: anything else, a timestamp without offset included.
+        ValueError: it is none, or has no offset.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(text)
     year, month, day, hour, minute, second = (int(part) for part in match.group(1, 2, 3, 4, 5, 6))
-    leap = second == 60  # RFC 3339 allows it; datetime does not
-    # Year 0000 is RFC 3339 too; nothing in the data is older than year 1, so its first day stands for it.
+    leap = second == 60  # RFC 3339 allows it, and datetime does not
+    # RFC 3339 allows year 0000. No work is older than year 1, so its beginning stands for all of that year.
     start = datetime(max(year, 1), month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
     offset = timedelta(hours=int(match[9] or 0), minutes=int(match[10] or 0)) // _MICROSECOND
     micros = (start - EPOCH) // _MICROSECOND + int((match[7] or "")[:6].ljust(6, "0"))
@@ -41,15 +41,15 @@ def parse(text: str) -> int:
 
 
 def parse_quickly(text: str) -> int:
-    """`parse` for timestamps of our own, five times faster: it takes other ISO 8601 forms as well."""
+    """Parses a timestamp of a work, five times faster than `parse`; it accepts other ISO 8601 forms as well."""
     try:
         return (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND
-    except (TypeError, ValueError):  # TypeError: no offset, which `parse` refuses properly
+    except (TypeError, ValueError):  # TypeError: without an offset, for which `parse` has the right error
         return parse(text)
 
 
 def render(micros: int) -> str:
-    """As Go prints it: ``...12.963Z``, ``...12.1Z``, ``...12Z``, trailing zeros dropped."""
-    moment = EPOCH + timedelta(microseconds=micros)
-    text = moment.replace(tzinfo=None).isoformat()
-    return (text.rstrip("0") if moment.microsecond else text) + "Z"
+    """Formats a timestamp as Go does, without trailing zeros: ``...12.963Z``, ``...12.1Z``, ``...12Z``."""
+    date = EPOCH + timedelta(microseconds=micros)
+    text = date.replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if date.microsecond else text) + "Z"

@@ -1,4 +1,4 @@
-"""Works as JSON, odd ones included: what msgspec does not encode or decode, the standard library does."""
+"""Encodes and decodes works, odd ones too: the standard library takes what msgspec refuses."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _DATES = (
 
 
 def encode(value: object) -> bytes:
-    """JSON, half surrogate pairs and integers beyond 64 bits included.
+    """Encodes a value as JSON; half surrogate pairs are escaped.
 
     Raises:
         TypeError: a value that JSON has no form for.
@@ -32,7 +32,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(text: bytes) -> Any:
-    """The value of a JSON text.
+    """Decodes a JSON text.
 
     Raises:
         ValueError: it is no JSON.
@@ -49,7 +49,7 @@ def decode(text: bytes) -> Any:
 
 
 def copy(work: Mapping[str, Any]) -> dict[str, Any]:
-    """A deep copy of a work; a datetime among its fields becomes a timestamp as the API writes it.
+    """Returns a deep copy of a work. A datetime among its fields becomes a timestamp as the API writes it.
 
     Raises:
         TypeError: not a mapping, or a value that JSON has no form for.
@@ -61,7 +61,7 @@ def copy(work: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_whole_seconds(work: dict[str, Any]) -> dict[str, Any]:
-    """The work with its dates rounded down; what is no timestamp stays as it is."""
+    """Returns the work with its dates rounded down to seconds; what is no timestamp stays as it is."""
     return {key: _whole_second(value) if key in _DATES else value for key, value in work.items()}
 
 

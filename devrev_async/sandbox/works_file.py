@@ -1,4 +1,4 @@
-"""Works from a JSON Lines file, as an export writes it."""
+"""Reads works from a JSON Lines file, as an export writes it."""
 
 import gzip
 import os
@@ -16,9 +16,9 @@ _SHARED_VALUES = 100_000
 
 
 class WorksFile:
-    """Reads the works of one file, a line at a time, and knows in which line it is.
+    """Reads the works of one file line by line; `line` is the number of the current one.
 
-    Equal values in them (users, parts, stages) become one object, as large files would not fit into memory otherwise.
+    Equal values (users, parts, stages) become one shared object, which lets large files fit into memory.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -39,7 +39,7 @@ class WorksFile:
                 yield self._work(text)
 
     def error(self, reason: object) -> ValueError:
-        """An error that says where in the file it is."""
+        """Returns an error that names the file and the line."""
         return ValueError(f"{self.path}, line {self.line}: {reason}")
 
     def _lines(self) -> Iterator[bytes]:

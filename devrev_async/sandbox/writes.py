@@ -1,4 +1,4 @@
-"""What a checked create or update does to a work: pure functions from the old dict and the request to the new dict."""
+"""Applies checked create and update requests: the old work and the request give the new work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .quirks import Quirks
 from .row import Work, timestamp
 from .store import Store
 
-# Written by requests, shown by no answer of the API; kept with the row so that nothing is silently lost.
+# Requests can write these and no answer of the API shows them; they are kept with the row.
 _HIDDEN_FIELDS = frozenset(
     {
         "amount",
@@ -28,7 +28,7 @@ _PREFIXES = {"tnt__": "tenant_fragment", "ctype__": "subtype"}
 
 
 class WorkWriter:
-    """Applies requests to works; knows the organisation and who the caller is. Each `set_` method does one field."""
+    """Applies requests to works, on behalf of `Organisation.me`. Each `set_` method changes one field."""
 
     def __init__(self, organisation: Organisation, store: Store, clock: Clock, quirks: Quirks) -> None:
         self._organisation = organisation
@@ -38,7 +38,7 @@ class WorkWriter:
         self._resolution = max(times.micros_of(quirks.stamp_resolution), times.MILLISECOND)
 
     def create(self, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
-        """The new work, complete, and its hidden_fields facts."""
+        """Returns the new work, complete, and its hidden fields."""
         work_type = str(body["type"])
         now = times.render(self._now())
         ref = self._organisation.ids.both(ids.BY_TYPE[work_type].prefix, self._store.next_number(work_type))
@@ -58,7 +58,7 @@ class WorkWriter:
         return work, hidden_fields
 
     def update(self, old: Work, body: Mapping[str, Any]) -> tuple[Work, dict[str, Any]]:
-        """The changed work and the hidden_fields facts that the request adds; `old` stays as it was."""
+        """Returns the changed work, and the hidden fields that the request sets. `old` is not modified."""
         work = dict(old)
         hidden_fields = self._apply(work, body)
         work["modified_by"] = self._organisation.me
@@ -95,7 +95,7 @@ class WorkWriter:
         return hidden_fields
 
     def _set_list(self, work: Work, key: str, value: Mapping[str, Sequence[str]] | Sequence[str]) -> None:
-        # Bare on the wire in channels_v2, {"set": [...]} in all others.
+        # channels_v2 is a bare list on the wire; all others are {"set": [...]}.
         field, wanted = (f"{key}.set", value.get("set")) if isinstance(value, Mapping) else (key, value)
         if wanted is not None:
             work[key] = [self._organisation.find(_LISTS[key], ref, field) for ref in wanted]
@@ -189,7 +189,7 @@ def _enum(key: str) -> Callable[[WorkWriter, Work, Any], None]:
 
 
 def _check_custom_schemas(body: Mapping[str, Any]) -> None:
-    """Refuses custom fields whose schema the request does not name."""
+    """Raises an ApiError for custom fields whose schema the request does not name."""
     if body.get("custom_schema_fragments"):
         return
     spec = body.get("custom_schema_spec", {})

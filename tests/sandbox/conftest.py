@@ -1,4 +1,4 @@
-"""A plain aiohttp client whose every answer is checked against the strict schema."""
+"""A plain aiohttp client that validates every answer against the strict schema."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from tests.spec import validate_response
 
 
 class Api:
-    """Calls the sandbox the way a stranger would."""
+    """Calls a sandbox and validates its answers."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox
@@ -21,7 +21,7 @@ class Api:
     @classmethod
     @asynccontextmanager
     async def over(cls, sandbox: Sandbox) -> AsyncGenerator["Api"]:
-        """For a sandbox of the test's own, which runs already."""
+        """Opens a session for a running sandbox."""
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {sandbox.token}"}) as session:
             yield cls(sandbox, session)
 
@@ -30,12 +30,12 @@ class Api:
             return await self._checked(endpoint, response, status)
 
     async def query(self, endpoint: str, query: str = "", status: int = 200) -> Any:
-        """GET with the query string as it stands."""
+        """Sends a GET with this query string, which begins with "?"."""
         async with self.session.get(f"{self.sandbox.url}/{endpoint}{query}") as response:
             return await self._checked(endpoint, response, status)
 
     async def refused(self, endpoint: str, body: object, **fields: object) -> Any:
-        """A 400 whose body has these fields."""
+        """Expects a 400 whose body has these fields."""
         answer = await self.post(endpoint, body, 400)
         assert {key: answer.get(key) for key in fields} == fields
         return answer
@@ -43,7 +43,7 @@ class Api:
     async def _checked(self, endpoint: str, response: aiohttp.ClientResponse, status: int) -> Any:
         answer = await response.json()
         assert response.status == status, answer
-        sample = answer | {"works": answer["works"][:5]} if "works" in answer else answer  # jsonschema takes its time
+        sample = answer | {"works": answer["works"][:5]} if "works" in answer else answer  # jsonschema is slow
         validate_response(endpoint, sample, status)
         return answer
 
@@ -61,6 +61,6 @@ async def api(anyio_backend: str) -> AsyncGenerator[Api]:
 
 @pytest.fixture(scope="module")
 async def shared_api(anyio_backend: str) -> AsyncGenerator[Api]:
-    """One sandbox for a module of tests that only read."""
+    """One sandbox for all tests of a module, which only read."""
     async with Sandbox(works=1500, seed=5) as sandbox, Api.over(sandbox) as one:
         yield one

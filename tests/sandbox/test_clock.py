@@ -26,7 +26,7 @@ def test_a_clock_runs_with_the_machine_until_it_is_set() -> None:
     assert clock.now() < NOON
 
 
-def test_a_frozen_clock_moves_only_when_told() -> None:
+def test_a_frozen_clock_moves_only_on_request() -> None:
     clock = Clock()
     assert clock.freeze(NOON) == clock.now() == NOON
     assert clock.frozen

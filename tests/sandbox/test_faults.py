@@ -1,4 +1,4 @@
-"""Faults on order, and the quota."""
+"""Faults that tests request, and the quota."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ async def test_faults_have_the_documented_body(api: Api, status: int, fields: di
     await api.post("works.get", {"id": "ISS-1"})
 
 
-async def test_faults_strike_so_often_and_in_order(api: Api) -> None:
+async def test_faults_are_counted_and_ordered(api: Api) -> None:
     api.sandbox.fail_next("works.get", times=2)
     api.sandbox.fail_next("works.get", status=500)
     api.sandbox.fail_next(status=403)
@@ -42,7 +42,7 @@ async def test_faults_strike_so_often_and_in_order(api: Api) -> None:
         await api.post("works.get", {"id": "ISS-1"}, status)
 
 
-async def test_headers_and_bodies_of_ones_own(api: Api) -> None:
+async def test_custom_headers_and_bodies(api: Api) -> None:
     api.sandbox.fail_next("works.get", status=502, body="<h1>", headers={"content-type": "text/html", "X-A": "b"})
     api.sandbox.fail_next("works.get", status=200, body=b"\xff")
     api.sandbox.fail_next("works.get", status=200, body={"work": None})
@@ -77,7 +77,7 @@ async def test_a_write_may_happen_though_its_answer_fails(api: Api) -> None:
     assert api.sandbox.get("ISS-1")["title"] == "applied, too"
 
 
-async def test_an_applied_fault_does_not_hide_a_refusal(api: Api) -> None:
+async def test_an_applied_fault_does_not_hide_an_error(api: Api) -> None:
     api.sandbox.fail_next("works.update", status=503, applied=True)
     await api.post("works.update", {"id": "ISS-1", "priority": "p0"}, 400)
     await api.post("works.update", {"id": "ISS-1"})
@@ -95,20 +95,20 @@ async def test_a_delay_alone_lets_the_answer_through(api: Api) -> None:
     await api.post("works.get", {"id": "ISS-1"})
 
 
-async def test_faults_for_nothing_are_refused() -> None:
+async def test_faults_without_effect_raise() -> None:
     with pytest.raises(ValueError, match=r"works\.get"):
         Sandbox(works=0).fail_next("works.gett")
     with pytest.raises(ValueError, match="times"):
         Sandbox(works=0).fail_next("works.get", times=0)
 
 
-async def test_faults_strike_routes_that_the_sandbox_lacks(api: Api) -> None:
+async def test_faults_of_routes_that_the_sandbox_lacks(api: Api) -> None:
     api.sandbox.fail_next("groups.list", status=200, body={"groups": []})
     async with api.session.post(f"{api.sandbox.url}/groups.list", json={}) as response:
         assert await response.json() == {"groups": []}
 
 
-async def test_the_quota_is_told_and_kept() -> None:
+async def test_the_quota_is_reported_and_enforced() -> None:
     async with Sandbox(works=1, quota=3, window=1000) as sandbox, Api.over(sandbox) as api:
         url = f"{sandbox.url}/works.get?id=ISS-1"
         for left in (2, 1, 0):
@@ -142,6 +142,6 @@ def test_windows_follow_one_another() -> None:
 
 
 @pytest.mark.parametrize(("limit", "window"), [(0, 60.0), (1, 0.0), (1, -1.0)])
-def test_a_quota_of_nothing_is_refused(limit: int, window: float) -> None:
+def test_a_quota_of_nothing_raises(limit: int, window: float) -> None:
     with pytest.raises(ValueError, match="quota"):
         Quota(limit, window)

@@ -73,7 +73,7 @@ def test_generating_is_cheap_enough_for_large_stores() -> None:
     assert time.process_time() - started < 10
 
 
-def test_ones_own_works_are_completed_and_kept() -> None:
+def test_own_works_are_completed_and_keep_their_values() -> None:
     sandbox = Sandbox(
         works=[
             {"display_id": "TKT-7", "title": "mine"},
@@ -92,7 +92,7 @@ def test_ones_own_works_are_completed_and_kept() -> None:
         validate_response("works.get", {"work": work})
 
 
-def test_taken_ids_are_refused() -> None:
+def test_taken_ids_raise() -> None:
     sandbox = Sandbox(works=[{"display_id": "TKT-7"}])
     for taken in ({"display_id": "TKT-7"}, {"id": Ids().don("TKT", 7)}):
         with pytest.raises(ValueError, match="already has"):

@@ -22,7 +22,7 @@ async def test_no_or_a_wrong_token(api: Api, headers: dict[str, str]) -> None:
         assert (await response.json())["type"] == "unauthenticated"
 
 
-async def test_a_token_without_bearer_is_taken(api: Api) -> None:
+async def test_a_token_without_bearer_is_accepted(api: Api) -> None:
     headers = {"Authorization": api.sandbox.token}
     async with api.session.get(f"{api.sandbox.url}/works.get?id=ISS-1", headers=headers) as response:
         assert response.status == 200
@@ -160,7 +160,7 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer(caplog: pytest.Lo
 
 @pytest.mark.parametrize("first", [10, 300])
 async def test_a_client_that_leaves_before_its_answer(api: Api, caplog: pytest.LogCaptureFixture, first: int) -> None:
-    """As one whose own reader has closed its pipe: the answer, streamed or not, finds a connection that is closed."""
+    """As a command whose reader has closed its pipe: the answer, streamed or not, meets a closed connection."""
     sandbox = api.sandbox
     sandbox.fail_next("works.export", status=None, delay=0.05)
     leaving = asyncio.create_task(api.post("works.export", {"first": first}))

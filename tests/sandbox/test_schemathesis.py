@@ -45,6 +45,6 @@ test_nothing_is_found: Any = requests.parametrize()(relaxed(check))
 
 
 def test_a_part_of_the_requests_was_right(sandbox: Sandbox) -> None:
-    """Guards against a day when every request is refused for its token and nothing is tested."""
+    """Fails if every request were rejected for its token, so that nothing is tested."""
     assert sandbox.request_count > 0
     assert sandbox.get("ISS-1")["modified_date"] > "2026"

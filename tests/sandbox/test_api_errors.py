@@ -1,4 +1,4 @@
-"""What the API refuses, and with which body."""
+"""Which requests are errors, and with which body."""
 
 from typing import Any
 
