@@ -12,8 +12,10 @@ from devrev_async import __version__
 
 from .bulk import update_from
 from .codes import Code, CommandError, UsageError, describe
+from .doctor import diagnose
 from .export import Output, export_works
 from .filters import parse_filters
+from .list import Listing, list_items
 from .options import SANDBOX_WORKS, Connection, FilterOptions, grouped
 from .output import drop_stdout, say
 from .serve import serve
@@ -221,6 +223,53 @@ def update_command(
 def count_command(context: typer.Context, filters: FilterOptions, connection: Connection) -> None:
     """Print how many works match."""
     raise typer.Exit(count_works(connection.over(context.obj), parse_filters(filters)))
+
+
+@app.command("list")
+@grouped
+def list_command(
+    context: typer.Context,
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Any *.list endpoint, such as dev-users.list.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .jsonl.gz file, or - for stdout.")
+    ],
+    connection: Connection,
+    body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Of the requests, as the API takes it: filters, page size.")
+    ] = None,
+    items: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Of the items in an answer. (default: the endpoint's own name)")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="The first N of the items.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="End with one line of JSON on stderr.")] = False,
+) -> None:
+    """Write what a list endpoint has, one JSON object a line, as the API sends it.
+
+    Users, parts, accounts and tags, for instance, which works refer to by id. FILE appears when it is complete.
+
+    Example: devrev-async list dev-users.list -o users.jsonl
+    """
+    listing = Listing(endpoint=endpoint, output=output, body=body, items=items, limit=limit, json=json)
+    raise typer.Exit(list_items(connection.over(context.obj), listing))
+
+
+@app.command("doctor")
+@grouped
+def doctor_command(
+    context: typer.Context,
+    connection: Connection,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Try out what complete exports hope of the server; some ten requests.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")] = False,
+) -> None:
+    """Look at token, network, TLS, clock, access and quota, and say what to do for each thing that is wrong.
+
+    Exits with 1 if something keeps the client from working, with 4 if it is the token.
+
+    Example: devrev-async doctor
+    """
+    raise typer.Exit(diagnose(connection.over(context.obj), deep=deep, json=json))
 
 
 @app.command("sandbox")

@@ -17,7 +17,7 @@ from .options import SANDBOX_WORKS, Connection
 from .output import drop_stdout, log_to_stderr, say
 from .signals import handler
 
-__all__ = ["Job", "run", "run_job", "source_of"]
+__all__ = ["Job", "open_client", "run", "run_job", "source_of"]
 
 Job: TypeAlias = Callable[[DevRevClient], Awaitable[int]]
 
@@ -40,7 +40,7 @@ def run_job(
     """
 
     async def main() -> int:
-        async with _client(connection, options) as client:
+        async with open_client(connection, options) as client:
             return await job(client)
 
     log_to_stderr(verbose=connection.verbose)
@@ -93,7 +93,8 @@ def _works(connection: Connection) -> int:
 
 
 @asynccontextmanager
-async def _client(connection: Connection, options: dict[str, Any]) -> AsyncGenerator[DevRevClient]:
+async def open_client(connection: Connection, options: dict[str, Any]) -> AsyncGenerator[DevRevClient]:
+    """The client that the options ask for, with its sandbox if they ask for one; `options` are further ones of it."""
     if connection.max_retries is not None:
         options["max_retries"] = connection.max_retries
     if connection.timeout is not None:

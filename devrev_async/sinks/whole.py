@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
+
+from ._files import create, naming, remove, rights_of, sync, sync_folder, write_all
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["WholeFile"]
-
-_FLAGS: Final = (
-    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-)  # O_EXCL follows no link that somebody may have planted
 
 
 class WholeFile:
@@ -25,37 +21,34 @@ class WholeFile:
     Leaving the ``with`` block without `publish` leaves the target as it was. Every method blocks.
 
     Args:
-        target: the file; its folder must exist. A file that is there keeps its permissions.
+        target: the file; its folder must exist. One that is there keeps its owner, group and permissions.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._path = target.with_name(f".devrev-{secrets.token_hex(8)}.part")
-        self._descriptor = os.open(self._path, _FLAGS, 0o666)
-        with contextlib.suppress(OSError):
-            os.chmod(self._path, stat.S_IMODE(target.stat().st_mode))  # noqa: PTH101 - a descriptor's would lack Windows
+        replaced = rights_of(target)
+        with naming(target):
+            # at no time are more people let in than the older file lets
+            self._descriptor = create(self._path, 0o666 if replaced is None else 0o600)
+        if replaced is not None:
+            replaced.give(self._descriptor)
 
     def write(self, data: bytes) -> None:
-        """Add bytes."""
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
+        """Adds bytes."""
+        with naming(self._target):
+            write_all(self._descriptor, data)
 
     def publish(self) -> None:
-        """Put the file in the target's place; once it returns, it outlives a crash."""
-        with contextlib.suppress(OSError):  # not every file system can
-            os.fsync(self._descriptor)
-        self._close()
-        self._path.replace(self._target)
-        with contextlib.suppress(OSError):
-            folder = os.open(self._target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        """Puts the file in the target's place; once it returns, it outlives a crash."""
+        with naming(self._target):
+            sync(self._descriptor)
+            self._close()
+            self._path.replace(self._target)
+        sync_folder(self._target.parent)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -69,4 +62,4 @@ class WholeFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
