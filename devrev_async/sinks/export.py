@@ -371,10 +371,15 @@ class FileExport:
 
 
 async def _ended(task: asyncio.Future[None]) -> None:
-    """Waits for the end of a task, whatever it is and whoever cancels the wait."""
+    """Waits for the end of a task; a cancellation of the wait takes effect after it."""
+    cancellation: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):
         while not task.done():
-            with suppress(asyncio.CancelledError):
+            try:
                 await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancellation = error
     if not task.cancelled():
         task.exception()  # seen; who waits for it raises it
+    if cancellation is not None:
+        raise cancellation

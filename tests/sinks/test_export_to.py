@@ -1,0 +1,409 @@
+"""`works.export_to`: interrupted and continued, begun anew, refused by the disk; over HTTP, on real files."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import errno
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from pyarrow import parquet
+
+from devrev_async import APIConnectionError, DevRevClient, ExportReport, IncompleteExportError, ServerError
+from devrev_async.sandbox import Quirks, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+WORKS = 3000
+CAP = 150
+"""Works in one answer, so that an export has many."""
+
+FORMATS = ["works.jsonl", "works.jsonl.gz", "works.csv", "works.parquet"]
+GLOBS = ["*.json", "*.jsonl", "*.gz", "*.csv", "*.parquet", ".*.json", ".*.jsonl", ".*.gz", ".*.csv", ".*.parquet"]
+
+
+@pytest.fixture(scope="module")
+def served() -> Sandbox:
+    return Sandbox(works=WORKS, seed=3, quirks=Quirks(cap=CAP))
+
+
+@pytest.fixture
+async def sandbox(served: Sandbox, anyio_backend: str) -> AsyncGenerator[Sandbox]:
+    async with served:
+        yield served
+
+
+@pytest.fixture
+async def devrev(sandbox: Sandbox) -> AsyncGenerator[DevRevClient]:
+    async with client_of(sandbox) as client:
+        yield client
+
+
+def client_of(sandbox: Sandbox, **options: Any) -> DevRevClient:
+    return DevRevClient(sandbox.token, base_url=sandbox.url, **options)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def ids_in(path: Path) -> list[str]:
+    return [json.loads(line)["id"] for line in path.read_bytes().splitlines()]
+
+
+class StopError(Exception):
+    """Raised by the tests' own code."""
+
+
+def stop_after(works: int) -> Callable[[ExportReport], None]:
+    def progress(report: ExportReport) -> None:
+        if report.works >= works:
+            raise StopError
+
+    return progress
+
+
+async def interrupted(client: DevRevClient, path: Path, **options: Any) -> None:
+    with pytest.raises(StopError):
+        await client.works.export_to(path, on_progress=stop_after(WORKS // 2), **options)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_the_same_call_goes_on(devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"older")
+    before = sandbox.request_count
+    await interrupted(devrev, path)
+    assert path.read_bytes() == b"older"
+    assert files_in(tmp_path) == sorted([f".{name}.part", f".{name}.part.state", name])
+    assert [match.name for glob in GLOBS for match in tmp_path.glob(glob)] == [name] * sum(
+        path.match(glob) for glob in GLOBS
+    )
+    half = sandbox.request_count - before
+    progress: list[int] = []
+    report = await devrev.works.export_to(path, on_progress=lambda report: progress.append(report.works))
+    assert sandbox.request_count - before - half < WORKS // CAP * 3 // 4, "it fetched again what was there"
+    assert progress[0] >= WORKS // 2 - 1000
+    assert progress == sorted(progress)
+    assert (report.works, report.complete, report.restarted) == (WORKS, True, False)
+    assert sum(report.proofs.values()) == report.works
+    assert report.expected in (None, WORKS)
+    assert files_in(tmp_path) == [name]
+    if name == "works.jsonl":
+        assert sorted(ids_in(path)) == sorted(sandbox.ids())
+    if name == "works.parquet":
+        assert sorted(parquet.read_table(path, columns=["id"]).column("id").to_pylist()) == sorted(sandbox.ids())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"type": ["issue"]}, {"format": "jsonl.gz"}, {"extra_body": {"type": ["ticket"]}}, {"format": "csv"}],
+    ids=["filters", "compressed", "extra_body", "csv"],
+)
+async def test_another_query_or_format_starts_anew(
+    devrev: DevRevClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
+) -> None:
+    path = tmp_path / "works.jsonl"
+    await interrupted(devrev, path)
+    report = await devrev.works.export_to(path, **other)
+    assert report.restarted
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert caplog.records[0].name == "devrev_async.sinks"
+    assert str(path) in caplog.text
+    assert report.complete
+    assert sum(report.proofs.values()) == report.works
+    assert files_in(tmp_path) == ["works.jsonl"]
+
+
+async def test_what_only_the_conversion_needs_may_change(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await interrupted(devrev, tmp_path / "works.csv")
+    report = await devrev.works.export_to(tmp_path / "works.csv", columns=["id"], csv_safe=True, rows_per_file=2000)
+    assert not report.restarted
+    assert not caplog.records
+    assert files_in(tmp_path) == ["works-00000.csv", "works-00001.csv"]
+
+
+async def test_resume_may_be_refused(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "works.jsonl"
+    await interrupted(devrev, path)
+    report = await devrev.works.export_to(path, resume=False)
+    assert not report.restarted
+    assert not caplog.records
+    assert sorted(ids_in(path)) == sorted(sandbox.ids())
+
+
+async def test_works_of_two_accounts_are_not_mixed(tmp_path: Path) -> None:
+    def token(user: str, issued: int) -> str:
+        claims = json.dumps({"sub": f"don:identity:dvrv-us-1:devo/1:devu/{user}", "iat": issued}).encode()
+        return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
+
+    path, port = tmp_path / "works.jsonl", 0
+    for user, issued, restarted in [("1", 1, None), ("1", 22, False), ("2", 3, True)]:
+        secret = token(user, issued)
+        async with Sandbox(works=WORKS, seed=3, token=secret, port=port, quirks=Quirks(cap=CAP)) as sandbox:
+            port = int(sandbox.url.rpartition(":")[2])
+            # a callable, so that the token is not known before the first request
+            async with DevRevClient(partial(str, secret), base_url=sandbox.url) as client:
+                if restarted is not None:
+                    assert (await client.works.export_to(path)).restarted == restarted
+                await interrupted(client, path)
+        state = (tmp_path / ".works.jsonl.part.state").read_text()
+        assert secret not in state
+        assert "devu/" not in state
+
+
+async def test_a_failure_keeps_what_there_is(tmp_path: Path) -> None:
+    async with Sandbox(works=WORKS, seed=3, quirks=Quirks(cap=CAP)) as sandbox, client_of(sandbox) as client:
+        await a_failure_keeps_what_there_is(client, sandbox, tmp_path)
+
+
+async def a_failure_keeps_what_there_is(devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "works.parquet"
+
+    def fail(report: ExportReport) -> None:
+        if report.works >= WORKS // 2:
+            sandbox.fail_next("*", status=500, times=50)
+
+    with pytest.raises(ServerError):
+        await devrev.works.export_to(path, on_progress=fail, max_retries=0)
+    assert files_in(tmp_path) == [".works.parquet.part", ".works.parquet.part.state"]
+
+
+async def test_no_server_leaves_nothing(tmp_path: Path) -> None:
+    async with DevRevClient("x", base_url="http://127.0.0.1:9", max_retries=0) as client:
+        with pytest.raises(APIConnectionError):
+            await client.works.export_to(tmp_path / "works.csv")
+    assert files_in(tmp_path) == []
+
+
+async def test_what_cannot_be_proved_says_what_there_is(tmp_path: Path) -> None:
+    quirks = Quirks(cap=CAP, sort_by="ignored", created_date_filter="ignored", missing_endpoints=("works.list",))
+    async with Sandbox(works=WORKS, seed=3, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        with pytest.raises(IncompleteExportError) as raised:
+            await client.works.export_to(tmp_path / "works.csv")
+        assert isinstance(raised.value.report, ExportReport)
+        assert not raised.value.report.complete
+    assert not (tmp_path / "works.csv").exists()
+
+
+# --- cancellation ---
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_cancelled_call_keeps_what_there_is(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    enough = asyncio.Event()
+
+    def progress(report: ExportReport) -> None:
+        if report.works >= WORKS // 2:
+            enough.set()
+
+    task = asyncio.create_task(devrev.works.export_to(path, on_progress=progress))
+    await enough.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert files_in(tmp_path) == [f".{name}.part", f".{name}.part.state"]
+    state = json.loads((tmp_path / f".{name}.part.state").read_bytes())
+    assert state["works"] > 0
+    assert (await devrev.works.export_to(path)).works == WORKS
+
+
+@pytest.mark.parametrize("way", ["asyncio", "anyio"])
+async def test_a_cancelled_conversion_costs_no_request(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    from devrev_async.sinks import csv
+
+    loop, path = asyncio.get_running_loop(), tmp_path / "works.csv"
+    begun = asyncio.Event()
+    cancelled = threading.Event()
+    write = csv.CsvWriter.write
+
+    def slow(self: csv.CsvWriter, lines: list[bytes]) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        cancelled.wait(30)
+        write(self, lines)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(csv.CsvWriter, "write", slow)
+        async with anyio.create_task_group() as group:
+            scope = anyio.CancelScope()
+
+            async def run() -> None:
+                with scope:
+                    await devrev.works.export_to(path)
+
+            if way == "anyio":
+                group.start_soon(run)
+                await begun.wait()
+                scope.cancel()
+                loop.call_later(0.05, cancelled.set)
+            else:
+                task = asyncio.create_task(devrev.works.export_to(path))
+                await begun.wait()
+                task.cancel()
+                loop.call_later(0.05, task.cancel)  # nobody hurries it
+                loop.call_later(0.1, cancelled.set)
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+    assert files_in(tmp_path) == [".works.csv.part", ".works.csv.part.state"]
+    before = sandbox.request_count
+    report = await devrev.works.export_to(path)
+    assert sandbox.request_count == before
+    assert (report.works, report.complete) == (WORKS, True)
+    assert files_in(tmp_path) == ["works.csv"]
+
+
+@pytest.mark.parametrize("name", ["works.jsonl", "works.parquet"])
+async def test_files_are_written_beside_the_event_loop(
+    devrev: DevRevClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Everything that waits for a disk or converts a batch runs in another thread than the loop."""
+    from devrev_async.sinks import _atomic, _conversion
+
+    threads: set[str] = set()
+
+    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
+        def watch(*args: Any, **kwargs: Any) -> Any:
+            threads.add(f"{call.__name__} {threading.current_thread() is threading.main_thread()}")
+            return call(*args, **kwargs)
+
+        return watch
+
+    for module, function in [(os, "fsync"), (os, "write"), (_atomic, "create_new"), (_conversion, "read_batches")]:
+        monkeypatch.setattr(module, function, watched(getattr(module, function)))
+    await devrev.works.export_to(tmp_path / name)
+    assert {"fsync False", "write False", "create_new False"} <= threads
+    assert not any(thread.endswith("True") for thread in threads), threads
+
+
+# --- two at once ---
+
+
+async def test_two_at_once(devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "works.jsonl"
+    results = await asyncio.gather(*(devrev.works.export_to(path) for _ in range(3)), return_exceptions=True)
+    refused = [error for error in results if isinstance(error, BaseException)]
+    assert len(refused) == 2
+    for error in refused:
+        assert isinstance(error, BlockingIOError)
+        assert error.filename == str(path)
+        assert "another export is writing this file" in str(error)
+    assert sorted(ids_in(path)) == sorted(sandbox.ids())
+    assert files_in(tmp_path) == ["works.jsonl"]
+
+
+# --- disks ---
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Generator[Path]:
+    folder.mkdir()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
+    if mount.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, too small for any export of the tests."""
+    with mounted(tmp_path / "disk", "8m") as folder:
+        yield folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_full_disk(devrev: DevRevClient, sandbox: Sandbox, disk: Path, name: str) -> None:
+    path = disk / name
+    path.write_bytes(b"older")
+    filler = disk / "filler"
+    filler.write_bytes(bytes(int(7.8e6) if name.endswith(".gz") else 1))
+    with pytest.raises(OSError, match="No space left") as raised:
+        await devrev.works.export_to(path)
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(path)
+    assert path.read_bytes() == b"older"
+    assert [match.name for glob in GLOBS for match in disk.glob(glob)] == [name] * sum(path.match(g) for g in GLOBS)
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+    report = await devrev.works.export_to(path)
+    assert (report.works, report.restarted) == (WORKS, False)
+    assert files_in(disk) == [name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@pytest.mark.parametrize("name", ["works.csv", "works.parquet", "works-many.csv"])
+async def test_a_disk_that_the_conversion_fills(devrev: DevRevClient, sandbox: Sandbox, disk: Path, name: str) -> None:
+    path = disk / name
+    options: dict[str, Any] = {"rows_per_file": 100} if "many" in name else {}
+    subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
+    async with client_of(sandbox) as client:  # the part alone
+        await interrupted_at_conversion(client, path, options)
+    room = os.statvfs(disk)
+    (disk / "filler").write_bytes(bytes((room.f_bavail - 4) * room.f_frsize))
+    with pytest.raises(OSError, match="No space left") as raised:
+        await devrev.works.export_to(path, **options)
+    before = sandbox.request_count
+    assert raised.value.filename == str(path)
+    assert files_in(disk) == sorted([f".{name}.part", f".{name}.part.state", "filler"])
+    (disk / "filler").unlink()
+    report = await devrev.works.export_to(path, **options)
+    assert sandbox.request_count == before
+    assert (report.works, report.complete) == (WORKS, True)
+
+
+async def interrupted_at_conversion(client: DevRevClient, path: Path, options: dict[str, Any]) -> None:
+    def last(report: ExportReport) -> None:
+        if report.complete:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    task = asyncio.create_task(client.works.export_to(path, on_progress=last, **options))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+async def test_a_folder_that_cannot_be_written(devrev: DevRevClient, sandbox: Sandbox, disk: Path) -> None:
+    before = sandbox.request_count
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(OSError, match="not writable") as raised:
+        await devrev.works.export_to(disk / "works.csv")
+    assert raised.value.filename == str(disk / "works.csv")
+    assert sandbox.request_count == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+async def test_a_link_to_another_file_system(devrev: DevRevClient, sandbox: Sandbox, disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+    link = disk.parent / "works.jsonl"
+    link.symlink_to(disk / "real.jsonl")
+    await devrev.works.export_to(link)
+    assert link.is_symlink()
+    assert files_in(disk) == ["real.jsonl"]
+    assert files_in(disk.parent) == ["disk", "works.jsonl"]
+    assert sorted(ids_in(link)) == sorted(sandbox.ids())
