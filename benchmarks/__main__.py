@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from devrev_async.clients import EXPORTS, GETTERS
-
-from devrev_async import payload, report
+from . import payload, report
+from .clients import EXPORTS, GETTERS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from devrev_async.clients import EXPORTS, GETTERS, Fetch
+from .clients import EXPORTS, GETTERS, Fetch
 
 
 def _status(field: str) -> int:

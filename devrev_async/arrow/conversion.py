@@ -22,6 +22,9 @@ from .schema import arrow_type, select
 
 __all__ = ["WorksConverter"]
 
+_PIECE: Final = 1000
+"""Works converted at a time: a column of so many is made without giving way to other threads, for a few ms at most."""
+
 _MAY_NOT_FIT: Final = frozenset({Kind.INTEGER, Kind.TIME})
 """What a column may be unable to say although the work's own type can."""
 
@@ -56,6 +59,16 @@ class WorksConverter:
 
     def convert(self, works: Sequence[Work]) -> pa.RecordBatch:
         """The works as one batch, a row each, in their order."""
+        if len(works) <= _PIECE:
+            return self._convert(works)
+        pieces = [self._convert(works[at : at + _PIECE]) for at in range(0, len(works), _PIECE)]
+        whole: pa.RecordBatch
+        whole, *more = pa.Table.from_batches(pieces).combine_chunks().to_batches()
+        if more:
+            raise OverflowError("a column of these works has more than 2 GiB of text: convert fewer works at once")
+        return whole
+
+    def _convert(self, works: Sequence[Work]) -> pa.RecordBatch:
         kinds = set(map(type, works))
         columns = [column.convert(works, kinds) for column in self._columns]
         arrays = [column.array for column in columns]

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +122,15 @@ def test_how_works_are_divided_into_batches_changes_no_value(seed: int, cut: int
     converter = WorksConverter()
     parts = [converter.convert_json(texts[:cut]), converter.convert_json(texts[cut:])]
     assert [row for part in parts for row in part.to_pylist()] == converter.convert_json(texts).to_pylist()
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2000, 2500])
+def test_a_batch_may_have_any_number_of_works(count: int) -> None:
+    works = (works_of(texts_of(7, 0.3, 0.1)) * (count // 12 + 1))[:count]
+    batch = WorksConverter().convert(works)
+    assert batch.schema.equals(works_schema(), check_metadata=True)
+    rows = WorksConverter().convert(works[:12]).to_pylist()
+    assert batch.to_pylist() == (rows * (count // 12 + 1))[:count]
 
 
 def test_the_generator_makes_unknown_works_too() -> None:
