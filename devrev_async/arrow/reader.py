@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 
+from devrev_async.errors import DevRevError
 from devrev_async.models import Work
 
 from ._pyarrow import pa
@@ -54,6 +55,13 @@ class _Messages(io.RawIOBase):
         self._convert = convert
         self._rest: memoryview = memoryview(schema.serialize())
 
+    def _next(self) -> list[Work] | None:
+        try:
+            return next(self._works, None)
+        except DevRevError as error:
+            # engines put the whole traceback into their message; it would be that of a thread nobody knows of
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error
+
     def readable(self) -> bool:
         return True
 
@@ -66,7 +74,7 @@ class _Messages(io.RawIOBase):
         if self.closed:
             raise ValueError("the reader is closed")
         if not self._rest:
-            works = next(self._works, None)
+            works = self._next()
             if works is None:
                 return b""
             self._rest = memoryview(self._convert(works).serialize())

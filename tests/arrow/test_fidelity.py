@@ -244,17 +244,18 @@ def test_what_is_no_work_at_all_is_a_row_all_the_same(text: bytes) -> None:
 )
 @pytest.mark.parametrize("depth", [1, None])
 def test_a_value_of_a_wrong_type_is_null_and_the_work_is_in_raw(field: str, value: Any, depth: int | None) -> None:
-    work = issue(title="t", **{field: value})
+    work = issue(title="t", priority="p1", sprint={"name": "s"}, **{field: value})
     found = row(work, depth=depth)
     assert found[field] is None
     assert (found["type"], found["id"], found["title"]) == ("issue", "ISS-1", "t")
+    assert (found["priority"], found["sprint"]["name"]) == ("p1", "s")
     assert json.loads(found["raw"]) == work
 
 
 def test_half_a_surrogate_pair_is_in_raw_as_it_came() -> None:
-    text = rb'{"type":"issue","id":"ISS-1","title":"cut\ud83dend","body":"b"}'
+    text = rb'{"type":"issue","id":"ISS-1","title":"cut\ud83dend","body":"b","priority":"p1"}'
     found = row(text)
-    assert (found["id"], found["title"], found["body"]) == ("ISS-1", None, "b")
+    assert (found["id"], found["title"], found["body"], found["priority"]) == ("ISS-1", None, "b", "p1")
     assert json.loads(found["raw"]) == json.loads(text)
 
 

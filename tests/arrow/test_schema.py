@@ -91,7 +91,7 @@ def test_depth_counts_the_levels_of_objects() -> None:
     assert types.is_struct(two)
     assert two.field("sync_metadata").type == pa.string()
     assert works_schema(depth=50) == works_schema(depth=None)
-    assert len({works_schema(depth=depth) for depth in (1, 2, 3, None)}) == 4
+    assert len({str(works_schema(depth=depth)) for depth in (1, 2, 3)}) == 3
 
 
 def test_the_metadata_has_the_version_whatever_the_columns() -> None:
