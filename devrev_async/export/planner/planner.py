@@ -129,6 +129,7 @@ class Plan(Generic[T]):
         self._opened = gaps is not None
         self._recounted = False
         self._cuts = 0
+        self._most = 0
         self._blank: set[tuple[int, int]] = set()
         self.proofs: dict[Proof, int] = {"count": 0, "order": 0, "list": 0, "assumed_cap": 0}
 
@@ -240,6 +241,7 @@ class Plan(Generic[T]):
     def _settle_all(self, question: Counted, count: int) -> list[Batch[T]]:
         self._totals.answer(question, count)
         exact = question is Counted.ALL and self._fresh and count == self._found() + self._would_bring()
+        exact = exact and count >= self._most  # else it counts less than a single page showed
         return self._noted(self._believe_held() if exact else [])
 
     # --- what to ask ---
@@ -379,9 +381,11 @@ class Plan(Generic[T]):
         """The count over everything, if the pages under way are likely to be the last."""
         if self._trust is _Trust.SORTED and self._expects is not None:
             return None  # the first count will do
-        small = self._halved and self._trust is not _Trust.NONE and self._pair is None
-        if self._pair is not None:
-            small = self._expects is not None and not proves_order(self._expects - len(self._pair[1].keys), self._first)
+        small = (
+            self._pair is not None
+            and self._expects is not None
+            and not proves_order(self._expects - len(self._pair[1].keys), self._first)
+        )
         if not (self._fresh and self._believes and self._ahead.wanted and (small or self._trust is _Trust.SORTED)):
             return None
         if self.undated or self._questions or Counted.ALL in self._totals:
@@ -431,6 +435,7 @@ class Plan(Generic[T]):
     def _feed_export(self, request: Request, page: Page[T]) -> list[Batch[T]]:
         size = len(page.keys)
         self._cap = max(self._cap, size)
+        self._most = max(self._most, len({key for key in page.keys if self._domain.admits(key)}))
         if outside(page.times, request.after, request.before):
             self._ranged = False
             self._trust = _Trust.NONE
@@ -468,8 +473,14 @@ class Plan(Generic[T]):
                 self._opening = None
                 self._totals.answer(Counted.ALL, shown)
                 return self._settle(opening, "count", undated=True)
-            if self._expects is not None and self._expects < shown and not self._recounted:
-                self._recounted, self._expects, self._expecting = True, None, None
+            if self._expects is not None and self._expects < shown:
+                if self._recounted:
+                    self._totals.end()
+                    return self._cease_to_count()
+                # a work may have been deleted in between: both are asked for again, once
+                self._held.remove(opening)
+                self._opening, self._opened, self._recounted = None, False, True
+                self._expects, self._expecting = None, None
                 return []
         self._opening = None
         self._held.remove(opening)
