@@ -117,3 +117,15 @@ async def test_repeated_empty_answers_never_make_a_complete_export_of_nothing(wo
                 assert not export.report.complete
             else:
                 assert sorted(map(str, ids)) == sorted(sandbox.ids())
+
+
+async def test_more_works_on_one_timestamp_than_fit_a_page_take_two_passes_of_works_list() -> None:
+    tied = [{"type": "task", "title": f"T{n}", "created_date": "2024-02-01T10:00:00.123Z"} for n in range(5300)]
+    with run_in_thread(Sandbox(works=tied)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            ids = [work.id async for work in export]
+        asked = [request.endpoint for request in sandbox.requests]
+    assert len(set(ids)) == len(ids) == 5300
+    assert len(asked) == 1 + 1 + 2 * 53  # a page, a count, and all of it twice
+    assert export.report.proofs["list"] == 5300

@@ -682,6 +682,11 @@ class Plan(Generic[T]):
             self._front.list_instead(request.low, request.high)
             return
         seconds = {second_of(key) for key in keys}
+        left = self._left()
+        if self._lists and len(seconds) == 1 and left is not None and left <= self._hold:
+            # one second has more works than a page, and hardly others are left: ranges would show them once more
+            self._front.list_instead(request.low, request.high)
+            return
         for gap in [gap for gap in gaps if any(gap.low <= second < gap.high for second in seconds)] or gaps:
             if not self._front.cut(gap, keys):
                 if not self._lists:
