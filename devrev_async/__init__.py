@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         TransportError,
         UnauthorizedError,
     )
-    from .export.runner import WorkExport
+    from .export.iteration import WorkExport
     from .models import (
         CreateFields,
         DateRange,

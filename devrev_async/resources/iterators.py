@@ -16,7 +16,7 @@ from devrev_async._transport.error_mapping import Failure
 from devrev_async._transport.page_reader import PageReader, feed, take
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
-from devrev_async.export.runner import check_batch_size
+from devrev_async.export.iteration import check_batch_size
 from devrev_async.models import Work
 
 from .closing import Closable

@@ -20,7 +20,7 @@ from devrev_async._transport.call import Call, Transport
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
 from devrev_async.errors import InvalidArgumentError
-from devrev_async.export.runner import MAX_PARALLEL, WorkExport, open_export
+from devrev_async.export.iteration import MAX_PARALLEL, WorkExport, open_export
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
 from devrev_async.models.ids import check_id

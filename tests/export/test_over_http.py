@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from devrev_async import ClientClosedError, DateRange, DevRevClient, ServiceUnavailableError, Ticket, UnknownWork
+from devrev_async import (
+    ClientClosedError,
+    DateRange,
+    DevRevClient,
+    ExportReport,
+    ServiceUnavailableError,
+    Ticket,
+    UnknownWork,
+)
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving
@@ -21,7 +29,7 @@ from tests.servers import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devrev_async.export.runner import WorkExport
+    from devrev_async.export.iteration import WorkExport
 
 pytestmark = pytest.mark.anyio
 
@@ -300,4 +308,93 @@ async def test_filters_and_arguments() -> None:
 
 
 def exporting() -> list[object]:
-    return [task for task in asyncio.all_tasks() if "WorkExport" in repr(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "ExportRunner" in repr(task.get_coro())]
+
+
+@pytest.mark.parametrize("way", ["works", "batches", "raw_batches"])
+@pytest.mark.parametrize("at", [0, 1, 3500])
+async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None:
+    """While the consumer waits for the first answer, is at work on what it got, or waits for another page."""
+    async with client_of(large) as client:
+        export = export_all(client)
+        seen = 0
+        reached = asyncio.Event()
+
+        async def consume() -> None:
+            nonlocal seen
+            if way == "works":
+                async for _ in export:
+                    seen += 1
+                    if seen == at:
+                        reached.set()
+                        await asyncio.sleep(0.05)
+            else:
+                async for batch in getattr(export, way)(50):
+                    seen += len(batch)
+                    if seen >= at > 0 and not reached.is_set():
+                        reached.set()
+                        await asyncio.sleep(0.05)
+
+        consumer = asyncio.create_task(consume())
+        if at:
+            await reached.wait()
+        else:
+            while not exporting():
+                await asyncio.sleep(0)
+        await export.aclose()
+        assert not exporting()
+        with pytest.raises(ClientClosedError, match=r"works\.export_all: closed before it was complete"):
+            await consumer
+        assert not export.report.complete
+        assert export.report.works == seen
+        rest = export_all(client, resume=export.checkpoint)
+        assert seen + len([work async for work in rest]) == 20_000
+
+
+async def test_an_export_that_nobody_refers_to_leaves_nothing_behind(large: Sandbox) -> None:
+    async with client_of(large) as client:
+        works = aiter(export_all(client))
+        await anext(works)
+        del works
+        gc.collect()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not exporting()
+        assert large.open_connections <= 3
+
+
+async def test_progress_has_what_a_bar_needs(large: Sandbox) -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    def note(report: ExportReport) -> None:
+        seen.append((report.works, report.expected))
+
+    async with client_of(large) as client:
+        export = export_all(client, on_progress=note)
+        assert sum([len(batch) async for batch in export.batches(500)]) == 20_000
+        assert seen == sorted(seen, key=lambda each: each[0])
+        assert seen[-1] == (20_000, 20_000)
+        assert sum(expected is None for _, expected in seen) <= 2
+        half = export_all(client)
+        async with half:
+            async for _ in half.batches(7000):
+                break
+        rest = export_all(client, resume=half.checkpoint)
+        assert sum([len(batch) async for batch in rest.batches()]) == 13_000 == rest.report.expected
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_works_with_a_field_that_does_not_fit_are_counted(raw: bool) -> None:
+    async with Sandbox(works=120) as sandbox, client_of(sandbox) as client:
+        for _ in range(3):
+            sandbox.add({"type": "task", "title": "odd", "target_close_date": "no date"})
+        export = export_all(client)
+        if raw:
+            assert sum([len(batch) async for batch in export.raw_batches(50)]) == 123
+        else:
+            works = [work async for batch in export.batches(50) for work in batch]
+            assert sum(work.invalid is not None for work in works) == 3
+            single = export_all(client)
+            assert len([work async for work in single]) == 123
+            assert single.report.invalid == 3
+    assert export.report.invalid == (0 if raw else 3)

@@ -1,0 +1,302 @@
+"""A complete export as the user holds it: ways to iterate, the report, the checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import aclosing
+from datetime import UTC, datetime
+from itertools import repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+from devrev_async import errors
+from devrev_async._requests.bodies import MAX_FIRST, encode_body, query_body
+from devrev_async.models import UnknownWork, Work
+from devrev_async.reports import ExportReport
+
+from .checkpoint import Ledger
+from .planner import Batch, Plan, Proof
+from .query import ExportQuery
+from .runner import ExportRunner, Source, closed_error
+from .source import ExportSource, RawWork
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from devrev_async._transport.page_reader import PageReader
+    from devrev_async._transport.request import Request as TransportRequest
+    from devrev_async.arrow.batches import ConvertInThread
+
+__all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size", "open_export"]
+
+LIST_LIMIT: Final = 100
+"""Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
+
+MAX_PARALLEL: Final = 3
+"""Pages under way or waiting to be consumed, at most; each may have 5000 works."""
+
+_TURN: Final = 250
+"""Works yielded between two turns of the event loop, at least: to free so many takes two milliseconds."""
+
+_INVALID: Final = "_invalid"
+"""What a work has if `work.invalid` is not None, which would take ten times as long to ask for."""
+
+
+class WorkExport:
+    """Every work that matches, each once, in no particular order.
+
+    Iterate over it for works, over `batches` for lists of them, over `raw_batches` for their JSON, or over
+    `arrow_batches` for columns; once, in one of these ways. Inside ``async with`` it is closed at once when the loop is
+    left early: requests under way end then. It raises the `DevRevError` of the first request that fails for good,
+    `IncompleteExportError` if completeness cannot be proved, and `ClientClosedError` if another task calls `aclose`.
+
+    Args:
+        source: sends the requests.
+        body: the query, as `works.export` takes it, without `first` and `sort_by`.
+        resume: the `checkpoint` of an export with the same query that was not finished.
+        on_progress: called with the report after each answer and each batch; what it raises ends the export.
+        first, limit: works to ask for in one request of `works.export`, of `works.list`.
+        parallel: pages under way or waiting at most.
+
+    Attributes:
+        report: what was done so far; one object, kept up to date, good after an error too.
+
+    Raises:
+        InvalidArgumentError: `resume` is no checkpoint, or that of another query.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        body: Mapping[str, Any],
+        *,
+        resume: str | None = None,
+        on_progress: Callable[[ExportReport], object] | None = None,
+        first: int = MAX_FIRST,
+        limit: int = LIST_LIMIT,
+        parallel: int = MAX_PARALLEL,
+    ) -> None:
+        if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {parallel!r}")
+        now = datetime.now(UTC)
+        query = ExportQuery.of(body, now)
+        fingerprint = query.fingerprint
+        ledger = Ledger(fingerprint, query.domain) if resume is None else Ledger.resumed(resume, fingerprint)
+        self.report = ExportReport()
+        self._ledger = ledger
+        self._batch: Batch[Any] | None = None
+        self._consumed = 0
+        self._closed = False
+        self._runner: ExportRunner | None = None
+
+        def run(*, raw: bool) -> ExportRunner:
+            plan = Plan[Any](
+                ledger.domain,
+                now=now,
+                gaps=None if resume is None else ledger.open,
+                undated=ledger.undated,
+                handed=ledger.works,
+                first=first,
+                limit=limit,
+                parallel=parallel,
+            )
+            return ExportRunner(
+                source, query, plan, self.report, on_progress=on_progress, limit=limit, parallel=parallel, raw=raw
+            )
+
+        self._run = run
+
+    @property
+    def checkpoint(self) -> str:
+        """Where to go on: `export_all(resume=...)` yields exactly what was not yielded up to now."""
+        if self._runner is not None:
+            self._ledger.undated = self._runner.plan.undated
+        return self._ledger.checkpoint(self._batch, self._consumed)
+
+    def __aiter__(self) -> AsyncIterator[Work]:
+        return self._works()
+
+    def batches(self, n: int = 1000) -> AsyncGenerator[list[Work], None]:
+        """Lists of `n` works, the last one shorter."""
+        return self._lists(check_batch_size(n), raw=False)
+
+    def raw_batches(self, n: int = 1000) -> AsyncGenerator[list[bytes], None]:
+        """Lists of `n` works, the last one shorter, each as the JSON bytes that the server sent."""
+        return self._texts(self._lists(check_batch_size(n), raw=True))
+
+    def arrow_batches(
+        self, n: int = 1000, columns: Sequence[str] | None = None, depth: int | None = 1
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Record batches of `n` works, the last one shorter; they have the schema `arrow.works_schema(columns, depth)`.
+
+        They are converted in a thread, so that the event loop goes on. There is no empty one: no works, no batches.
+        This needs the extra ``[arrow]``.
+
+        Example:
+            >>> async for batch in export.arrow_batches(columns=["id", "title"]):
+            ...     writer.write_batch(batch)
+
+        Raises:
+            InvalidArgumentError, TypeError: as `arrow.works_schema` says, before any request.
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        from devrev_async.arrow.batches import convert_in_thread  # noqa: PLC0415 - pyarrow is an extra
+
+        return self._lists(check_batch_size(n), raw=False, convert=convert_in_thread(columns, depth))
+
+    async def aclose(self) -> None:
+        """Ends the requests under way, from any task. Report and checkpoint stay."""
+        self._closed = True
+        if self._runner is not None:
+            await self._runner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _works(self) -> AsyncGenerator[Work, None]:
+        runner, report = self._begin(raw=False), self.report
+        try:
+            while (batch := await runner.next_batch()) is not None:
+                self._batch, left = batch, cast("list[Work]", batch.items)
+                left.reverse()
+                while left:
+                    work = left.pop()  # what was yielded makes room for the pages under way
+                    self._consumed += 1
+                    report.works += 1
+                    report.proofs[batch.proof] += 1
+                    report.unknown += isinstance(work, UnknownWork)
+                    report.invalid += hasattr(work, _INVALID)
+                    yield work
+                    if len(left) % _TURN == 0:
+                        await asyncio.sleep(0)
+                    runner.check_open()
+                self._finish(runner, [batch])
+            self._complete(runner)
+        finally:
+            await self.aclose()
+
+    async def _texts(self, lists: AsyncGenerator[list[RawWork], None]) -> AsyncGenerator[list[bytes], None]:
+        async with aclosing(lists):
+            async for works in lists:
+                yield [work.json for work in works]
+
+    async def _lists(self, n: int, *, raw: bool, convert: ConvertInThread | None = None) -> AsyncGenerator[Any, None]:
+        """Yields lists of `n` works, or what `convert` makes of them; the checkpoint passes those that were yielded."""
+        runner = self._begin(raw=raw)
+        used: list[Batch[Any]] = []
+        proofs: Counter[Proof] = Counter()
+        piece: list[Any] = []
+        unbroken = 0
+        try:
+            while (batch := await runner.next_batch()) is not None:
+                left = batch.items
+                left.reverse()
+                while left:
+                    room = n - len(piece)
+                    piece += left[: -room - 1 : -1]
+                    proofs[batch.proof] += min(room, len(left))
+                    del left[-room:]
+                    if len(piece) == n:
+                        whole = piece if convert is None else await convert(piece)
+                        self._finish(runner, used)
+                        self._batch, self._consumed = batch, len(batch.keys) - len(left)
+                        self._count(piece, proofs, raw=raw)
+                        used, piece = [], []
+                        yield whole
+                        del whole
+                        unbroken += n
+                        if unbroken >= _TURN:
+                            unbroken = 0
+                            await asyncio.sleep(0)
+                        runner.check_open()
+                used.append(batch)
+            whole = piece if convert is None or not piece else await convert(piece)
+            self._finish(runner, used)
+            if piece:
+                self._count(piece, proofs, raw=raw)
+                yield whole
+            self._complete(runner)
+        finally:
+            await self.aclose()
+
+    def _begin(self, *, raw: bool) -> ExportRunner:
+        if self._runner is not None:
+            raise RuntimeError("an export is iterated once; go on with export_all(resume=export.checkpoint)")
+        if self._closed:
+            raise closed_error()
+        self._runner = self._run(raw=raw)
+        return self._runner
+
+    def _finish(self, runner: ExportRunner, batches: list[Batch[Any]]) -> None:
+        for batch in batches:
+            self._ledger.finish(batch)
+        self._batch, self._consumed = None, 0
+        if batches:
+            runner.progress()
+
+    def _complete(self, runner: ExportRunner) -> None:
+        runner.check_open()
+        self._ledger.complete()
+        self.report.complete = True
+        runner.progress()
+
+    def _count(self, works: list[Any], proofs: Counter[Proof], *, raw: bool) -> None:
+        report = self.report
+        report.works += len(works)
+        for proof, count in proofs.items():
+            report.proofs[proof] += count
+        proofs.clear()
+        if raw:
+            report.unknown += sum(map(attrgetter("unknown"), works))
+        else:
+            report.unknown += sum(map(isinstance, works, repeat(UnknownWork)))
+            report.invalid += sum(map(hasattr, works, repeat(_INVALID)))
+
+
+def open_export(
+    pages: PageReader,
+    post: Callable[[str, bytes], TransportRequest],
+    filters: Mapping[str, Any],
+    *,
+    extra_body: Mapping[str, Any] | None = None,
+    resume: str | None = None,
+    on_progress: Callable[[ExportReport], object] | None = None,
+    max_parallel: int = MAX_PARALLEL,
+) -> WorkExport:
+    """Returns a `WorkExport` over the transport; nothing is sent before it is iterated.
+
+    Args:
+        pages: what decodes answers.
+        post: makes the request of an endpoint and a body.
+        filters: the keyword arguments of a query, unchecked.
+        extra_body: further keys of every body.
+        resume: as in `WorkExport`.
+        on_progress: as in `WorkExport`.
+        max_parallel: as `parallel` in `WorkExport`.
+
+    Raises:
+        InvalidArgumentError: an argument is wrong; TypeError likewise.
+    """
+    body = query_body(filters, {}, method="export_all")
+    encode_body(body, extra_body)  # refuses what a later body would not get past
+    source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
+    whole = {**body, **(extra_body or {})}
+    return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel)
+
+
+def check_batch_size(n: int) -> int:
+    """Returns the number of works of a batch, as given; TypeError or InvalidArgumentError for what is none."""
+    if isinstance(n, bool) or not isinstance(n, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"n takes an int, not {type(n).__name__}")
+    if n < 1:
+        raise errors.InvalidArgumentError(f"n takes at least 1, not {n}")
+    return n
