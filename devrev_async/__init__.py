@@ -149,7 +149,7 @@ _MODULES: Final = {
     "Outcome": ".resources.bulk",
     "RateLimit": ".options",
     "Timeout": ".options",
-    "WorkExport": ".export.runner",
+    "WorkExport": ".export.iteration",
     "WorksPager": ".resources.pagers",
     "WorksStream": ".resources.iterators",
 }

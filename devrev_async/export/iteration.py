@@ -62,9 +62,6 @@ class WorkExport:
         first, limit: works to ask for in one request of `works.export`, of `works.list`.
         parallel: pages under way or waiting at most.
 
-    Attributes:
-        report: what was done so far; one object, kept up to date, good after an error too.
-
     Raises:
         InvalidArgumentError: `resume` is no checkpoint, or that of another query.
     """
@@ -86,7 +83,7 @@ class WorkExport:
         query = ExportQuery.of(body, now)
         fingerprint = query.fingerprint
         ledger = Ledger(fingerprint, query.domain) if resume is None else Ledger.resumed(resume, fingerprint)
-        self.report = ExportReport()
+        self._report = ExportReport()
         self._ledger = ledger
         self._batch: Batch[Any] | None = None
         self._consumed = 0
@@ -105,10 +102,15 @@ class WorkExport:
                 parallel=parallel,
             )
             return ExportRunner(
-                source, query, plan, self.report, on_progress=on_progress, limit=limit, parallel=parallel, raw=raw
+                source, query, plan, self._report, on_progress=on_progress, limit=limit, parallel=parallel, raw=raw
             )
 
         self._run = run
+
+    @property
+    def report(self) -> ExportReport:
+        """What was done so far; the same object each time, kept up to date, good after an error too."""
+        return self._report
 
     @property
     def checkpoint(self) -> str:
@@ -163,7 +165,7 @@ class WorkExport:
         await self.aclose()
 
     async def _works(self) -> AsyncGenerator[Work, None]:
-        runner, report = self._begin(raw=False), self.report
+        runner, report = self._begin(raw=False), self._report
         try:
             while (batch := await runner.next_batch()) is not None:
                 self._batch, left = batch, cast("list[Work]", batch.items)
@@ -246,11 +248,11 @@ class WorkExport:
     def _complete(self, runner: ExportRunner) -> None:
         runner.check_open()
         self._ledger.complete()
-        self.report.complete = True
+        self._report.complete = True
         runner.progress()
 
     def _count(self, works: list[Any], proofs: Counter[Proof], *, raw: bool) -> None:
-        report = self.report
+        report = self._report
         report.works += len(works)
         for proof, count in proofs.items():
             report.proofs[proof] += count
