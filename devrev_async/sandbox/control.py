@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import defaults, times, wire
+from . import defaults, garbage, times, wire
 from .clock import Clock
 from .organisation import Organisation
 from .row import Row, Work
@@ -46,7 +46,7 @@ class WorksControl:
         copied = wire.copy(work)
         with self._store.lock:
             self._organisation.remember(copied)
-            finished = defaults.complete(copied, self._organisation, self._store, self._clock) if complete else copied
+            finished = self._completed(copied) if complete else copied
             self._store.add(finished, dict(hidden_fields or {}))
         return str(finished.get("id", ""))
 
@@ -91,7 +91,7 @@ class WorksControl:
         new = wire.copy(changes or {})
         if touch and "modified_date" not in drop:
             new.setdefault("modified_date", times.render(self._clock.micros() // times.MILLISECOND * times.MILLISECOND))
-        with self._store.lock:
+        with self._store.lock, garbage.suspended():
             rows = self._store.rows() if ids is None else [self._row(id) for id in ids]
             self._store.replace_many(
                 [(row, _changed(self._work(row), new, drop), row.hidden_fields) for row in dict.fromkeys(rows)]
@@ -114,8 +114,13 @@ class WorksControl:
     def __len__(self) -> int:
         return len(self._store)
 
+    def _load_own(self, works: list[Work]) -> None:
+        self._store.reserve_numbers(works)  # of those with an id, before the others are given one
+        for work in works:
+            self._organisation.remember(work)
+        self._store.load((self._completed(work), {}) for work in works)
+
     def _completed(self, work: Work) -> Work:
-        self._organisation.remember(work)
         return defaults.complete(work, self._organisation, self._store, self._clock)
 
     def _row(self, ref: str) -> Row:
@@ -131,4 +136,7 @@ class WorksControl:
 
 
 def _changed(work: Work, changes: Mapping[str, Any], drop: Sequence[str]) -> Work:
-    return {key: value for key, value in {**work, **changes}.items() if key not in drop}
+    changed = {**work, **changes}
+    for key in drop:
+        changed.pop(key, None)
+    return changed

@@ -1,14 +1,12 @@
 """Generates works: the same for the same count and seed, shaped like the API's reference pages, all made up."""
 
-import contextlib
 import functools
-import gc
 import itertools
 import random
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import ids, times, vocabulary
+from . import garbage, ids, times, vocabulary
 from .ids import ORGANISATION, Ids
 from .organisation import Organisation, enum_value
 from .quirks import Quirks
@@ -59,20 +57,8 @@ def with_ties(works: Sequence[Work], quirks: Quirks, seed: int) -> Sequence[Work
 
 def _generate(count: int, seed: int, organisation: str = ORGANISATION) -> list[Work]:
     factory = WorkFactory(seed, organisation)
-    with uncollected():
+    with garbage.suspended():
         return [factory.work(created) for created in _creation_times(count, random.Random(f"times {seed}"))]
-
-
-@contextlib.contextmanager
-def uncollected() -> Generator[None]:
-    """Suspends garbage collection, which would traverse hundreds of thousands of live objects over and over."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _creation_times(count: int, rng: random.Random) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import faults, generator, wire
+from . import faults, garbage, generator, wire
 from .app import App
 from .clock import Clock, DateHeader
 from .control import WorksControl
@@ -118,20 +118,18 @@ class Sandbox(WorksControl):
         organisation: str,
         quirks: Quirks,
     ) -> None:
-        with generator.uncollected():
+        with garbage.suspended():
             if isinstance(works, int):
                 generated = generator.with_ties(generator.generate(works, seed, organisation), quirks, seed)
                 self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
             elif isinstance(works, (str, os.PathLike)):
-                self._load_file(WorksFile(works))
+                file = WorksFile(works)
+                try:
+                    self._load_own(list(file))
+                except DuplicateIdError as error:
+                    raise file.error(error, error.position) from None
             else:
-                self._store.load((self._completed(wire.copy(work)), {}) for work in works)
-
-    def _load_file(self, file: WorksFile) -> None:
-        try:
-            self._store.load((self._completed(work), {}) for work in file)
-        except DuplicateIdError as error:
-            raise file.error(error) from None
+                self._load_own([wire.copy(work) for work in works])
 
     @property
     def url(self) -> str:

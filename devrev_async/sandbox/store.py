@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from . import times, wire
+from . import ids, times, wire
 from .clock import Clock
 from .index import WorkIndex
 from .row import Row, Work, objects
@@ -21,6 +21,9 @@ _MANY = 100  # above it, sorting the index anew costs less than moving rows one 
 
 class DuplicateIdError(ValueError):
     """A work has an id or display id that another one has."""
+
+    position = 0
+    """How many works came before it, where many were added at once."""
 
 
 class Store:
@@ -57,7 +60,13 @@ class Store:
             DuplicateIdError: an id or display id is taken.
         """
         with self.lock:
-            rows = [self._register(work, hidden_fields) for work, hidden_fields in works]
+            rows: list[Row] = []
+            for work, hidden_fields in works:
+                try:
+                    rows.append(self._register(work, hidden_fields))
+                except DuplicateIdError as error:
+                    error.position = len(rows)
+                    raise
             self._rows.load(rows)
             if self._searched is not self._rows:
                 self._searched.load(rows)
@@ -129,6 +138,12 @@ class Store:
             self._numbers[work_type] = number = self._numbers.get(work_type, 0) + 1
             return number
 
+    def reserve_numbers(self, works: Iterable[Work]) -> None:
+        """Takes the numbers of works that are to be added, so that `next_number` returns none of them."""
+        with self.lock:
+            for work in works:
+                self._note_number(work)
+
     def rows(self) -> list[Row]:
         """Returns all works as they are now, oldest first."""
         with self.lock:
@@ -183,14 +198,18 @@ class Store:
             if ref in self._refs:
                 raise DuplicateIdError(f"the sandbox already has a work {ref!r}")
         self._refs |= dict.fromkeys(refs, row)
+        self._note_number(work)
         work_type = str(work.get("type"))
-        digits = str(work.get("display_id", "")).rpartition("-")[2]
-        if digits.isdecimal():
-            self._numbers[work_type] = max(self._numbers.get(work_type, 0), int(digits))
         if isinstance(work.get("external_ref"), str):
             self._external.setdefault((work_type, work["external_ref"]), row)
         self._attach_artifacts(work)
         return row
+
+    def _note_number(self, work: Work) -> None:
+        for ref in _refs(work):
+            kind, number = ids.recognise(ref) or (None, "")
+            if kind is not None and number.isdecimal():
+                self._numbers[kind.type] = max(self._numbers.get(kind.type, 0), int(number))
 
     def _attach_artifacts(self, work: Work) -> None:
         for artifact in objects(work.get("artifacts")):

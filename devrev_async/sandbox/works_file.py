@@ -16,14 +16,14 @@ _SHARED_VALUES = 100_000
 
 
 class WorksFile:
-    """Reads the works of one file line by line; `line` is the number of the current one.
+    """Reads the works of one file line by line; `lines` has the number of the line of each work so far.
 
     Equal values (users, parts, stages) become one shared object, which lets large files fit into memory.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.line = 0
+        self.lines: list[int] = []
         self._shared: dict[bytes, Any] = {}
 
     def __iter__(self) -> Iterator[Work]:
@@ -33,22 +33,22 @@ class WorksFile:
             OSError: the file cannot be read.
             ValueError: a line is no JSON object.
         """
-        for text in self._lines():
-            self.line += 1
+        for number, text in enumerate(self._texts(), 1):
             if text.strip():
+                self.lines.append(number)
                 yield self._work(text)
 
-    def error(self, reason: object) -> ValueError:
-        """Returns an error that names the file and the line."""
-        return ValueError(f"{self.path}, line {self.line}: {reason}")
+    def error(self, reason: object, work: int = -1) -> ValueError:
+        """Returns an error that names the file and the line of a work, by default the last."""
+        return ValueError(f"{self.path}, line {self.lines[work]}: {reason}")
 
-    def _lines(self) -> Iterator[bytes]:
+    def _texts(self) -> Iterator[bytes]:
         with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as file:
             try:
                 yield file.readline().removeprefix(_BYTE_ORDER_MARK)
                 yield from file
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise ValueError(f"{self.path}: no complete gzip file after line {self.line}: {error}") from None
+                raise ValueError(f"{self.path}: no complete gzip file: {error}") from None
 
     def _work(self, text: bytes) -> Work:
         try:

@@ -43,6 +43,7 @@ async def test_update(api: Api) -> None:
     assert await changed_since(api, "2026-03-01T00:00:00Z") == set()
     sandbox.update("ISS-1", drop=["modified_date", "body"])
     assert not {"modified_date", "body"} & set(sandbox.get("ISS-1"))
+    assert (await api.post("works.get", {"id": "ISS-2"}))["work"]["title"] != "by the system"
     sandbox.update("ISS-2", {"title": "by the system"}, touch=False)
     assert sandbox.get("ISS-2")["title"] == "by the system"
     assert await changed_since(api, "2026-03-01T00:00:00Z") == set()

@@ -79,6 +79,17 @@ async def test_several_late_writes_of_one_work() -> None:
         assert api.sandbox.get("ISS-1")["title"] == "3"
 
 
+async def test_late_writes_of_one_work_keep_their_order_whatever_dates_they_bear() -> None:
+    works = [{"display_id": f"ISS-{n}", "title": str(n), "created_date": f"{DAY}0{n}:00:00Z"} for n in range(5)]
+    async with serving(works, visible_after=timedelta(seconds=10)) as api:
+        api.sandbox.clock.freeze(NOON)
+        await api.post("works.update", {"id": "ISS-2", "title": "first"})
+        api.sandbox.update("ISS-2", {"title": "second", "modified_date": NOON - timedelta(hours=1)})
+        assert await titles(api) == {"0", "1", "2", "3", "4"}
+        api.sandbox.clock.advance(10)
+        assert await titles(api) == {"0", "1", "second", "3", "4"}
+
+
 async def test_late_works_of_the_future_are_seen_after_the_delay() -> None:
     async with serving(0, visible_after=timedelta(seconds=10)) as api:
         api.sandbox.clock.freeze(NOON)
@@ -104,6 +115,9 @@ async def test_writes_that_share_a_date() -> None:
             api.sandbox.clock.advance(60)
             dates.add((await api.post("works.update", {"id": f"ISS-{n}", "title": "x"}))["work"]["modified_date"])
             dates.add((await api.post("works.create", CREATE, 201))["work"]["created_date"])
+        api.sandbox.clock.resume()
+        for title in "ab":
+            dates.add((await api.post("works.update", {"id": "ISS-1", "title": title}))["work"]["modified_date"])
         assert dates == {"2026-03-01T12:00:00Z"}
 
 

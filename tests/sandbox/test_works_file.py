@@ -44,6 +44,11 @@ async def test_short_lines_are_completed(tmp_path: Path) -> None:
     assert (issue["title"], issue["display_id"]) == ("half \ud83d", "ISS-1")
 
 
+def test_works_without_an_id_are_given_one_that_no_other_has() -> None:
+    sandbox = Sandbox(works=[{"title": "a"}, {"display_id": "ISS-1"}, {"id": "don:core:x:devo/0:issue/2"}])
+    assert {sandbox.get(ref).get("display_id") for ref in sandbox.ids()} == {"ISS-1", "ISS-2", "ISS-3"}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -69,7 +74,7 @@ def test_a_gzip_file_that_was_cut_off(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"works\.jsonl\.gz: no complete gzip file"):
         Sandbox(works=path)
     path.write_bytes(b'{"id":"a"}')
-    with pytest.raises(ValueError, match="no complete gzip file after line 0"):
+    with pytest.raises(ValueError, match="no complete gzip file"):
         Sandbox(works=path)
 
 
