@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Annotated, Any, TypeGuard, cast
 
 import msgspec
@@ -28,6 +29,12 @@ class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     def to_json(self) -> bytes:
         """The wire form as compact JSON."""
         return _encode(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        # by name: the decoders lie above the models, and nothing imports pydantic before it asks
+        hook = import_module("devrev_async._decoders.pydantic_schema")
+        return hook.model_schema(cls, handler.generate_schema)
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
