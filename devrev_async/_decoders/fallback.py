@@ -27,6 +27,9 @@ _decode_str: Final = msgspec.json.Decoder(str).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 _skip: Final = msgspec.json.Decoder(Raw).decode
 
+_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
+"""Line breaks stand between tokens only; without them `to_json` is one line, as JSON Lines need it."""
+
 _KnownWork: TypeAlias = Issue | Ticket | Task | Opportunity
 _MODELS: Final[Mapping[str, type[_KnownWork]]] = {
     "issue": Issue, "ticket": Ticket, "task": Task, "opportunity": Opportunity
@@ -61,7 +64,7 @@ def decode_one(text: bytes) -> Decoded[Work]:
     if not invalid:
         return work, None
     reason = "; ".join(f"{name}: {problem}" for name, problem in invalid.items())
-    return set_invalid(work, {name: given[name] for name in invalid}), Misfit("invalid", reason)
+    return set_invalid(work, {name: given[name].translate(_ONE_LINE) for name in invalid}), Misfit("invalid", reason)
 
 
 def members(text: bytes) -> dict[str, bytes] | None:

@@ -85,7 +85,7 @@ class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
 
         A number beyond Python's float is an int where it is a whole one, else (and beyond 4300 digits) its text.
         """
-        texts = self._invalid_texts()
+        texts: Mapping[str, bytes] | None = getattr(self, "_invalid", None)  # the slot of a work that fits is empty
         return None if texts is None else {name: parse(text) for name, text in texts.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,16 +105,14 @@ class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
         return b",".join([fitting[:-1], *(_encode_key(name) + b":" + text for name, text in texts.items())]) + b"}"
 
     def _invalid_texts(self) -> Mapping[str, bytes] | None:
-        try:
-            return self._invalid
-        except AttributeError:
-            return None
+        return getattr(self, "_invalid", None)
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)
         if same is not True or not isinstance(other, WorkBase):
             return same
-        return self._invalid_texts() == other._invalid_texts() or self.invalid == other.invalid
+        mine, others = self._invalid_texts(), other._invalid_texts()
+        return mine == others or self.invalid == other.invalid  # the same value may have two texts
 
     def __ne__(self, other: object) -> bool:
         same = self.__eq__(other)
@@ -123,6 +121,10 @@ class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
     def __copy__(self) -> Self:
         made: Self = _copy(self)
         return set_invalid(made, self._invalid_texts())
+
+    def __replace__(self, /, **changes: Any) -> Self:
+        texts = {name: text for name, text in (self._invalid_texts() or {}).items() if name not in changes}
+        return set_invalid(structs.replace(self, **changes), texts or None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         texts = self._invalid_texts()

@@ -314,6 +314,27 @@ def test_works_of_no_known_type_keep_their_bytes(canned: Canned, odd: bytes) -> 
         assert work.type == next((kind for kind in ("issue", "Issue") if b'"type":"%b"' % kind.encode() in odd), None)
 
 
+def test_an_odd_value_is_one_line(canned: Canned) -> None:
+    wire = {"type": "issue", "id": "ISS-1", "title": {"a\n": ["b"]}}
+    (work,) = canned.export(json.dumps([wire], indent=2).encode())
+    assert b"\n" not in work.to_json()
+    assert json.loads(work.to_json()) == work.to_dict() == wire
+
+
+def test_works_are_equal_by_value_whatever_the_text(canned: Canned) -> None:
+    one, same, other = canned.export(
+        b'[{"type":"task","id":"1","title":{"a":1.0}},{"type":"task","id":"1","title":{ "a" : 1 }},'
+        b'{"type":"task","id":"1","title":{"a":2}}]'
+    )
+    assert one == same
+    assert one != other
+    assert hash(one) == hash(same)
+    assert len({one, same, other}) == 2
+    replaced = one.__replace__(body="b")
+    assert (replaced.body, replaced.invalid) == ("b", {"title": {"a": 1.0}})
+    assert one.__replace__(title="t").invalid is None
+
+
 def test_both_kinds_in_one_response_are_one_warning_each(canned: Canned) -> None:
     wire = Maker(3).works(9)
     wire[2]["title"], wire[4]["type"], wire[5]["tags"], wire[7]["type"] = 5, "incident", "x", "incident"
