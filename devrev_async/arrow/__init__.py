@@ -6,21 +6,32 @@ for synchronous programs; asynchronous ones have `arrow_batches` of exports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .conversion import WorksConverter
-from .schema import SCHEMA_VERSION, VERSION_KEY, works_schema
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .conversion import WorksConverter
     from .scan import WorksScan, scan_works
+    from .schema import SCHEMA_VERSION, VERSION_KEY, works_schema
 
 __all__ = ["SCHEMA_VERSION", "VERSION_KEY", "WorksConverter", "WorksScan", "scan_works", "works_schema"]
 
+# imported when asked for: the fields alone need no pyarrow, and the conversion, a layer below exports, no client
+_MODULES: Final = {
+    "SCHEMA_VERSION": "schema",
+    "VERSION_KEY": "schema",
+    "WorksConverter": "conversion",
+    "WorksScan": "scan",
+    "scan_works": "scan",
+    "works_schema": "schema",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # imported when asked for: it needs the client, which the conversion, a layer below exports, does not
-    if name in ("WorksScan", "scan_works"):
-        from . import scan  # noqa: PLC0415 - see above
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
 
-        return getattr(scan, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

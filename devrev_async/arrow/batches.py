@@ -8,12 +8,12 @@ from contextlib import aclosing
 
 from devrev_async.models import Work
 
-from ._pyarrow import pa
+from .annotations import RecordBatch
 from .conversion import WorksConverter
 
 __all__ = ["ConvertInThread", "arrow_batches", "convert_in_thread"]
 
-ConvertInThread = Callable[[Sequence[Work]], Awaitable[pa.RecordBatch]]
+ConvertInThread = Callable[[Sequence[Work]], Awaitable[RecordBatch]]
 """Converts works into a record batch in a thread; to be awaited, one call at a time."""
 
 
@@ -27,7 +27,7 @@ def convert_in_thread(columns: Sequence[str] | None, depth: int | None) -> Conve
     """
     converter = WorksConverter(columns, depth)
 
-    async def convert(works: Sequence[Work]) -> pa.RecordBatch:
+    async def convert(works: Sequence[Work]) -> RecordBatch:
         return await asyncio.to_thread(converter.convert, works)
 
     return convert
@@ -35,7 +35,7 @@ def convert_in_thread(columns: Sequence[str] | None, depth: int | None) -> Conve
 
 async def arrow_batches(
     lists: AsyncGenerator[list[Work], None], convert: ConvertInThread
-) -> AsyncGenerator[pa.RecordBatch, None]:
+) -> AsyncGenerator[RecordBatch, None]:
     """A record batch of each list; none of them is empty."""
     async with aclosing(lists):
         async for works in lists:

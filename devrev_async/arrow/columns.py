@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ._pyarrow import compute, pa
+from .annotations import Array, DataType
 from .fields import Field, Kind
 from .schema import arrow_type
 
@@ -39,7 +40,7 @@ _NOTHING: Final[Collection[int]] = ()
 class Converted(NamedTuple):
     """An array, and the positions of the values that it cannot say all of; what it cannot say is null in it."""
 
-    array: pa.Array
+    array: Array
     lossy: Collection[int] = _NOTHING
 
 
@@ -64,7 +65,7 @@ def _of_items(field: Field) -> Convert:
     return _timestamps if field.kind is Kind.TIME else _of_scalars(kind)
 
 
-def _of_scalars(kind: pa.DataType) -> Convert:
+def _of_scalars(kind: DataType) -> Convert:
     def convert(values: Sequence[Any]) -> Converted:
         try:
             return Converted(pa.array(values, kind))
@@ -74,7 +75,7 @@ def _of_scalars(kind: pa.DataType) -> Convert:
     return convert
 
 
-def _one_by_one(values: Sequence[Any], kind: pa.DataType) -> Converted:
+def _one_by_one(values: Sequence[Any], kind: DataType) -> Converted:
     fitting = list(values)
     lossy: list[int] = []
     for position, value in enumerate(values):
@@ -127,7 +128,7 @@ def _of_objects(field: Field) -> Convert:
     return convert
 
 
-def _of_lists(convert_items: Convert, kind: pa.DataType) -> Convert:
+def _of_lists(convert_items: Convert, kind: DataType) -> Convert:
     def convert(values: Sequence[Sequence[Any]]) -> Converted:
         offsets = [0, *accumulate(map(len, values))]
         items = convert_items(list(chain.from_iterable(values)))
@@ -141,7 +142,7 @@ def _of_lists(convert_items: Convert, kind: pa.DataType) -> Convert:
     return convert
 
 
-def _distinctly(convert_distinct: Convert, kind: pa.DataType) -> Convert:
+def _distinctly(convert_distinct: Convert, kind: DataType) -> Convert:
     """Converts each distinct object of the values once; `convert_distinct` is given no None."""
 
     def convert(values: Sequence[Any]) -> Converted:

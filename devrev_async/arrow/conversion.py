@@ -16,6 +16,7 @@ from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import UnknownWork, Work
 
 from ._pyarrow import pa
+from .annotations import Array, RecordBatch, Schema
 from .columns import Converted, converter
 from .fields import Field, Kind
 from .schema import arrow_type, select
@@ -49,7 +50,7 @@ class WorksConverter:
 
     def __init__(self, columns: Sequence[str] | None = None, depth: int | None = 1) -> None:
         selection = select(columns, depth)
-        self.schema = selection.schema
+        self.schema: Schema = selection.schema
         self._items = work_items(InterningDecoder())
         self._raw = selection.raw
         self._columns = [_Column(field) for field in selection.fields]
@@ -57,18 +58,18 @@ class WorksConverter:
         unseen = () if selection.raw is None else selection.others
         self._unseen = [_Column(kept) for field in unseen if (kept := field.restricted_to(_MAY_NOT_FIT)) is not None]
 
-    def convert(self, works: Sequence[Work]) -> pa.RecordBatch:
+    def convert(self, works: Sequence[Work]) -> RecordBatch:
         """The works as one batch, a row each, in their order."""
         if len(works) <= _PIECE:
             return self._convert(works)
         pieces = [self._convert(works[at : at + _PIECE]) for at in range(0, len(works), _PIECE)]
-        whole: pa.RecordBatch
+        whole: RecordBatch
         whole, *more = pa.Table.from_batches(pieces).combine_chunks().to_batches()
         if more:
             raise OverflowError("a column of these works has more than 2 GiB of text: convert fewer works at once")
         return whole
 
-    def _convert(self, works: Sequence[Work]) -> pa.RecordBatch:
+    def _convert(self, works: Sequence[Work]) -> RecordBatch:
         kinds = set(map(type, works))
         columns = [column.convert(works, kinds) for column in self._columns]
         arrays = [column.array for column in columns]
@@ -78,7 +79,7 @@ class WorksConverter:
             arrays.insert(self._raw, _raw(works, lossy))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def convert_json(self, works: Sequence[bytes]) -> pa.RecordBatch:
+    def convert_json(self, works: Sequence[bytes]) -> RecordBatch:
         """The same from the JSON of each work, as `raw_batches` yields it.
 
         Raises:
@@ -127,7 +128,7 @@ class _Column:
         return self._convert([getattr(work, self._name, None) for work in works])
 
 
-def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> pa.Array:
+def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> Array:
     texts = [_text(work) if at in lossy or _is_odd(work) else None for at, work in enumerate(works)]
     return pa.array(texts, pa.string())
 

@@ -9,6 +9,7 @@ from devrev_async.errors import DevRevError
 from devrev_async.models import Work
 
 from ._pyarrow import pa
+from .annotations import RecordBatch, Schema
 from .blocking import BlockingIterator
 
 __all__ = ["WorksReader"]
@@ -29,9 +30,9 @@ class WorksReader(pa.RecordBatchStreamReader):
 
     def __init__(
         self,
-        schema: pa.Schema,
+        schema: Schema,
         works: BlockingIterator[list[Work]],
-        convert: Callable[[Sequence[Work]], pa.RecordBatch],
+        convert: Callable[[Sequence[Work]], RecordBatch],
     ) -> None:
         self._messages = _Messages(schema, works, convert)
         super().__init__(self._messages)
@@ -47,9 +48,9 @@ class _Messages(io.RawIOBase):
 
     def __init__(
         self,
-        schema: pa.Schema,
+        schema: Schema,
         works: BlockingIterator[list[Work]],
-        convert: Callable[[Sequence[Work]], pa.RecordBatch],
+        convert: Callable[[Sequence[Work]], RecordBatch],
     ) -> None:
         self._works = works
         self._convert = convert

@@ -14,6 +14,7 @@ from devrev_async.client import DevRevClient
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.models import Filters, Work
 
+from .annotations import RecordBatchReader, Schema
 from .blocking import BlockingIterator
 from .conversion import WorksConverter
 from .reader import WorksReader
@@ -21,8 +22,6 @@ from .schema import works_schema
 
 if TYPE_CHECKING:
     from devrev_async._transport.auth import TokenProvider
-
-    from ._pyarrow import pa
 
     _Held = Callable[[], str | TokenProvider | None]
 
@@ -90,7 +89,7 @@ class WorksScan:
         self,
         clients: Callable[[], DevRevClient],
         filters: Filters,
-        schema: pa.Schema,
+        schema: Schema,
         columns: tuple[str, ...] | None,
         depth: int | None,
         base_url: str,
@@ -103,11 +102,11 @@ class WorksScan:
         self._base_url = base_url
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """The schema of every reading; nothing is sent for it."""
         return self._schema
 
-    def reader(self) -> pa.RecordBatchReader:
+    def reader(self) -> RecordBatchReader:
         """One reading, batch by batch; the export begins with the first batch.
 
         Errors of the export arrive as they are. Leaving ``with`` early ends the export.

@@ -10,6 +10,7 @@ from typing import Final
 from devrev_async.errors import InvalidArgumentError
 
 from ._pyarrow import pa
+from .annotations import DataType, Schema
 from .fields import RAW, Field, Kind, fields_of_works
 
 __all__ = ["SCHEMA_VERSION", "VERSION_KEY", "Selection", "arrow_type", "select", "works_schema"]
@@ -88,7 +89,7 @@ def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def works_schema(columns: Sequence[str] | None = None, depth: int | None = 1) -> pa.Schema:
+def works_schema(columns: Sequence[str] | None = None, depth: int | None = 1) -> Schema:
     """The schema of all batches of works, whatever their types: every field of the four types, all nullable.
 
     Names are those of the wire. Timestamps are ``timestamp[us, UTC]``, integers 64 bits wide. What is free-form or open
@@ -113,9 +114,9 @@ def works_schema(columns: Sequence[str] | None = None, depth: int | None = 1) ->
     return select(columns, depth).schema
 
 
-def arrow_type(field: Field) -> pa.DataType:
+def arrow_type(field: Field) -> DataType:
     """The Arrow type of a field; everything in it may be null."""
-    item: pa.DataType
+    item: DataType
     if field.kind is Kind.OBJECT:
         item = pa.struct([pa.field(member.name, arrow_type(member)) for member in field.members])
     else:

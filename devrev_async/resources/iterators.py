@@ -22,7 +22,7 @@ from devrev_async.models import Work
 from .closing import Closable
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from devrev_async.arrow.annotations import RecordBatch
 
 __all__ = ["WorksStream"]
 
@@ -54,7 +54,7 @@ class WorksStream(Closable):
 
     def arrow_batches(
         self, n: int = 1000, columns: Sequence[str] | None = None, depth: int | None = 1
-    ) -> AsyncGenerator[pa.RecordBatch, None]:
+    ) -> AsyncGenerator[RecordBatch, None]:
         """Record batches of `n` works, the last one shorter; they have the schema `arrow.works_schema(columns, depth)`.
 
         They are converted in a thread, so that the event loop goes on. There is no empty one: no works, no batches.
