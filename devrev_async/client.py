@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
-from urllib.parse import urlsplit
 
 import msgspec
 from yarl import URL
 
 from ._decoders.responses import decode_typed
 from ._requests.bodies import encode_any
-from ._transport.auth import TokenProvider, find_token
-from ._transport.call import Transport
+from ._transport.auth import Authenticator, TokenProvider, find_token
+from ._transport.checks import (
+    check_base_url,
+    check_count,
+    check_headers,
+    check_hook,
+    check_policy,
+    check_timeout,
+    headers_of,
+    proxy_of,
+)
 from ._transport.request import DEFAULT_HEADERS, Request, Settings
 from ._transport.session import SessionManager
+from ._transport.transport import Transport
 from .errors import ConfigurationError, MissingTokenError
-from .options import ClientEvent, RateLimit, Timeout, as_timeout, check_max_retries, count_problem
+from .options import ClientEvent, RateLimit, Timeout, as_seconds, as_timeout, check_max_retries
 from .resources import works
 from .resources.lists import open_pager
 from .resources.pagers import ItemPager
@@ -34,14 +40,8 @@ __all__ = ["DevRevClient"]
 
 T = TypeVar("T")
 
-DEFAULT_BASE_URL: Final = "https://api.devrev.ai"
 MIB: Final = 1 << 20
 """Bytes."""
-
-_HEADER_NAME: Final = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_TAKEN_HEADERS: Final = frozenset(
-    {"authorization", "host", "content-type", "content-length", "accept-encoding", "transfer-encoding", "connection"}
-)
 
 
 class DevRevClient:
@@ -61,34 +61,42 @@ class DevRevClient:
         max_connections: connections in use, over all tasks; an `export_stream` whose consumer is busy keeps its
             connection beside them, so that the consumer may call the client.
         max_rate_limit_wait: seconds; a longer wait that the server asks for is a `RateLimitWaitError` at once.
+        retry_wait: seconds; the bounds of the first and of the longest wait of the client's own before a retry. They
+            double with each retry, with full jitter below them. ``(0, 0)`` for tests.
         quota_reserve: share of the server's quota, 0 to 1, that is left to others with the same token.
         max_response_bytes: bound of the decompressed body of one answer.
         session: your own session, which is used and never closed.
-        proxy: URL of an HTTP proxy.
+        proxy: URL of an HTTP proxy; not together with plain http.
+        trust_env: use the proxy of the environment (``HTTPS_PROXY``, else ``ALL_PROXY``), unless ``NO_PROXY`` names
+            the host; it is read when the client is built. Not together with plain http.
         ssl: a context for TLS, for instance with a private authority. Verification cannot be switched off.
-        trace_configs: handed to aiohttp, for instrumentation.
+        trace_configs: aiohttp's, for instrumentation.
         headers: sent with every request.
-        on_event: given a `ClientEvent` per retry, pause and wait. What it raises is logged, and the call goes on.
+        on_event: called with a `ClientEvent` per request, response, retry, pause and wait. What it raises is
+            logged, and the call goes on.
 
     Raises:
-        ConfigurationError: no token, a token or header with a line break, a base URL that is not https, ...
+        ConfigurationError: no token (`MissingTokenError`), a base URL that is not https, ...
+        TypeError: an argument is of a wrong type.
     """
 
     def __init__(
         self,
         token: str | TokenProvider | None = None,
         *,
-        base_url: str | None = None,
+        base_url: str | URL | None = None,
         beta: bool = True,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - frozen
         max_retries: int = 4,
         max_concurrency: int = 32,
         max_connections: int = 64,
         max_rate_limit_wait: float = 330.0,
+        retry_wait: tuple[float, float] = (0.5, 30.0),
         quota_reserve: float = 0.0,
         max_response_bytes: int = 512 * MIB,
         session: aiohttp.ClientSession | None = None,
-        proxy: str | None = None,
+        proxy: str | URL | None = None,
+        trust_env: bool = False,
         ssl: ssl_module.SSLContext | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         headers: Mapping[str, str] | None = None,
@@ -98,35 +106,38 @@ class DevRevClient:
         del token  # tracebacks show local variables
         if source is None:
             raise MissingTokenError(problem)
-        _check_numbers(max_retries, max_concurrency, max_connections, max_rate_limit_wait, quota_reserve)
-        _check_bytes(max_response_bytes)
+        for name, count in (("max_concurrency", max_concurrency), ("max_connections", max_connections)):
+            check_count(name, count, 1)
+        if not 0 <= as_seconds("quota_reserve", quota_reserve) <= 1:
+            raise ConfigurationError(f"quota_reserve takes a share from 0 to 1, not {quota_reserve!r}")
         if ssl is not None and not isinstance(ssl, ssl_module.SSLContext):
             raise ConfigurationError("ssl takes an ssl.SSLContext; certificates are always verified")
         if session is not None and trace_configs:
-            raise ConfigurationError("give trace_configs to your own session")
-        self._base_url = _check_base_url(base_url)
+            raise ConfigurationError("trace_configs cannot be combined with session=; set them on your session")
+        if session is not None and trust_env:
+            raise ConfigurationError("trust_env cannot be combined with session=; set it on your session")
+        self._base_url = check_base_url(base_url)
         self._beta = beta
-        self._own_headers = dict(headers or {})
-        pool = SessionManager(
-            token=source,
+        self._own_headers = check_headers(headers)
+        manager = SessionManager(
+            auth=Authenticator(source),
             max_concurrency=max_concurrency,
             max_connections=max_connections,
             quota_reserve=quota_reserve,
             session=session,
-            proxy=proxy,
+            proxy=proxy_of(proxy, self._base_url, trust_env=trust_env),
             ssl=ssl,
             trace_configs=tuple(trace_configs),
             headers=DEFAULT_HEADERS,
         )
         settings = Settings(
-            headers=_headers_of(self._own_headers, beta=beta, pool=pool),
-            timeout=as_timeout(timeout, Timeout()),
-            max_retries=max_retries,
-            max_rate_limit_wait=max_rate_limit_wait,
-            max_response_bytes=max_response_bytes,
-            on_event=on_event,
+            headers=headers_of(self._own_headers, beta=beta, manager=manager),
+            timeout=check_timeout(timeout, Timeout()),
+            retries=check_policy(max_retries, retry_wait, max_rate_limit_wait),
+            max_response_bytes=check_count("max_response_bytes", max_response_bytes, 1),
+            on_event=check_hook(on_event),
         )
-        self._use(Transport(pool, settings))
+        self._use(Transport(manager, settings))
 
     def _use(self, transport: Transport) -> None:
         self._transport = transport
@@ -139,6 +150,7 @@ class DevRevClient:
         timeout: Timeout | float | None = None,
         max_retries: int | None = None,
         max_rate_limit_wait: float | None = None,
+        retry_wait: tuple[float, float] | None = None,
         max_response_bytes: int | None = None,
         beta: bool | None = None,
         headers: Mapping[str, str] | None = None,
@@ -149,30 +161,29 @@ class DevRevClient:
         It shares the session and the limiter, and closing either closes both.
         """
         old = self._transport.settings
-        retries = old.max_retries if max_retries is None else max_retries
-        longest = old.max_rate_limit_wait if max_rate_limit_wait is None else max_rate_limit_wait
-        _check_numbers(retries, 1, 1, longest, 0.0)
+        size = old.max_response_bytes if max_response_bytes is None else max_response_bytes
         copy = object.__new__(type(self))
         copy._base_url = self._base_url
         copy._beta = self._beta if beta is None else beta
-        copy._own_headers = {**self._own_headers, **(headers or {})}
+        copy._own_headers = {**self._own_headers, **check_headers(headers)}
         settings = Settings(
-            headers=_headers_of(copy._own_headers, beta=copy._beta, pool=self._transport.pool),
-            timeout=as_timeout(timeout, old.timeout),
-            max_retries=retries,
-            max_rate_limit_wait=longest,
-            max_response_bytes=_check_bytes(
-                old.max_response_bytes if max_response_bytes is None else max_response_bytes
+            headers=headers_of(copy._own_headers, beta=copy._beta, manager=self._transport.manager),
+            timeout=check_timeout(timeout, old.timeout),
+            retries=check_policy(
+                old.retries.max_retries if max_retries is None else max_retries,
+                old.retries.retry_wait if retry_wait is None else retry_wait,
+                old.retries.max_rate_limit_wait if max_rate_limit_wait is None else max_rate_limit_wait,
             ),
-            on_event=old.on_event if on_event is None else on_event,
+            max_response_bytes=check_count("max_response_bytes", size, 1),
+            on_event=old.on_event if on_event is None else check_hook(on_event),
         )
-        copy._use(Transport(self._transport.pool, settings))
+        copy._use(Transport(self._transport.manager, settings))
         return copy
 
     @property
     def rate_limit(self) -> RateLimit | None:
         """The quota as the server last reported it, or None if it never did."""
-        return self._transport.pool.rate_limit
+        return self._transport.manager.rate_limit
 
     @property
     def base_url(self) -> str:
@@ -230,7 +241,7 @@ class DevRevClient:
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
             body=encode_any(body),
-            read=idempotent,
+            idempotent=idempotent,
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
             max_retries=check_max_retries(max_retries),
         )
@@ -293,7 +304,7 @@ class DevRevClient:
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{endpoint}", encoded=True),
-            read=True,
+            idempotent=True,
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
             max_retries=check_max_retries(max_retries),
         )
@@ -301,10 +312,10 @@ class DevRevClient:
 
     async def close(self) -> None:
         """Close, once for all copies; calls in flight end with a `ClientClosedError`. Closing again does nothing."""
-        await self._transport.pool.close()
+        await self._transport.manager.close()
 
     async def __aenter__(self) -> Self:
-        self._transport.pool.session()
+        self._transport.manager.session()
         return self
 
     async def __aexit__(
@@ -315,69 +326,8 @@ class DevRevClient:
     def __repr__(self) -> str:
         # of one that could not be built, too: it is a local variable of the traceback
         transport = getattr(self, "_transport", None)
-        closed = " closed" if transport is not None and transport.pool.closed else ""
+        closed = " closed" if transport is not None and transport.manager.closed else ""
         return f"<{type(self).__name__} {getattr(self, '_base_url', '')}{closed}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a client holds a token and connections, and is not to be pickled")
-
-
-def _check_base_url(given: str | None) -> str:
-    url = (given if given is not None else os.environ.get("DEVREV_BASE_URL") or DEFAULT_BASE_URL).strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigurationError("base_url is no URL") from None
-    if not host or parts.scheme not in ("https", "http"):
-        raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
-    if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\\x00-\x20\x7f]", url):
-        raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _check_numbers(
-    max_retries: int, max_concurrency: int, max_connections: int, max_rate_limit_wait: float, quota_reserve: float
-) -> None:
-    counts = (("max_retries", max_retries, 0), ("max_concurrency", max_concurrency, 1))
-    for name, count, least in (*counts, ("max_connections", max_connections, 1)):
-        problem = count_problem(name, count, least)
-        if problem:
-            raise ConfigurationError(problem)
-    if not max_rate_limit_wait >= 0:
-        raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {max_rate_limit_wait!r}")
-    if not 0 <= quota_reserve <= 1:
-        raise ConfigurationError(f"quota_reserve takes a share from 0 to 1, not {quota_reserve!r}")
-
-
-def _check_bytes(max_response_bytes: int) -> int:
-    problem = count_problem("max_response_bytes", max_response_bytes, 1)
-    if problem:
-        raise ConfigurationError(problem)
-    return max_response_bytes
-
-
-def _headers_of(own: Mapping[str, str], *, beta: bool, pool: SessionManager) -> dict[str, str]:
-    """What each request says beyond what our own session says by itself."""
-    headers = {} if pool.owned else dict(DEFAULT_HEADERS)
-    if beta:
-        headers["X-Devrev-Scope"] = "beta"
-    for name, value in own.items():
-        if name.lower() in _TAKEN_HEADERS:
-            raise ConfigurationError(f"headers: {name} is set by the client")
-        if not _HEADER_NAME.match(name) or any(ord(c) < 32 or ord(c) == 127 for c in value):
-            raise ConfigurationError(f"headers: {name!r} is no header's name, or its value holds a control character")
-        headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
-        headers[name] = value
-    return headers

@@ -1,10 +1,12 @@
-"""What a user may set, checked in one place, and what the client tells in return."""
+"""What a user may set, checked in one place, and what the client reports in return."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from .errors import InvalidArgumentError
 
@@ -15,12 +17,17 @@ __all__ = ["ClientEvent", "RateLimit", "Timeout"]
 
 
 class Timeout(Struct, frozen=True):
-    """Bounds of one call, in seconds; None means no bound.
+    """Bounds of one call, in seconds; None or infinity means no bound.
 
     Attributes:
         total: the whole call, its retries and waits included; of calls that iterate, each page.
-        connect: making one connection, TLS included.
-        read: the silence before the first and between any two chunks of an answer.
+        connect: all that comes before a request can be sent: name lookup, connecting, a proxy's answer, TLS. The wait
+            for a free connection of the client's own pool is not part of it.
+        read: the silence before the first and between any two chunks of a response.
+
+    Raises:
+        InvalidArgumentError: a bound is not above 0.
+        TypeError: a bound is no number, or too large for a float.
     """
 
     total: float | None = None
@@ -32,10 +39,11 @@ class Timeout(Struct, frozen=True):
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"Timeout.{name} takes seconds or None, not {type(value).__name__}")
-            if not value > 0:
+            seconds = as_seconds(f"Timeout.{name}", value)
+            if not seconds > 0:
                 raise InvalidArgumentError(f"Timeout.{name} must be above 0 seconds, not {value!r}")
+            if math.isinf(seconds):
+                force_setattr(self, name, None)
 
 
 class RateLimit(Struct, frozen=True):
@@ -53,24 +61,28 @@ class RateLimit(Struct, frozen=True):
 
 
 class ClientEvent(Struct, frozen=True):
-    """What `on_event` is given: one record per retry, pause and wait.
+    """What `on_event` is given: one record per start and end of a request, per retry, pause and wait.
 
     Attributes:
-        kind: ``"retry"``: a request will be sent again after `delay`; ``"pause"``: an answer stopped every task of
-            the client for `delay`; ``"wait"``: one call waits `delay` for such a pause or for the quota.
+        kind: ``"request"``: a request is about to be sent; ``"response"``: that request has ended, after the body of
+            its response was read, or without one; every request has one such end. ``"retry"``: a request will be sent
+            again after `delay`; ``"pause"``: a response stopped every task of the client for `delay`; ``"wait"``: one
+            call waits `delay` for such a pause or for the quota.
         endpoint: the API method, as in ``"works.get"``.
-        delay: seconds.
-        attempt: the number of the attempt that led to it, from 1; 0 before the first.
-        status: the HTTP status that led to it, or None.
-        reason: a short phrase for a log.
+        delay: seconds; 0 of a request and its response.
+        attempt: the number of the attempt that it is of, or that led to it, from 1; 0 before the first.
+        status: the HTTP status of the response, or None where there was none.
+        reason: a short phrase for a log: what went wrong, or what the wait is for.
+        duration: seconds, of a ``"response"``: since its ``"request"``.
     """
 
-    kind: Literal["retry", "pause", "wait"]
+    kind: Literal["request", "response", "retry", "pause", "wait"]
     endpoint: str
     delay: float
     attempt: int = 0
     status: int | None = None
     reason: str = ""
+    duration: float = 0.0
 
 
 def as_timeout(value: Timeout | float | None, default: Timeout) -> Timeout:
@@ -96,3 +108,13 @@ def count_problem(name: str, value: object, least: int) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         return f"{name} takes an int of at least {least}, not {value!r}"
     return None
+
+
+def as_seconds(name: str, value: object) -> float:
+    """A user's number of seconds as a float, which may be infinite; TypeError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} takes a number, not {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise TypeError(f"{name} takes a number that a float can hold") from None

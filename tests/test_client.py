@@ -294,7 +294,7 @@ async def test_copies_share_the_session_and_the_limiter(server: FaultServer) -> 
         copy = client.with_options(timeout=Timeout(total=9), max_retries=0, headers={"X-B": "2"})
         await client.works.get("ISS-1")
         await copy.works.get("ISS-1")
-        assert copy._transport.pool is client._transport.pool
+        assert copy._transport.manager is client._transport.manager
         server.usual = refuse(500)
         with pytest.raises(APIError) as caught:
             await copy.works.get("ISS-1")
@@ -364,7 +364,7 @@ def test_one_client_serves_one_loop_at_a_time() -> None:
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
 
     async def enter() -> None:
-        client._transport.pool.session()
+        client._transport.manager.session()
 
     try:
         first.run_until_complete(enter())
@@ -398,7 +398,7 @@ async def test_one_debug_line_an_attempt(server: FaultServer, caplog: pytest.Log
     with caplog.at_level(logging.DEBUG, "devrev_async"):
         async with DevRevClient(TOKEN, base_url=server.url) as client:
             await client.works.get("ISS-1")
-    lines = [record.getMessage() for record in caplog.records if record.name == "devrev_async"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "devrev_async.transport"]
     attempts = [line for line in lines if line.startswith("GET ")]
     assert len(attempts) == 2
     assert attempts[0].startswith("GET works.get: 503 in ")
@@ -417,5 +417,5 @@ def test_the_library_is_silent_by_itself() -> None:
 
 def test_verification_is_on() -> None:
     context = ssl.create_default_context()
-    assert DevRevClient(TOKEN, ssl=context)._transport.pool._options["ssl"] is context
-    assert "ssl" not in DevRevClient(TOKEN)._transport.pool._options
+    assert DevRevClient(TOKEN, ssl=context)._transport.manager.request_options["ssl"] is context
+    assert "ssl" not in DevRevClient(TOKEN)._transport.manager.request_options

@@ -6,7 +6,18 @@ import math
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-__all__ = ["parse_count", "parse_http_date", "parse_retry_after", "parse_seconds"]
+__all__ = ["parse_count", "parse_http_date", "parse_quota", "parse_retry_after", "parse_seconds"]
+
+
+def parse_quota(
+    limit: str | None, remaining: str | None, reset: str | None
+) -> tuple[int | None, int | None, float | None]:
+    """The headers X-Ratelimit-Limit, -Remaining and -Reset; None for each that is absent or garbage."""
+    if limit and remaining and reset:
+        digits = limit + remaining + reset
+        if len(digits) <= 18 * 2 and digits.isascii() and digits.isdigit():  # the usual form, at a fraction of the cost
+            return int(limit), int(remaining), float(reset)
+    return parse_count(limit), parse_count(remaining), parse_seconds(reset)
 
 
 def parse_http_date(value: str | None) -> float | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from .headers import parse_http_date, parse_quota
 from .quota import MARGIN, Quota, ServerClock, Wait
 
 LONGEST_SPREAD: Final = 2.0
@@ -33,18 +34,29 @@ class WaitTooLongError(Exception):
 
 
 class Limiter:
-    """The gate that every request of a client passes.
+    """Decides when a request of a client may be sent: free slots, the server's pauses, and its quota.
 
     Args:
         max_concurrency: requests in flight.
         reserve: share of the quota (0 to 1) that is left to others.
+
+    Attributes:
+        slots: one for each request in flight.
+        paused_until: monotonic seconds; nothing is sent before.
+        reported: limit, remaining and reset (epoch seconds) as the last response with a quota had them, or None.
     """
 
     def __init__(self, max_concurrency: int, *, reserve: float = 0.0) -> None:
         self.quota = Quota(reserve)
         self.clock = ServerClock()
-        self._slots = asyncio.BoundedSemaphore(max_concurrency)
-        self._paused_until = 0.0
+        self.reported: tuple[int | None, int | None, float | None] | None = None
+        self.slots = asyncio.BoundedSemaphore(max_concurrency)
+        self.paused_until = 0.0
+        self._date: str | None = None
+        self._epoch: float | None = None
+        self._latest_sent = 0.0
+        self._latest_received = 0.0
+        self._reset = (-1.0, 0.0)
         self._spread = 0.0
         self._waiting = 0
         self._changed = asyncio.Event()
@@ -60,15 +72,15 @@ class Limiter:
         Raises:
             WaitTooLongError: the server asks for a wait of more than `max_wait`.
         """
-        await self._slots.acquire()
+        await self.slots.acquire()
         try:
             now = time.monotonic()
-            if now < self._paused_until or self.quota.remaining is not None:
+            if now < self.paused_until or self.quota.remaining is not None:
                 now = await self._pass(now, max_wait, on_wait)
         except BaseException:
-            self._slots.release()
+            self.slots.release()
             raise
-        self.quota.sent()
+        self.quota.in_flight += 1
         return now
 
     def answered(self, turn: float, *, reported: bool) -> None:
@@ -78,6 +90,43 @@ class Limiter:
         else:
             self.quota.answered(turn, time.monotonic())
         self._wake()
+
+    def responded(
+        self, turn: float, *, limit: str | None, remaining: str | None, reset: str | None, date: str | None
+    ) -> None:
+        """The request that had its turn then was answered, with these headers as the server wrote them.
+
+        `Date` is parsed when it changes, which is once a second, and not for each response.
+        """
+        now = time.monotonic()
+        if remaining is not None or limit is not None:
+            numbers = parse_quota(limit, remaining, reset)
+            if numbers[0] is not None or numbers[1] is not None:
+                self.reported = numbers
+                most, left, end = numbers
+                if left is not None and end is not None:
+                    self._observe_date(date, turn, now)
+                    if self._reset[0] != end:
+                        self._reset = (end, self._on_our_clock(end, now))
+                    at = self._reset[1]
+                    self.quota.in_flight -= 1
+                    self.quota.observe(limit=most, remaining=left, reset=at, key=end, sent=turn, received=now)
+                    self._wake()
+                    return
+        self.quota.answered(turn, now)
+        self._wake()
+
+    def _observe_date(self, date: str | None, sent: float, received: float) -> None:
+        """Note a response's `Date`: the first and the last one of each second say most about the server's clock."""
+        if date != self._date:
+            if self._epoch is not None:
+                self.clock.observe(self._epoch, self._latest_sent, self._latest_received)
+            self._date, self._epoch, self._latest_sent = date, parse_http_date(date), sent
+            if self._epoch is not None:
+                self.clock.observe(self._epoch, sent, received)
+            self._reset = (-1.0, 0.0)
+        self._latest_sent = max(self._latest_sent, sent)
+        self._latest_received = received
 
     def lost(self, turn: float) -> None:
         """The request that had its turn then was sent, and its answer is lost."""
@@ -96,22 +145,18 @@ class Limiter:
 
     def release(self) -> None:
         """Give the slot back."""
-        self._slots.release()
-
-    async def retake(self) -> None:
-        """Take a slot again to go on with a request that was sent before."""
-        await self._slots.acquire()
+        self.slots.release()
 
     @property
     def paused(self) -> bool:
         """Whether nothing may be sent now."""
-        return time.monotonic() < self._paused_until
+        return time.monotonic() < self.paused_until
 
     def pause(self, seconds: float) -> None:
         """Stop every task for so long. One pause never shortens another."""
         until = time.monotonic() + seconds
-        if until > self._paused_until:
-            self._paused_until = until
+        if until > self.paused_until:
+            self.paused_until = until
             self._spread = min(LONGEST_SPREAD, max(0.05, seconds / 10))
 
     def report(self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float) -> None:
@@ -133,7 +178,7 @@ class Limiter:
     async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None]) -> float:
         told = False
         while True:
-            pause = self._paused_until - now
+            pause = self.paused_until - now
             wait = Wait(pause, firm=True) if pause > 0 else self.quota.wait(now)
             if wait is None:
                 return now

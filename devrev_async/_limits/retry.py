@@ -2,48 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import math
+from typing import Final, NamedTuple
 
 import backoff
 
-__all__ = ["RETRIED_STATUSES", "leaves_open", "may_retry", "own_waits"]
+__all__ = ["RETRIED_STATUSES", "RetryPolicy", "leaves_open", "may_retry", "own_wait"]
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
-"""Answers to a read that are worth asking again for."""
+"""Responses to an idempotent request after which it is worth sending again."""
 
-FIRST_WAIT: Final = 0.5
-LONGEST_WAIT: Final = 30.0
+_MOST_DOUBLINGS: Final = 64
 
 
-def may_retry(*, read: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
-    """Whether a request that failed may be sent again.
+class RetryPolicy(NamedTuple):
+    """What of a client's options decides about another attempt.
 
-    Args:
-        read: repeating the request changes nothing.
-        status: the answer's status, or None where no (whole) answer came.
-        sent: a byte of the request may have reached the server.
-        retry_after: seconds that the answer asks to wait, or None.
+    Attributes:
+        max_retries: attempts after the first.
+        retry_wait: seconds; bounds of the first and of the longest wait of the client's own.
+        max_rate_limit_wait: seconds that a server may ask to wait; a longer wait is not begun.
     """
-    if read:
+
+    max_retries: int = 4
+    retry_wait: tuple[float, float] = (0.5, 30.0)
+    max_rate_limit_wait: float = 330.0
+
+    def decide(
+        self,
+        *,
+        idempotent: bool,
+        status: int | None,
+        sent: bool,
+        retry_after: float | None,
+        retries: int,
+        time_left: float,
+    ) -> float | None:
+        """Seconds until the next attempt, or None if there is to be none.
+
+        Args:
+            idempotent: repeating the request changes nothing.
+            status: of the response, or None where no (whole) response came.
+            sent: a byte of the request may have reached the server.
+            retry_after: seconds that the response asks to wait, or None; a floor for the wait.
+            retries: made so far.
+            time_left: seconds until the deadline of the call.
+        """
+        allowed = may_retry(idempotent=idempotent, status=status, sent=sent, retry_after=retry_after)
+        if not allowed or retries >= self.max_retries or self.is_too_long(retry_after):
+            return None
+        own = own_wait(retries, self.retry_wait, at_least_bound=status == 429 and retry_after is None)
+        delay = max(own, retry_after or 0.0)
+        return delay if delay < time_left else None
+
+    def is_too_long(self, seconds: float | None) -> bool:
+        """Whether a server asks for a longer wait than `max_rate_limit_wait`."""
+        return seconds is not None and seconds > self.max_rate_limit_wait
+
+
+def may_retry(*, idempotent: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
+    """Whether a request that failed may be sent again; arguments as of `RetryPolicy.decide`."""
+    if idempotent:
         return status is None or status in RETRIED_STATUSES
     if status is None:
         return not sent
     return status == 429 or (status == 503 and retry_after is not None)
 
 
-def leaves_open(*, read: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
-    """Whether a request that failed may have been applied all the same."""
-    if read or not sent:
+def leaves_open(*, idempotent: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
+    """Whether a request that failed may have been applied all the same; arguments as of `RetryPolicy.decide`."""
+    if idempotent or not sent:
         return False
     if status is None or 200 <= status < 300 or status == 408:
         return True
     return status >= 500 and not (status == 503 and retry_after is not None)
 
 
-def own_waits() -> Iterator[float]:
-    """Seconds to wait before each retry: exponential bounds from half a second to thirty, full jitter below them."""
-    bounds = backoff.expo(base=2, factor=FIRST_WAIT, max_value=LONGEST_WAIT)
-    next(bounds)  # the generator's first value is None, by its protocol
-    for bound in bounds:
-        yield backoff.full_jitter(bound)
+def own_wait(retries: int, bounds: tuple[float, float], *, at_least_bound: bool = False) -> float:
+    """Seconds to wait before a retry: full jitter below a bound that doubles with each retry.
+
+    Args:
+        retries: made so far.
+        bounds: the bound of the first wait, and of the longest.
+        at_least_bound: jitter above the bound instead, up to twice of it: a server that refuses without saying for how
+            long is not to be asked again at once.
+    """
+    first, longest = bounds
+    bound = min(longest, math.ldexp(first, min(retries, _MOST_DOUBLINGS)))
+    jitter = backoff.full_jitter(bound)
+    return min(longest, bound + jitter) if at_least_bound else jitter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -12,7 +13,7 @@ from hashlib import sha256
 from typing import Final, cast
 from urllib.parse import quote
 
-__all__ = ["TOKEN_VARIABLES", "TokenProvider", "TokenSource", "find_token"]
+__all__ = ["TOKEN_VARIABLES", "Authenticator", "TokenProvider", "TokenSource", "find_token"]
 
 TokenProvider = Callable[[], str | Awaitable[str]]
 
@@ -33,20 +34,26 @@ SHORTEST_HIDDEN: Final = 8
 class TokenSource:
     """A token, or a callable that gives one; asked once and again only after a refusal.
 
-    No method hands out the bare token to a caller that keeps it: tracebacks show local variables.
+    No method returns the bare token to a caller that keeps it: tracebacks show local variables.
+
+    Attributes:
+        version: counts the tokens that the callable has returned.
+        known: whether there is a token already.
     """
 
-    __slots__ = ("_held", "_provider", "_take", "version")
+    __slots__ = ("_held", "_provider", "_take", "known", "version")
 
     def __init__(self, token: str | TokenProvider) -> None:
         self._provider: TokenProvider | None = None
         self.version = 0
+        self.known = False
         # In a closure, not an attribute: tools that show the locals of a traceback may show attributes as well.
         tokens: list[str] = []
         forms: list[str] = []
 
         def take(new: str) -> None:
             tokens.append(new)
+            self.known = True
             del tokens[:-KEPT_TOKENS]
             forms[:] = [form for old in tokens for form in _forms(old)]
 
@@ -67,11 +74,6 @@ class TokenSource:
     def renewable(self) -> bool:
         """Whether asking again may bring another token."""
         return self._provider is not None
-
-    @property
-    def known(self) -> bool:
-        """Whether there is a token already."""
-        return bool(self._held()[0])
 
     def account(self) -> str:
         """A digest of whose works the token shows: of the user that a JWT names, else of the token itself."""
@@ -122,6 +124,33 @@ class TokenSource:
             self._take(given)
             self.version += 1
         return problem
+
+
+class Authenticator:
+    """Authorises requests; asks a token callable once for all tasks that need another token.
+
+    Attributes:
+        source: of the token.
+    """
+
+    def __init__(self, source: TokenSource) -> None:
+        self.source = source
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the event loop that was used before."""
+        self._renewing = asyncio.Lock()
+
+    async def renew(self, version: int) -> str | None:
+        """Ask the callable, unless another task has done so since `version`.
+
+        Returns:
+            What went wrong, or None.
+        """
+        async with self._renewing:
+            if self.source.version == version:
+                return await self.source.renew()
+        return None
 
 
 def _forms(token: str) -> list[str]:

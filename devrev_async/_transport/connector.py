@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from weakref import WeakSet
 
 import aiohttp
 
 from devrev_async._limits.limiter import Limiter
 
-__all__ = ["ConnectionState", "Connector", "HeldBackError", "request_class"]
+__all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "request_class"]
 
 
 class HeldBackError(Exception):
@@ -20,63 +21,74 @@ class HeldBackError(Exception):
 
 
 class ConnectionState:
-    """What the connector tells of the connection that an attempt uses.
+    """State of the connection used by one attempt.
+
+    Defaults are on the class: one is made for each attempt, and `__init__` would cost more than all that it holds.
 
     Attributes:
+        limiter: of the client; nothing is sent while it is paused.
+        connect_timeout: seconds for all that comes before the request can be sent, or None for no limit.
         connected: there is a connection, so that something may have been sent.
-        reused: it was in use before, so that it may be stale.
-        fail: end what waits for the server with an error; None before there is a connection.
-        waiting: since when the server is waited for (monotonic); None: it is not.
+        reused: it was in use before, so that the server may have closed it meanwhile.
+        fail: ends what waits for the server with an error; None before there is a connection.
+        waiting_since: when the wait for the server began (monotonic); None while there is none.
     """
 
-    __slots__ = ("connected", "fail", "limiter", "reused", "waiting")
-
-    def __init__(self, limiter: Limiter) -> None:
-        self.limiter = limiter
-        self.connected = False
-        self.reused = False
-        self.fail: Callable[[Exception], None] | None = None
-        self.waiting: float | None = None
-
-    @classmethod
-    def begin(cls, limiter: Limiter) -> ConnectionState:
-        """An attempt that this task is about to make; the connector will find it."""
-        attempt = cls(limiter)
-        _attempt.set(attempt)
-        return attempt
+    limiter: Limiter
+    connect_timeout: float | None = None
+    connected = False
+    reused = False
+    fail: Callable[[Exception], None] | None = None
+    waiting_since: float | None = None
 
 
-_attempt: contextvars.ContextVar[ConnectionState | None] = contextvars.ContextVar("devrev_async_attempt", default=None)
+current_connection: Final = contextvars.ContextVar[ConnectionState | None]("devrev_async_connection", default=None)
+"""The state that belongs to the attempt which the running task makes; the connector finds it here."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Tells an attempt whether it has a connection, and whether that one has served before (and may be stale)."""
+    """Reports to an attempt whether it has a connection, and whether that one was used before; bounds connecting."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own gap
-        self._served: WeakSet[object] = WeakSet()
+        self._used: WeakSet[object] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        attempt = _attempt.get()
-        if attempt is not None and attempt.connected:
+        state = current_connection.get()
+        if state is not None and state.connected:
             # aiohttp sends a GET again by itself; whether that may be is for the retry policy to say
             raise aiohttp.ServerDisconnectedError
         connection = await super().connect(req, traces, timeout)
-        if attempt is not None:
+        if state is not None:
             protocol = connection.protocol
-            attempt.reused = protocol in self._served
-            if not attempt.reused:
-                self._served.add(protocol)
-            if attempt.limiter.paused:
+            state.reused = protocol in self._used
+            if not state.reused:
+                self._used.add(protocol)
+            now = time.monotonic()
+            if now < state.limiter.paused_until:
                 connection.release()
                 raise HeldBackError
-            attempt.connected = True
+            state.connected = True
             assert protocol is not None
-            attempt.fail = protocol.set_exception
-            attempt.waiting = time.monotonic()
+            state.fail = protocol.set_exception
+            state.waiting_since = now
         return connection
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+        # aiohttp's sock_connect bounds neither the name lookup nor what a proxy does
+        state = current_connection.get()
+        if state is None or state.connect_timeout is None:
+            return await super()._create_connection(req, traces, timeout)
+        timer = asyncio.timeout(state.connect_timeout)
+        try:
+            async with timer:
+                return await super()._create_connection(req, traces, timeout)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+        raise aiohttp.ConnectionTimeoutError
 
 
 def request_class(headers: Mapping[str, str]) -> type[aiohttp.ClientRequest]:
-    """Requests that say these headers unless they are given others: at a fifth of the cost of giving them each time."""
+    """A `ClientRequest` with these default headers: five times cheaper than passing them with each request."""
     return type("Request", (aiohttp.ClientRequest,), {"DEFAULT_HEADERS": headers})

@@ -1,4 +1,4 @@
-"""What the client tells while it works: debug lines, and events for `on_event`."""
+"""Debug lines, and the records that `on_event` is given."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from typing import Final
 
 from devrev_async.options import ClientEvent
 
-__all__ = ["log", "tell"]
+__all__ = ["dispatch", "log"]
 
-log: Final = logging.getLogger("devrev_async")
+log: Final = logging.getLogger("devrev_async.transport")
 
 
-def tell(event: ClientEvent, hook: Callable[[ClientEvent], object] | None, shown: Callable[[str], str]) -> None:
-    """Tell the log and the user's hook; what the hook raises is logged, and the call goes on."""
-    log.debug(
-        "%s: %s of %.3f s after attempt %d: %s", event.endpoint, event.kind, event.delay, event.attempt, event.reason
-    )
-    if hook is None:
-        return
+def dispatch(event: ClientEvent, hook: Callable[[ClientEvent], object], shown: Callable[[str], str]) -> None:
+    """Call the user's hook; what it raises is logged, and the call goes on."""
     try:
         hook(event)
     except Exception as error:  # noqa: BLE001 - a user's hook never ends a call

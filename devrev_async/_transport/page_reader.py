@@ -15,14 +15,14 @@ from devrev_async._decoders.misfits import Misfit, warnings_of
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import Work, WorksPage
 
-from .call import Transport
 from .error_mapping import Failure
 from .request import Request
 from .response import Response
+from .transport import Transport
 
 __all__ = ["PageReader", "drain", "feed", "read_page", "take"]
 
-log: Final = logging.getLogger("devrev_async")
+log: Final = logging.getLogger("devrev_async.decoding")
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class PageReader:
     def warn(self, endpoint: str, misfits: Sequence[Misfit], total: int) -> None:
         """Logs one warning a response for each kind of works that do not fit their type."""
         for line in warnings_of(endpoint, misfits, total):
-            log.warning("%s", printable(self.transport.pool.token.hide(line)))
+            log.warning("%s", printable(self.transport.manager.auth.source.hide(line)))
 
 
 async def read_page(

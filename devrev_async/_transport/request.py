@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import aiohttp
 from yarl import URL
 
+from devrev_async._limits.retry import RetryPolicy
 from devrev_async._version import __version__
 from devrev_async.options import ClientEvent, Timeout
 
@@ -19,26 +20,34 @@ DEFAULT_HEADERS: Final = {
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
 }
-"""What every request says unless the user says otherwise."""
+"""Headers of every request, unless the user's options replace them."""
 
 
 class Settings(NamedTuple):
-    """What of a client's options concerns each call; a copy of the client may have others."""
+    """The options of a client that concern each call; a copy of the client may have others."""
 
     headers: Mapping[str, str]
     timeout: Timeout
-    max_retries: int
-    max_rate_limit_wait: float
+    retries: RetryPolicy
     max_response_bytes: int
     on_event: Callable[[ClientEvent], object] | None
 
 
 class Request(NamedTuple):
-    """One call of the API. `read` says that repeating it changes nothing."""
+    """One call of the API.
+
+    Attributes:
+        endpoint: the API method, as in ``"works.get"``.
+        url: with the query, if there is one.
+        body: JSON; None sends a GET, else a POST.
+        idempotent: repeating the request changes nothing.
+        timeout: None for that of the client.
+        max_retries: None for those of the client.
+    """
 
     endpoint: str
     url: URL
     body: bytes | None = None
-    read: bool = False
+    idempotent: bool = False
     timeout: Timeout | None = None
     max_retries: int | None = None

@@ -1,38 +1,71 @@
-"""An answer whose body is still to be read."""
+"""A response whose body is still to be read."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import aiohttp
 
+from devrev_async._limits.limiter import Limiter
+
 from .connector import ConnectionState
-from .content_decoder import ContentDecoder
-from .error_mapping import Failure, Failures
+from .content_decoder import BodyTooLargeError, ContentDecoder
+from .error_mapping import CallContext, Failure, decode_failure, read_failure
+from .request import Settings
 
-__all__ = ["RawResponse", "Response"]
+__all__ = ["Response"]
 
 
-class RawResponse:
-    """An answer's head, and the way to its body.
+class _Call(Protocol):
+    """The call that a response belongs to."""
 
-    It stands between aiohttp's response, whose attributes hold the token, and the frames that tracebacks show: the
-    response is reached through a closure, which shows nothing.
+    @property
+    def context(self) -> CallContext: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+
+class Response:
+    """Status, headers, and access to the body. It holds a slot of the limiter and a connection until it is closed.
+
+    aiohttp's response, whose attributes hold the token, is reached through closures only: tracebacks show local
+    variables and their attributes, and a closure shows nothing.
 
     Attributes:
         status: the HTTP status.
-        read: the next bytes of the body as they arrive, none at its end; what comes with them has no meaning here.
-        ended: whether all of the body was read.
-        arrived: how many bytes of the body have arrived, read or not; None once all have.
-        fail: end the reading of the body with an error.
-        drop: give the connection back, or close it if the body was not read to its end.
+        header: returns a header as the server sent it, or None. It may repeat the token: nothing of it is to be kept or
+            shown without hiding that.
+        size: bytes of the decompressed body that were read so far.
+        decoder: undoes the Content-Encoding; None where there is none.
+        fail: ends the reading of the body with an error.
+        on_closed: called with the response and how reading it failed, if it did, once it is closed; or None.
     """
 
-    __slots__ = ("_header", "_hide", "arrived", "drop", "ended", "fail", "read", "status")
+    __slots__ = (
+        "_arrived",
+        "_call",
+        "_connection",
+        "_drop",
+        "_ended",
+        "_limiter",
+        "_pieces",
+        "_problem",
+        "_read",
+        "_received",
+        "_slot",
+        "decoder",
+        "fail",
+        "header",
+        "on_closed",
+        "size",
+        "status",
+    )
 
-    def __init__(self, response: aiohttp.ClientResponse, hide: Callable[[str], str]) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, call: _Call, connection: ConnectionState) -> None:
         content = response.content
 
         def arrived() -> int | None:
@@ -49,66 +82,32 @@ class RawResponse:
             return await content.readany(), False
 
         self.status = response.status
-        self._header = response.headers.get
-        self._hide = hide
-        self.read = together if "Transfer-Encoding" in response.headers else content.readchunk
-        self.ended = content.at_eof
-        self.fail = content.set_exception
-        self.arrived = arrived
-        self.drop = drop
-
-    def header(self, name: str) -> str | None:
-        """A header without the token, or None."""
-        value = self._header(name)
-        return None if value is None else self._hide(value)
-
-
-class Response:
-    """A successful answer. It holds a slot of the limiter and a connection until it is closed.
-
-    Attributes:
-        status: the HTTP status.
-        request_id: the server's name for the request, if it gave one.
-        size: bytes of the decompressed body that were read so far.
-    """
-
-    __slots__ = (
-        "_attempt",
-        "_body",
-        "_failures",
-        "_limiter",
-        "_pieces",
-        "_received",
-        "_reply",
-        "_slot",
-        "request_id",
-        "size",
-        "status",
-    )
-
-    def __init__(
-        self,
-        reply: RawResponse,
-        body: ContentDecoder,
-        attempt: ConnectionState,
-        failures: Failures,
-        request_id: str | None,
-    ) -> None:
-        self.status = reply.status
-        self.request_id = request_id
+        self.header: Callable[[str], str | None] = response.headers.get
         self.size = 0
-        self._reply = reply
-        self._body = body
-        self._attempt = attempt
-        self._limiter = attempt.limiter
-        self._failures = failures
+        self.decoder: ContentDecoder | None = None
+        self.fail = content.set_exception
+        self.on_closed: Callable[[Response, Failure | None], None] | None = None
+        self._read = together if "Transfer-Encoding" in response.headers else content.readchunk
+        self._ended = content.at_eof
+        self._arrived = arrived
+        self._drop = drop
+        self._call = call
+        self._connection = connection
+        self._limiter: Limiter = connection.limiter
         self._pieces: Iterator[bytes] | None = None
-        self._slot = True
+        self._problem: Failure | None = None
         self._received = 0
+        self._slot = True
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's name for the request, if it gave one, without the token and without control characters."""
+        value = self.header("X-Request-Id")
+        return None if value is None else self._call.context.shown(value)
 
     def idle(self) -> bool:
         """Whether no further byte of the body has arrived; the last piece must have been the last of its chunk."""
-        return self._reply.arrived() == self._received
+        return self._arrived() == self._received
 
     async def next(self) -> bytes | Failure | None:
         """The next piece of the decompressed body, None at its end, or how reading failed."""
@@ -123,23 +122,35 @@ class Response:
                         return piece
                     self._pieces = None
                 rest = False
-                self._attempt.waiting = time.monotonic()
-                data, _ = await self._reply.read()
-                self._attempt.waiting = None
-                self._received += len(data)
+                self._connection.waiting_since = time.monotonic()
+                data, _ = await self._read()
+                self._connection.waiting_since = None
+                if self.decoder is not None:
+                    self._received += len(data)
+                    if not data:
+                        self.decoder.finish()
+                        return None
+                    self._pieces = iter(self.decoder.feed(data))
+                    continue
                 if not data:
-                    self._body.finish()
                     return None
-                self._pieces = iter(self._body.feed(data))
+                self._received = self.size = self.size + len(data)
+                if self.size <= self._call.settings.max_response_bytes:
+                    return data
+                problem: Exception = BodyTooLargeError()
+                break
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
             problem = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - it goes on
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
-        return self._failures.of_reading(problem, self.status, self.request_id)
+        self._problem = read_failure(self._call.context, problem, self.status, self.request_id)
+        return self._problem
 
     async def read(self) -> bytes | Failure:
         """The whole body, or how reading failed."""
+        if self.status == 204:
+            return b""  # which has no body, whatever follows
         first: bytes | Failure | None = None
         second: bytes | Failure | None = None
         whole = bytearray()
@@ -147,7 +158,7 @@ class Response:
             first = await self.next()
             if first is None or isinstance(first, Failure):
                 return b"" if first is None else first
-            if self._body.plain and self._reply.ended():
+            if self.decoder is None and self._ended():
                 return first
             second = await self.next()
             if second is None:
@@ -159,32 +170,38 @@ class Response:
                 whole += second
                 second = await self.next()
         except BaseException:
-            whole.clear()  # tracebacks show local variables, and the server may have said the token
+            whole.clear()  # tracebacks show local variables, and the server may have sent the token
             first = second = None
             raise
         return bytes(whole)
 
     def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> Failure:
-        """What it means that the body is not what was expected; `cut` if it only ends too early."""
-        return self._failures.of_decoding(problem, self.status, self.request_id, body=body, cut=cut)
+        """The failure of a body that is not what was expected; `cut` if it only ends too early."""
+        self._problem = decode_failure(self._call.context, problem, self.status, self.request_id, body=body, cut=cut)
+        return self._problem
 
     def pause(self) -> None:
-        """Give the slot back while a consumer is busy, so that it may call the client itself."""
+        """Release the slot while a consumer is busy, so that it may call the client itself."""
         if self._slot:
             self._slot = False
-            self._limiter.release()
+            self._limiter.slots.release()
 
     async def resume(self) -> None:
-        """Take a slot again."""
+        """Acquire a slot again."""
         if not self._slot:
-            await self._limiter.retake()
+            await self._limiter.slots.acquire()
             self._slot = True
 
     def close(self) -> None:
-        """Give everything back. A body that was not read to its end takes its connection with it."""
-        self.pause()
-        self.drop()
+        """Release the slot and the connection, which is closed if the body was not read to its end."""
+        if self._slot:
+            self._slot = False
+            self._limiter.slots.release()
+        self._drop()
+        on_closed, self.on_closed = self.on_closed, None
+        if on_closed is not None:
+            on_closed(self, self._problem)
 
     def drop(self) -> None:
-        """Give the connection back, and leave the slot to whoever took it."""
-        self._reply.drop()
+        """Release the connection; the caller still owns the slot."""
+        self._drop()

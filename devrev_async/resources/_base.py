@@ -8,8 +8,8 @@ from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast
 from yarl import URL
 
 from devrev_async._requests.bodies import encode_body
-from devrev_async._transport.call import Transport
 from devrev_async._transport.request import Request
+from devrev_async._transport.transport import Transport
 from devrev_async.options import Timeout, as_timeout, check_max_retries
 
 __all__ = ["CallOptions", "Endpoint", "PageEndpoint", "Resource", "take_only_options", "take_options"]
@@ -73,17 +73,14 @@ class Resource:
         return self._transport.fetch(self._request(endpoint, content, options), endpoint.decode)
 
     def _request(self, endpoint: Endpoint[Any] | PageEndpoint, content: bytes, options: CallOptions) -> Request:
-        return Request(
-            endpoint.name,
-            URL(f"{self._base_url}/{endpoint.name}", encoded=True),
-            content,
-            endpoint.idempotent,
-            self._timeout(options.get("timeout")),
-            check_max_retries(options.get("max_retries")),
-        )
+        url = URL(f"{self._base_url}/{endpoint.name}", encoded=True)
+        request = Request(endpoint.name, url, content, endpoint.idempotent)
+        return self._bounded(request, options.get("timeout"), options.get("max_retries")) if options else request
 
-    def _timeout(self, timeout: Timeout | float | None) -> Timeout | None:
-        return None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
+    def _bounded(self, request: Request, timeout: Timeout | float | None, max_retries: int | None) -> Request:
+        """The request with bounds of its own; None keeps those of the client."""
+        bounds = None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
+        return request._replace(timeout=bounds, max_retries=check_max_retries(max_retries))
 
 
 _OPTIONS = ("timeout", "max_retries", "extra_body")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from devrev_async import errors
 from devrev_async._decoders.page_parser import PageParser
-from devrev_async._transport.call import Call, Transport
-from devrev_async._transport.error_mapping import Failure
+from devrev_async._transport.call import Call
+from devrev_async._transport.error_mapping import Failure, final_error
 from devrev_async._transport.page_reader import PageReader, feed, take
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
+from devrev_async._transport.transport import Transport
 from devrev_async.export.iteration import check_batch_size
 from devrev_async.models import Work
 
@@ -198,7 +199,7 @@ async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGe
             pages.warn(request.endpoint, page.misfits, page.count)
             return
         if page.count:
-            raise call.failures.final(failure, call.attempts)
+            raise final_error(call.context, failure)
         await transport.guarded(call, partial(call.again, failure))
 
 

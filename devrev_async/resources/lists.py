@@ -11,9 +11,9 @@ import msgspec
 from devrev_async._decoders.item_decoders import DICTS, RAW, ItemDecoder, typed_items
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async._requests.bodies import any_body, encode_body
-from devrev_async._transport.call import Transport
 from devrev_async._transport.page_reader import read_page
 from devrev_async._transport.request import Request
+from devrev_async._transport.transport import Transport
 from devrev_async.errors import InvalidArgumentError
 
 from .pagers import ItemPager, Page, page_limit

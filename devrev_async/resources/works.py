@@ -16,16 +16,17 @@ from yarl import URL
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.responses import decode_count, decode_nothing, work_under
 from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_body
-from devrev_async._transport.call import Call, Transport
+from devrev_async._transport.call import Call
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
+from devrev_async._transport.transport import Transport
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.export.iteration import MAX_PARALLEL, WorkExport, open_export
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
-from devrev_async.options import Timeout, check_max_retries
+from devrev_async.options import Timeout
 from devrev_async.reports import ExportReport
 from devrev_async.sinks._names import FileFormat
 
@@ -43,11 +44,11 @@ _is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave
 
 async def source_of(works: Works) -> Sequence[str]:
     """What tells the works that a client sees from those of others; the token's callable may be asked for it."""
-    pool = works._transport.pool  # noqa: SLF001 - the same module's
-    if not pool.token.known:
-        pool.session()
-        await pool.renew_token(0)
-    return [works._base_url, pool.token.account() if pool.token.known else ""]  # noqa: SLF001 - as above
+    manager = works._transport.manager  # noqa: SLF001 - the same module's
+    if not manager.auth.source.known:
+        manager.session()
+        await manager.auth.renew(0)
+    return [works._base_url, manager.auth.source.account() if manager.auth.source.known else ""]  # noqa: SLF001 - as above
 
 
 def check_endpoint(endpoint: str) -> str:
@@ -104,9 +105,11 @@ class Works(Resource):
         Raises:
             NotFoundError: there is no such work for this token.
         """
-        id = check_id(id)
-        url = URL(self._get_url + (id if _is_plain(id) else quote(id, safe="")), encoded=True)
-        request = Request("works.get", url, None, True, self._timeout(timeout), check_max_retries(max_retries))
+        if not (isinstance(id, str) and _is_plain(id)):  # the usual id needs neither a check nor quoting
+            id = quote(check_id(id), safe="")
+        request = Request("works.get", URL(self._get_url + id, encoded=True), None, True)
+        if timeout is not None or max_retries is not None:
+            request = self._bounded(request, timeout, max_retries)
         return self._single(GET, await self._transport.fetch(request, decode_work, follow=True))
 
     async def update(
@@ -350,10 +353,9 @@ class Works(Resource):
         def begin(id: str) -> BegunCall:
             return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), lambda: False)
 
-        check_max_retries(max_retries)
-        self._timeout(timeout)
-        job = Job(prepare, begin, write=False, open=self._transport.pool.session)
-        workers = self._transport.pool.max_concurrency
+        self._request(UPDATE, b"", {"timeout": timeout, "max_retries": max_retries})  # checks the options
+        job = Job(prepare, begin, write=False, open=self._transport.manager.session)
+        workers = self._transport.manager.max_concurrency
         return start(job, ids, workers=workers, on_error=on_error, on_progress=on_progress)
 
     @overload
@@ -428,8 +430,8 @@ class Works(Resource):
             return BegunCall(self._finish_update(call), lambda: call.sent)
 
         self._request(UPDATE, b"", given)  # checks the options
-        job = Job(prepare, begin, write=True, open=self._transport.pool.session)
-        workers = self._transport.pool.max_concurrency
+        job = Job(prepare, begin, write=True, open=self._transport.manager.session)
+        workers = self._transport.manager.max_concurrency
         bodies = _decode_bodies if dry_run else None
         return start(job, updates, workers=workers, on_error=on_error, on_progress=on_progress, bodies=bodies)
 

@@ -98,7 +98,7 @@ def test_no_schedule_loses_a_slot_or_stops_it(
         ) else await asyncio.wait(tasks)
         for task in tasks:
             assert task.cancelled() or task.exception() is None
-        assert limiter._slots._value == slots
+        assert limiter.slots._value == slots
         assert limiter.quota.in_flight == 0
         assert limiter._waiting == 0
 

@@ -243,7 +243,7 @@ async def test_a_write_that_was_not_sent_is_pending_after_a_cancellation() -> No
         run = devrev.works.update_many(iter(updates))
         running = asyncio.create_task(completed(run))
         await first.wait()
-        while devrev.works._transport.pool.limiter.paused is False:
+        while devrev.works._transport.manager.limiter.paused is False:
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -76,8 +76,8 @@ class Server:
             left = {task for task in asyncio.all_tasks() - before if "/aiohttp/" not in repr(task)}
             assert left == set(), "a task was left"
             async with asyncio.timeout(5):  # every slot is free
-                for _ in range(devrev._transport.pool.max_concurrency):
-                    await devrev._transport.pool.limiter._slots.acquire()
+                for _ in range(devrev._transport.manager.max_concurrency):
+                    await devrev._transport.manager.limiter.slots.acquire()
 
 
 async def test_outcomes_come_as_they_are_done() -> None:
@@ -185,7 +185,7 @@ async def test_a_loop_that_is_left_without_async_with_ends_the_requests_too() ->
             break
         gc.collect()
         async with asyncio.timeout(5):
-            while devrev._transport.pool.calls:
+            while devrev._transport.manager.registry.calls:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0.01)  # the generator's own end, in a task of the loop
     assert server.asked == ["ISS-0", "ISS-1", "ISS-2", "ISS-3"]

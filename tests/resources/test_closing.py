@@ -57,8 +57,8 @@ class Endless:
             async with asyncio.timeout(10):
                 while self.open:
                     await asyncio.sleep(0.001)
-                for _ in range(devrev._transport.pool.max_concurrency):
-                    await devrev._transport.pool.limiter._slots.acquire()
+                for _ in range(devrev._transport.manager.max_concurrency):
+                    await devrev._transport.manager.limiter.slots.acquire()
                 while {task for task in asyncio.all_tasks() - before if "/aiohttp/web" not in repr(task)}:
                     await asyncio.sleep(0.001)
 

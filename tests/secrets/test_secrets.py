@@ -246,7 +246,7 @@ def test_reprs_and_pickles() -> None:
     client = DevRevClient(TOKEN)
     source, _ = find_token(TOKEN)
     assert isinstance(source, TokenSource)
-    for one in (client, source, client.works, client._transport, client._transport.pool):
+    for one in (client, source, client.works, client._transport, client._transport.manager):
         for where, value in inside(one):
             assert not holds(repr(value)), where
     for one in (client, source):

@@ -2,14 +2,13 @@
 
 import asyncio
 import gc
-import itertools
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 from devrev_async import DevRevClient
-from devrev_async._transport import call
+from devrev_async._limits import retry
 from tests.transport.server import FaultServer
 
 TOKEN = "test-token-0123456789"
@@ -20,10 +19,10 @@ def own_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The client's own waits are nothing, so that tests take no time; put other ones in the list to have them."""
     waits: list[float] = []
 
-    def waiting() -> Iterator[float]:
-        return itertools.chain(iter(waits), itertools.repeat(0.0))
+    def wait(retries: int, bounds: tuple[float, float], *, at_least_bound: bool = False) -> float:
+        return waits[retries] if retries < len(waits) else 0.0
 
-    monkeypatch.setattr(call, "own_waits", waiting)
+    monkeypatch.setattr(retry, "own_wait", wait)
     return waits
 
 
@@ -49,11 +48,11 @@ class Clients:
 
 def free_slots(client: DevRevClient) -> int:
     """Slots of the limiter that nobody holds."""
-    return client._transport.pool.limiter._slots._value
+    return client._transport.manager.limiter.slots._value
 
 
 def in_flight(client: DevRevClient) -> int:
-    return client._transport.pool.limiter.quota.in_flight
+    return client._transport.manager.limiter.quota.in_flight
 
 
 @pytest.fixture
@@ -63,11 +62,11 @@ async def connect(server: FaultServer) -> AsyncGenerator[Clients]:
     clients = Clients(server)
     yield clients
     for client in clients.made:
-        pool = client._transport.pool
-        if pool._loop is not None:
-            assert free_slots(client) == pool.max_concurrency
+        manager = client._transport.manager
+        if manager.loop is not None:
+            assert free_slots(client) == manager.max_concurrency
             assert in_flight(client) == 0
-            assert not pool.calls
+            assert not manager.registry.calls
         await client.close()
     await server.all_gone()
     gc.collect()  # what was left unawaited or unclosed complains now

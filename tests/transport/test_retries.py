@@ -208,7 +208,7 @@ async def test_a_deadline_in_a_pause_leaves_nothing_open(server: FaultServer, co
     server.play(refuse(429, headers={"Retry-After": "0.2"}))
     waiting = asyncio.create_task(client.works.get("ISS-1"))
     await server.arrived(1)
-    while not client._transport.pool.limiter.paused:
+    while not client._transport.manager.limiter.paused:
         await asyncio.sleep(0)
     with pytest.raises(APITimeoutError) as caught:
         await client.works.update("ISS-1", title="x", timeout=0.05)
@@ -227,11 +227,11 @@ async def test_a_deadline_in_the_wait_of_a_refused_write_leaves_nothing_open(
     with pytest.raises(OutcomeUnknownError):
         await client.works.update("ISS-1", title="x")
     assert len(server.requests) == 2
-    client._transport.pool.limiter.pause(0.0)
+    client._transport.manager.limiter.pause(0.0)
     server.play(refuse(429, headers={"Retry-After": "0.0001"}))
     held = asyncio.create_task(client.works.update("ISS-1", title="x"))
     await server.arrived(3)
-    client._transport.pool.limiter.pause(100)
+    client._transport.manager.limiter.pause(100)
     with pytest.raises((APITimeoutError, TooManyRequestsError)) as caught:
         await held
     assert (caught.value.outcome_unknown, len(server.requests)) == (False, 3)
@@ -257,8 +257,8 @@ async def test_and_found_once_the_server_is_there(
     server: FaultServer, connect: Clients, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect()
-    pool = client._transport.pool
-    connector = pool.session().connector
+    manager = client._transport.manager
+    connector = manager.session().connector
     assert connector is not None
     make, tries = connector._create_connection, 0
 
@@ -420,12 +420,22 @@ async def test_on_event_is_told_of_retries_pauses_and_waits(server: FaultServer,
     server.play(refuse(500), refuse(429, headers={"Retry-After": "0.05"}))
     await client.works.get("ISS-1")
     assert [(event.kind, event.status, event.attempt) for event in events] == [
+        ("request", None, 1),
+        ("response", 500, 1),
         ("retry", 500, 1),
+        ("request", None, 2),
         ("pause", 429, 2),
+        ("response", 429, 2),
         ("retry", 429, 2),
         ("wait", None, 2),
+        ("request", None, 3),
+        ("response", 200, 3),
     ]
     assert {event.endpoint for event in events} == {"works.get"}
+    assert all((event.duration > 0) is (event.kind == "response") for event in events)
+    assert "said so" in events[1].reason
+    assert events[-1].reason == ""
+    events = [event for event in events if event.kind not in ("request", "response")]
     assert [event.delay for event in events[:3]] == [0.0, 0.05, 0.05]
     assert 0 < events[3].delay <= 0.05
     assert "said so" in events[0].reason
@@ -442,8 +452,8 @@ async def test_a_hook_that_raises_is_logged_and_the_call_goes_on(
     server.play(refuse(500), refuse(429, headers={"Retry-After": "0.01"}))
     assert (await connect(on_event=hook).works.get("ISS-1")).display_id == "ISS-1"
     told = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert len(told) == 4
-    assert told[0].name == "devrev_async"
+    assert len(told) == 10
+    assert told[0].name == "devrev_async.transport"
     assert told[0].getMessage() == r"on_event raised ValueError: hook [token]\u000d\u000a failed"
     assert told[0].exc_info is None
 
@@ -531,7 +541,7 @@ async def test_a_retry_after_stops_every_task(server: FaultServer, connect: Clie
     server.usual = answer_late
     first = asyncio.create_task(client.works.get("ISS-1"))
     await told.wait()
-    while not client._transport.pool.limiter.paused:
+    while not client._transport.manager.limiter.paused:
         await asyncio.sleep(0)
     await asyncio.gather(first, *(client.works.get(f"ISS-{n}") for n in range(20)))
     assert len(turns) == 22
@@ -571,8 +581,8 @@ async def test_what_connects_while_a_pause_begins_is_held_back(
     server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect()
-    pool = client._transport.pool
-    connector = pool.session().connector
+    manager = client._transport.manager
+    connector = manager.session().connector
     assert connector is not None
     make, connecting, go = connector._create_connection, asyncio.Event(), asyncio.Event()
 
@@ -584,10 +594,10 @@ async def test_what_connects_while_a_pause_begins_is_held_back(
     monkeypatch.setattr(connector, "_create_connection", slowly)
     call = asyncio.create_task(client.works.update("ISS-1", title="x"))
     await connecting.wait()
-    pool.limiter.pause(0.2)
+    manager.limiter.pause(0.2)
     go.set()
     await call
-    assert not pool.limiter.paused
+    assert not manager.limiter.paused
     assert (len(server.requests), server.accepted) == (1, 1)
 
 

@@ -48,7 +48,7 @@ async def test_silence_is_bounded_by_read(server: FaultServer, connect: Clients,
     if name != "half an error":  # of which the status says enough
         assert isinstance(caught.value, APITimeoutError)
         assert isinstance(caught.value, TimeoutError)
-        assert str(caught.value) == "works.get: silence for 0.1 s (Timeout.read)"
+        assert str(caught.value) == "works.get: no data received for 0.1 s (Timeout.read)"
     with pytest.raises(DevRevError) as caught:
         await client.works.update("ISS-1", title="x")
     assert caught.value.outcome_unknown
@@ -289,8 +289,8 @@ async def test_cancelled_at_any_point(server: FaultServer, connect: Clients, cas
         await settle()
         assert free_slots(client) == 2
         assert in_flight(client) == 0
-        assert not client._transport.pool.calls
-        client._transport.pool.limiter._paused_until = 0.0
+        assert not client._transport.manager.registry.calls
+        client._transport.manager.limiter.paused_until = 0.0
     assert turns > 5
     server.plays.clear()
     assert (await client.works.get("ISS-1")).display_id == "ISS-1"
@@ -314,10 +314,10 @@ async def test_cancelled_while_waiting_for_a_slot(server: FaultServer, connect: 
 
 async def test_cancelled_just_as_the_slot_is_given(server: FaultServer, connect: Clients) -> None:
     client = connect(max_concurrency=1)
-    client._transport.pool.session()
-    limiter = client._transport.pool.limiter
+    client._transport.manager.session()
+    limiter = client._transport.manager.limiter
     for _ in range(50):
-        await limiter._slots.acquire()
+        await limiter.slots.acquire()
         waiting = asyncio.create_task(client.works.get("ISS-1"))
         await settle()
         limiter.release()
@@ -401,7 +401,7 @@ async def test_close_ends_what_waits_to_retry(
     server.usual = refuse(500)
     tasks = await start_all(server, client, [read, export])
     await server.arrived(2)
-    while client._transport.pool.limiter._slots._value < 32:
+    while client._transport.manager.limiter.slots._value < 32:
         await asyncio.sleep(0)
     await client.close()
     await all_closed(tasks)
@@ -410,8 +410,8 @@ async def test_close_ends_what_waits_to_retry(
 async def test_close_ends_what_waits_in_a_pause_or_for_the_quota(server: FaultServer, connect: Clients) -> None:
     for hold in ("pause", "quota"):
         client = connect()
-        client._transport.pool.session()
-        limiter = client._transport.pool.limiter
+        client._transport.manager.session()
+        limiter = client._transport.manager.limiter
         if hold == "pause":
             limiter.pause(60)
         else:
@@ -428,7 +428,7 @@ async def test_close_ends_what_asks_for_a_token(connect: Clients) -> None:
         return ""
 
     client = connect(never)
-    client._transport.pool.session()
+    client._transport.manager.session()
     tasks = await start_all(connect.server, client, [read, read, update])
     await client.close()
     await all_closed(tasks)
@@ -436,7 +436,7 @@ async def test_close_ends_what_asks_for_a_token(connect: Clients) -> None:
 
 async def test_close_ends_what_connects(connect: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     client = connect()
-    connector = client._transport.pool.session().connector
+    connector = client._transport.manager.session().connector
     assert connector is not None
 
     async def never(*args: Any) -> Any:

@@ -1,0 +1,139 @@
+"""The options of a client, checked in one place, where the client is built. Sends nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from yarl import URL
+
+from devrev_async._limits.retry import RetryPolicy
+from devrev_async.errors import ConfigurationError, InvalidArgumentError
+from devrev_async.options import ClientEvent, Timeout, as_seconds, as_timeout, count_problem
+
+from .proxies import checked_proxy, environment_proxy
+from .request import DEFAULT_HEADERS
+from .session import SessionManager
+
+__all__ = [
+    "check_base_url",
+    "check_count",
+    "check_headers",
+    "check_hook",
+    "check_policy",
+    "check_timeout",
+    "headers_of",
+    "proxy_of",
+]
+
+DEFAULT_BASE_URL: Final = "https://api.devrev.ai"
+
+_HEADER_NAME: Final = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_TAKEN_HEADERS: Final = frozenset(
+    {"authorization", "host", "content-type", "content-length", "accept-encoding", "transfer-encoding", "connection"}
+)
+
+
+def check_base_url(given: str | URL | None) -> str:
+    if given is None:
+        given = os.environ.get("DEVREV_BASE_URL") or DEFAULT_BASE_URL
+    if not isinstance(given, str | URL):
+        raise TypeError(f"base_url takes a str or a yarl.URL, not {type(given).__name__}")
+    url = str(given).strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+        if not _is_address(host):
+            host.encode("idna")
+        URL(url)
+    except ValueError:
+        raise ConfigurationError("base_url is not a valid URL") from None
+    if not host or parts.scheme not in ("https", "http"):
+        raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
+    if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\\x00-\x20\x7f]", url):
+        raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
+    return url
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def proxy_of(given: str | URL | None, base_url: str, *, trust_env: bool) -> URL | None:
+    if given is None and not trust_env:
+        return None
+    if base_url.startswith("http:"):
+        name = "trust_env" if given is None else "proxy"
+        raise ConfigurationError(f"{name} cannot be combined with plain http: the proxy would see the token")
+    return environment_proxy(base_url) if given is None else checked_proxy(given)
+
+
+def check_count(name: str, count: int, least: int) -> int:
+    problem = count_problem(name, count, least)
+    if problem:
+        raise ConfigurationError(problem)
+    return count
+
+
+def check_timeout(timeout: Timeout | float | None, default: Timeout) -> Timeout:
+    try:
+        return as_timeout(timeout, default)
+    except InvalidArgumentError as error:
+        problem = str(error)
+    raise ConfigurationError(problem)
+
+
+def check_policy(max_retries: int, retry_wait: tuple[float, float], max_rate_limit_wait: float) -> RetryPolicy:
+    check_count("max_retries", max_retries, 0)
+    if not as_seconds("max_rate_limit_wait", max_rate_limit_wait) >= 0:
+        raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {max_rate_limit_wait!r}")
+    if not isinstance(retry_wait, tuple | list) or len(retry_wait) != 2:
+        raise TypeError(f"retry_wait takes two numbers, as in (0.5, 30.0), not {retry_wait!r}")
+    first, longest = (as_seconds("retry_wait", bound) for bound in retry_wait)
+    if not 0 <= first <= longest < math.inf:
+        raise ConfigurationError(f"retry_wait takes seconds, at least 0 and the longer second, not {retry_wait!r}")
+    return RetryPolicy(max_retries, (first, longest), max_rate_limit_wait)
+
+
+def check_hook(on_event: Callable[[ClientEvent], object] | None) -> Callable[[ClientEvent], object] | None:
+    if on_event is not None and not callable(on_event):
+        raise TypeError(f"on_event takes a callable, not {type(on_event).__name__}")
+    return on_event
+
+
+def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
+    headers = dict(given or {})
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"headers takes strings, not {name!r} with a value of type {type(value).__name__}")
+        if name.lower() in _TAKEN_HEADERS:
+            raise ConfigurationError(f"headers: {name} is set by the client")
+        if not _HEADER_NAME.match(name) or any(ord(c) < 32 or ord(c) == 127 for c in value):
+            raise ConfigurationError(f"headers: invalid header name or value: {name!r}")
+    return headers
+
+
+def headers_of(own: Mapping[str, str], *, beta: bool, manager: SessionManager) -> dict[str, str]:
+    """The headers of each request, beside the default ones of the client's own session."""
+    headers = {} if manager.owned else dict(DEFAULT_HEADERS)
+    if beta:
+        headers["X-Devrev-Scope"] = "beta"
+    for name, value in own.items():
+        headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
+        headers[name] = value
+    return headers

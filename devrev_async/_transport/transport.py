@@ -1,0 +1,103 @@
+"""Makes the calls of one client over what it shares with its copies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from devrev_async import errors
+from devrev_async._decoders.fallback import DECODE_ERRORS
+from devrev_async._json.text import is_cut_short
+
+from .call import Call
+from .error_mapping import Failure, closed_error, labelled
+from .request import Request, Settings
+from .response import Response
+from .session import SessionManager
+
+__all__ = ["Transport"]
+
+T = TypeVar("T")
+
+
+class Transport:
+    """Makes calls over a session manager, with the settings of one client."""
+
+    def __init__(self, manager: SessionManager, settings: Settings) -> None:
+        self.manager = manager
+        self.settings = settings
+
+    def call(self, request: Request) -> Call:
+        """A call whose response is read piece by piece; each part of it is awaited through `guarded`."""
+        return Call(self.manager, self.settings, request)
+
+    async def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
+        """Call, read the whole body, decode it; retries included."""
+        call = Call(self.manager, self.settings, request)
+        call.follows = follow
+        return await self.finish(call, decode)
+
+    async def finish(self, call: Call, decode: Callable[[bytes], T]) -> T:
+        """As `fetch`, of a call whose state the caller can look at meanwhile."""
+
+        async def consume(response: Response) -> T | Failure:
+            body = await response.read()
+            if isinstance(body, Failure):
+                return body
+            try:
+                return decode(body)
+            except DECODE_ERRORS as error:
+                problem = str(error)
+            return response.unreadable(problem, body=body, cut=is_cut_short(body))
+
+        return await self.run(call, consume)
+
+    async def run(self, call: Call, consume: Callable[[Response], Awaitable[T | Failure]]) -> T:
+        """Call until a response is consumed without a failure; every attempt is consumed anew."""
+
+        async def work() -> T:
+            while True:
+                outcome: T | Failure | Response = await call.attempt()
+                if isinstance(outcome, Response):
+                    response = outcome
+                    try:
+                        outcome = await consume(response)
+                    finally:
+                        response.close()
+                    if not isinstance(outcome, Failure):
+                        return outcome
+                assert isinstance(outcome, Failure)
+                await call.again(outcome)
+
+        return await self.guarded(call, work)
+
+    def _open(self, call: Call) -> None:
+        try:
+            self.manager.session()
+        except errors.DevRevError as error:
+            labelled(call.context, error)
+            raise
+
+    async def guarded(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
+        """Await a part of a call under its deadline; `close` ends it with a `ClientClosedError`."""
+        task = asyncio.current_task()
+        assert task is not None
+        manager = self.manager
+        if manager.closed or manager.loop is not task.get_loop():
+            self._open(call)  # before the call is noted: the calls are those of the session's loop
+        registry, cancelled = manager.registry, task.cancelling()
+        calls = registry.calls
+        calls[task] = call
+        if manager.owned and call.read_timeout is not None and call.read_timeout < registry.watchdog.covers:
+            registry.watchdog.watch(call.read_timeout)
+        try:
+            return await call.within_deadline(work)
+        except asyncio.CancelledError:
+            if not registry.absolve(task, cancelled):
+                raise
+        finally:
+            calls.pop(task, None)
+            if registry.ended:
+                registry.absolve(task, cancelled)
+        raise closed_error(call.context, sent=call.sent)
