@@ -35,7 +35,7 @@ def body_from(pairs: Iterable[tuple[str, str]], shape: Record) -> dict[str, Any]
             target.setdefault(last, []).extend(_scalar(inner.item, item, name) for item in split(text))
         else:
             target[last] = _scalar(inner, _unquoted(text), name)
-    return body
+    return {key: [value] if _is_object_of_array(shape.fields[key], value) else value for key, value in body.items()}
 
 
 def split(text: str) -> list[str]:
@@ -43,6 +43,10 @@ def split(text: str) -> list[str]:
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         return text[1:-1].split('","')
     return text.split(",")
+
+
+def _is_object_of_array(shape: Shape, value: object) -> bool:
+    return isinstance(shape, ListOf) and isinstance(value, dict)
 
 
 def _unquoted(text: str) -> str:

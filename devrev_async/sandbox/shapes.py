@@ -181,12 +181,14 @@ def _check_timestamp(value: str, name: str) -> None:
 def leaves(shape: Record, prefix: str = "") -> dict[str, Shape]:
     """Returns the fields of a request by the dotted names that they have in a query string.
 
-    Date filters and objects without fields have no such name: the API's GET variants lack them.
+    Date filters and objects without fields have no such name: the API's GET variants lack them. Of an array of objects,
+    they can name one object.
     """
     found: dict[str, Shape] = {}
     for key, inner in shape.fields.items():
-        if isinstance(inner, Record):
-            found |= leaves(inner, f"{prefix}{key}.")
+        record = inner.item if isinstance(inner, ListOf) else inner
+        if isinstance(record, Record):
+            found |= leaves(record, f"{prefix}{key}.")
         elif not isinstance(inner, DateFilter):
             found[prefix + key] = inner
     return found

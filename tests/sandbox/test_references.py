@@ -156,6 +156,16 @@ async def test_filters(shared_api: Api, endpoint: str, body: dict[str, Any], fit
     assert flat(await items_of(shared_api, endpoint, limit=100, **body)) == expected
 
 
+async def test_nested_filters_by_get(shared_api: Api) -> None:
+    assert await shared_api.query("dev-users.list", "?external_identity.id=x&external_identity.issuer=y") == {
+        "dev_users": []
+    }
+    answer = await shared_api.query("accounts.list", "?created_date.after=2021-03-02T00:00:00Z&limit=100")
+    assert 0 < len(answer["accounts"]) < SIZES["accounts.list"]
+    wrong = await shared_api.query("dev-users.list", "?external_identity=x", 400)
+    assert (wrong["type"], wrong["field_name"]) == ("invalid_field", "external_identity")
+
+
 def references(work: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The list in which each thing that a work refers to must stand, and its id."""
     for part in (work["applies_to_part"], *work.get("developed_with", ())):
