@@ -32,7 +32,7 @@ from .writes import WorkWriter
 
 
 class Sandbox(WorksControl):
-    """A DevRev stand-in on loopback, with real HTTP: all of works.*, on made-up data.
+    """A DevRev stand-in on loopback, with real HTTP: all of works.*, and the lists of what works refer to.
 
     Use it as ``async with Sandbox() as sandbox`` in the loop of the client, or from synchronous code with
     `run_in_thread`. `fail_next`, `add`, `get`, `requests` and the other attributes work from any thread.
@@ -51,7 +51,7 @@ class Sandbox(WorksControl):
         latency: Seconds before each answer.
         gzip: Compress answers for clients that accept it.
         organisation: What DONs name as their organisation: letters, digits and hyphens.
-        quirks: In what the server deviates from the documented API.
+        quirks: The ways in which the server deviates from the documented API.
 
     Raises:
         ValueError: an argument is out of its bounds, two works have one id, or a line of the file is no work; the
@@ -75,10 +75,7 @@ class Sandbox(WorksControl):
         quirks: Quirks = NO_QUIRKS,
     ) -> None:
         _check_loopback(host)
-        if isinstance(works, int) and works < 0:
-            raise ValueError("works must be at least 0")
-        if not re.fullmatch(r"[A-Za-z0-9-]+", organisation):
-            raise ValueError(f"organisation must be letters, digits and hyphens, not {organisation!r}")
+        _check_values(works, latency, organisation)
         self.token = token or f"sandbox-{secrets.token_hex(16)}"
         self.clock = Clock(quirks.clock_offset)
         """The clock of the server, which can be set, moved and frozen."""
@@ -176,7 +173,7 @@ class Sandbox(WorksControl):
         methods of the sandbox, so `sandbox.on_request(lambda _: sandbox.clock.advance(1))` lets time pass.
 
         Args:
-            callback: The function.
+            callback: Takes the request as it arrived.
             endpoint: Such as "works.export"; "*" is any.
             after_works: None calls it before the answer is made. A number calls it when so many works of the answer
                 (rounded up to a multiple of 64, or all of them) are written; each work shows what it is when its turn
@@ -184,8 +181,13 @@ class Sandbox(WorksControl):
 
         Returns:
             A function that removes the callback.
+
+        Raises:
+            ValueError: there is no such endpoint of works, or `after_works` is negative.
         """
         self._check_endpoint(endpoint)
+        if after_works is not None and after_works < 0:
+            raise ValueError("after_works must be at least 0")
         return self._app.hooks.add(Hook(endpoint, callback, after_works))
 
     def fail_next(
@@ -215,18 +217,15 @@ class Sandbox(WorksControl):
             applied: Carry out the request first, so that a write has happened although its answer says otherwise.
                 A request that is not valid is answered as usual.
             drop: Close the connection without any answer.
+
+        Raises:
+            ValueError: there is no such endpoint of works, or `times` is less than 1.
         """
         self._check_endpoint(endpoint)
         if times < 1:
             raise ValueError("times must be at least 1")
         fault = faults.build(
-            status=status,
-            headers=headers,
-            body=body,
-            retry_after=retry_after,
-            delay=delay,
-            applied=applied,
-            drop=drop,
+            status=status, headers=headers, body=body, retry_after=retry_after, delay=delay, applied=applied, drop=drop
         )
         self._app.faults.add(endpoint, fault, times)
 
@@ -308,3 +307,12 @@ def _check_loopback(host: str) -> None:
         loopback = False
     if not loopback:
         raise ValueError(f"the sandbox serves on loopback only, not on {host!r}")
+
+
+def _check_values(works: object, latency: float, organisation: str) -> None:
+    if isinstance(works, int) and works < 0:
+        raise ValueError("works must be at least 0")
+    if not latency >= 0:  # NaN included
+        raise ValueError("latency must be at least 0 seconds")
+    if not re.fullmatch(r"[A-Za-z0-9-]+", organisation):
+        raise ValueError(f"organisation must be letters, digits and hyphens, not {organisation!r}")

@@ -122,6 +122,12 @@ def test_only_loopback_is_served(host: str) -> None:
         Sandbox(works=0, host=host)
 
 
+@pytest.mark.parametrize("latency", [-1.0, float("nan")])
+def test_a_latency_that_is_none_raises(latency: float) -> None:
+    with pytest.raises(ValueError, match="latency"):
+        Sandbox(works=0, latency=latency)
+
+
 async def test_life_of_a_sandbox() -> None:
     sandbox = Sandbox(works=1)
     with pytest.raises(RuntimeError, match="not running"):
