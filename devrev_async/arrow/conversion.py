@@ -26,6 +26,9 @@ __all__ = ["WorksConverter"]
 _PIECE: Final = 1000
 """Works converted at a time: a column of so many is made without giving way to other threads, for a few ms at most."""
 
+_INVALID: Final = "_invalid"
+"""What a work has if `work.invalid` is not None, which takes longer to ask for."""
+
 _MAY_NOT_FIT: Final = frozenset({Kind.INTEGER, Kind.TIME})
 """What a column may be unable to say although the work's own type can."""
 
@@ -134,7 +137,7 @@ def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> Array:
 
 
 def _is_odd(work: Work) -> bool:
-    return isinstance(work, UnknownWork) or work.invalid is not None
+    return isinstance(work, UnknownWork) or hasattr(work, _INVALID)
 
 
 def _text(work: Work) -> str:

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from types import TracebackType
 
-    import pyarrow as pa
-
     from devrev_async._transport.page_reader import PageReader
     from devrev_async._transport.request import Request as TransportRequest
+    from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
 __all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size", "open_export"]
@@ -132,7 +131,7 @@ class WorkExport:
 
     def arrow_batches(
         self, n: int = 1000, columns: Sequence[str] | None = None, depth: int | None = 1
-    ) -> AsyncGenerator[pa.RecordBatch, None]:
+    ) -> AsyncGenerator[RecordBatch, None]:
         """Record batches of `n` works, the last one shorter; they have the schema `arrow.works_schema(columns, depth)`.
 
         They are converted in a thread, so that the event loop goes on. There is no empty one: no works, no batches.

@@ -44,6 +44,7 @@ from devrev_async import (
     WorksStream,
     WorkUpdate,
 )
+from devrev_async.arrow import WorksConverter, WorksScan, scan_works, works_schema
 
 
 class Accounts(msgspec.Struct):
@@ -210,6 +211,27 @@ def failures(error: APIError) -> None:
         assert_type(error.retry_after, float | None)
     elif isinstance(error, InternalServerError):
         assert_type(error.reference_id, str | None)
+
+
+async def columns(devrev: DevRevClient) -> int:
+    rows = 0
+    async with devrev.works.export_all() as export:
+        async for batch in export.arrow_batches(1000, columns=["id"]):
+            rows += batch.num_rows
+    async with devrev.works.export_stream() as stream:
+        async for batch in stream.arrow_batches(depth=None):
+            rows += batch.num_rows
+    return rows
+
+
+def tables() -> WorksScan:
+    scan = scan_works(type=["ticket"], columns=["id"], options={"max_retries": 1})
+    with scan.reader() as reader:
+        for batch in reader:
+            assert batch.num_rows
+    assert scan.schema.names == works_schema(["id"], depth=None).names
+    assert WorksConverter().convert([]).num_rows == 0
+    return scan
 
 
 async def fetch_token() -> str:
