@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from devrev_async.export.planner.intervals import LATEST, UNDATED, Batch, Domain, Gap, Key, second_of, without
+from devrev_async.export.planner.intervals import LATEST, UNDATED, Batch, Domain, Interval, Key, second_of, without
 
 _VERSION: Final = 1
 
@@ -41,7 +41,7 @@ class Ledger:
     def __init__(self, filters: str, domain: Domain) -> None:
         self.filters = filters
         self.domain = domain
-        self.open = domain.gaps()
+        self.open = domain.intervals()
         self.works = 0
         self.undated = False
 
@@ -57,7 +57,8 @@ class Ledger:
             raise ValueError("resume= is the checkpoint of an export with other filters")
         ledger = cls(filters, Domain(saved.after, saved.before))
         ledger.open = [
-            Gap(low, high, None if shown is None else (shown, identity)) for low, high, shown, identity in saved.open
+            Interval(low, high, None if shown is None else (shown, identity))
+            for low, high, shown, identity in saved.open
         ]
         ledger.works = saved.works
         ledger.undated = saved.undated
@@ -88,11 +89,11 @@ class Ledger:
         return urlsafe_b64encode(crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
 
 
-def _joined(gaps: list[Gap]) -> list[Gap]:
-    joined: list[Gap] = []
+def _joined(gaps: list[Interval]) -> list[Interval]:
+    joined: list[Interval] = []
     for gap in gaps:
         if joined and gap.past is None and joined[-1].high == gap.low:
-            joined[-1] = Gap(joined[-1].low, gap.high, joined[-1].past)
+            joined[-1] = Interval(joined[-1].low, gap.high, joined[-1].past)
         else:
             joined.append(gap)
     return joined

@@ -93,9 +93,9 @@ class WorkExport:
             plan = Plan[Any](
                 ledger.domain,
                 now=now,
-                gaps=None if resume is None else ledger.open,
+                intervals=None if resume is None else ledger.open,
                 undated=ledger.undated,
-                handed=ledger.works,
+                before=ledger.works,
                 first=first,
                 limit=limit,
                 parallel=parallel,

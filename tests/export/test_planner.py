@@ -17,8 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from devrev_async.export.checkpoint import Ledger
 from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request, Unprovable, key_of
-from devrev_async.export.planner.evidence import shows_undated_first, sorts_before_cap
 from devrev_async.export.planner.intervals import micros, second_of
+from devrev_async.export.planner.proofs.opposite_ends import sorts_before_cap
+from devrev_async.export.planner.proofs.sorted_prefix import shows_undated_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,14 +237,14 @@ class Run:
         self.log: list[tuple[Request, Page[Item] | int | None, set[str]]] = []
 
     def _plan(self, *, fresh: bool = False) -> Plan[Item]:
-        gaps = None if fresh else self.ledger.open
+        intervals = None if fresh else self.ledger.open
         now = self.model.clock
         return Plan(
             self.ledger.domain,
             now=now,
-            gaps=gaps,
+            intervals=intervals,
             undated=self.ledger.undated,
-            handed=self.ledger.works,
+            before=self.ledger.works,
             first=self.model.first,
             limit=self.model.limit,
             parallel=self.parallel,
@@ -632,7 +633,7 @@ def test_a_cap_that_varies_and_neither_count_nor_list(caps: str) -> None:
         model = Model(Quirks(count="missing", lists=False), rng)
         fill(model, works=300, shape="in order")
         run = Run(model)
-        while run.plan._trust.name == "UNKNOWN":  # pyright: ignore[reportPrivateUsage]
+        while run.plan._state.server.order.name == "UNKNOWN":  # pyright: ignore[reportPrivateUsage]
             assert run.step(rng)
         model.quirks.caps = caps
         run.finish(rng)
@@ -917,7 +918,7 @@ def test_a_checkpoint_is_short_and_exact_at_every_work() -> None:
 def test_a_finished_export_resumes_to_nothing() -> None:
     run = simulate(1, Quirks(), works=50, shape="spread")
     ledger = Ledger.resumed(run.ledger.checkpoint(), "f")
-    plan = Plan[Item](ledger.domain, now=NOW, gaps=ledger.open)
+    plan = Plan[Item](ledger.domain, now=NOW, intervals=ledger.open)
     assert plan.done
     assert plan.take() is None
 

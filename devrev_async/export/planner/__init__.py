@@ -1,16 +1,21 @@
-"""Which requests make a complete export, what is proved, and where to resume. Pure: no I/O, no clock, no HTTP.
+"""Which requests make a complete export, what is proved, and where to go on. Pure: no I/O, no clock, no HTTP.
 
-- `plan`: the requests and what their answers prove;
-- `evidence`: what a full page shows of the server's order;
-- `listing`: the way out where ranges of time cannot help;
-- `exchange`: a request to send, a page that came back;
-- `ranges`: keys, seconds, gaps, and the user's own range;
-- `checkpoint`: what has been handed over, as a short string.
+- `planner`: the driver: the next request, and where an answer goes;
+- `judge`: what an answer means: which proof it is, or what to do instead;
+- `proofs`: grounds on which an interval is complete, each with what it takes for granted;
+- `strategies`: what to ask for where nothing is proved yet;
+- `state`: what is known: the intervals (`intervals`, `coverage`), the server (`server`), what is in flight, the pages
+  that await a proof (`pages`), the counts (`counts`, `totals`, `doubts`);
+- `messages`: a request to send, the page that answers it;
+- `tuning`: the constants, and where each comes from.
+
+An interval of `created_date` is open until a page is asked for it (`in_flight`), waits for another answer
+(`AwaitingCount`, `AwaitingOtherEnd`, `Listing`) or is proved, which closes it.
 """
 
-from .intervals import Batch, Domain, Key, Proof, key_of
-from .listing import Unprovable
+from .errors import Unprovable
+from .intervals import Batch, Domain, Interval, Key, Proof, key_of
 from .messages import Page, Request
 from .planner import Plan
 
-__all__ = ["Batch", "Domain", "Key", "Page", "Plan", "Proof", "Request", "Unprovable", "key_of"]
+__all__ = ["Batch", "Domain", "Interval", "Key", "Page", "Plan", "Proof", "Request", "Unprovable", "key_of"]

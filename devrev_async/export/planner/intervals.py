@@ -1,4 +1,4 @@
-"""Where a work stands in the export: keys, whole seconds, and the stretches of time that are still open.
+"""Where a work stands in the export: keys, whole seconds, and the intervals of time that are still open.
 
 Everything is cut at whole seconds, since a server may trim its timestamps to them, in its answers or where it compares.
 The works of one second are told apart by key: the timestamp as shown, then the identity.
@@ -38,13 +38,13 @@ _TOLERANCE: Final = timedelta(seconds=2)
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since 1970."""
+    """Returns microseconds since 1970."""
     since = moment - _EPOCH
     return (since.days * 86400 + since.seconds) * SECOND + since.microseconds
 
 
 def key_of(created: datetime | None, identity: str) -> Key:
-    """The key of a work; `created` is aware, or None for a work that shows no timestamp."""
+    """Returns the key of a work; `created` is aware, or None for a work that shows no timestamp."""
     if created is None:
         return (_UNDATED, identity)
     since = created - _EPOCH  # `micros`, without the call: a page has thousands of keys
@@ -52,25 +52,25 @@ def key_of(created: datetime | None, identity: str) -> Key:
 
 
 def second_of(key: Key) -> int:
-    """The whole second in which a key stands."""
+    """Returns the whole second in which a key stands."""
     return key[0] // SECOND
 
 
 def dated(keys: Sequence[Key]) -> list[int]:
-    """The timestamps among keys, in their order."""
+    """Returns the timestamps among keys, in their order."""
     return [shown for shown, _ in keys if shown != _UNDATED]
 
 
-@dataclass(slots=True)
-class Gap:
-    """An open stretch: the seconds from `low` up to, not including, `high`.
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An open interval: the seconds from `low` up to, not including, `high`. No page was asked for, or none proved it.
 
     Attributes:
         past: keys up to and including this one are done already; it stands in the second `low`.
         below, above: works a second just outside either end, as far as known.
         seen_below, seen_above: the nearest second outside either end in which a work was seen; what lies between is
-            proved. A page of a server that sorts reaches the end of the gap if it shows a work from there.
-        listing: only `works.list` can settle it.
+            proved. A page of a server that sorts reaches the end of the interval if it shows a work from there.
+        needs_list: only `works.list` can prove it.
     """
 
     low: int
@@ -80,17 +80,20 @@ class Gap:
     above: float | None = None
     seen_below: int | None = None
     seen_above: int | None = None
-    listing: bool = False
+    needs_list: bool = False
 
     def wants(self, key: Key) -> bool:
+        """Returns whether a work with this key is still to be yielded."""
         return self.low <= key[0] // SECOND < self.high and (self.past is None or key > self.past)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """Works that are proved, in the order of their keys, and the stretch that is done once the last is handed over.
+    """Works that are proved, in the order of their keys, and the interval that is done once the last is yielded.
 
-    `upto` is None, or a key short of the end of the stretch: only what stands up to it is done then.
+    Attributes:
+        upto: None, or a key short of the end of the interval: only what stands up to it is done then.
+        proof: on what ground.
     """
 
     low: int
@@ -117,16 +120,16 @@ class Domain:
         self.low = EARLIEST if self._least is None else max(EARLIEST, self._least // SECOND - 1)
         self.high = LATEST if self._most is None else min(LATEST, self._most // SECOND + 2)
 
-    def gaps(self) -> list[Gap]:
-        """All that there is to do at first."""
-        return [Gap(UNDATED, UNDATED + 1), Gap(self.low, self.high)]
+    def intervals(self) -> list[Interval]:
+        """Returns all that there is to do at first."""
+        return [Interval(UNDATED, UNDATED + 1), Interval(self.low, self.high)]
 
     def whole(self, low: int, high: int) -> bool:
-        """Whether a stretch is all of it, so that a request for it needs no range of its own."""
+        """Returns whether an interval is all of it, so that a request for it needs no range of its own."""
         return low <= self.low and high >= self.high
 
     def bounds(self, low: int, high: int) -> tuple[datetime | None, datetime | None]:
-        """The range to ask for: wide enough for bounds that exclude and for comparisons trimmed to seconds.
+        """Returns the range to ask for: wide enough for bounds that exclude and for comparisons trimmed to seconds.
 
         A timestamp is trimmed downwards, so the lower bound needs a second more and the upper none.
         """
@@ -141,7 +144,7 @@ class Domain:
         return after, before
 
     def admits(self, key: Key) -> bool:
-        """Whether a work may match the user's range: not if it shows a timestamp that is surely outside."""
+        """Returns whether a work may match the user's range: not if it shows a timestamp that is surely outside."""
         shown = key[0]
         if shown == _UNDATED:
             return True
@@ -151,7 +154,7 @@ class Domain:
 
 
 def outside(times: Sequence[int], after: datetime | None, before: datetime | None) -> bool:
-    """Whether a timestamp shown is one that the asked range excludes, trimming and rounding allowed for."""
+    """Returns whether a timestamp shown is one that the asked range excludes, trimming and rounding allowed for."""
     slack = micros(_EPOCH + _TOLERANCE)
     return bool(times) and (
         (after is not None and min(times) < micros(after) - slack)
@@ -160,76 +163,78 @@ def outside(times: Sequence[int], after: datetime | None, before: datetime | Non
 
 
 def without(
-    gaps: Iterable[Gap],
+    intervals: Iterable[Interval],
     low: int,
     high: int,
     upto: Key | None = None,
     *,
     rate: float | None = None,
     seen: tuple[int, int] | None = None,
-) -> list[Gap]:
-    """Returns the gaps less the interval from `low` to `high`, or less its keys up to `upto`.
+) -> list[Interval]:
+    """Returns the open intervals less what lies from `low` to `high`, or less its keys up to `upto`.
 
     Args:
-        gaps: what is open.
-        low: where the interval begins, in seconds.
+        intervals: what is open.
+        low: where that begins, in seconds.
         high: where it ends, not included.
-        upto: the last key that is done; None: all of the interval.
-        rate: the density of works in the interval, if known.
-        seen: the first and the last second of the interval in which a work was seen, if there is one.
+        upto: the last key that is done; None: all that lies there.
+        rate: the density of works there, if known.
+        seen: the first and the last second there in which a work was seen, if there is one.
     """
-    left: list[Gap] = []
-    for gap in gaps:
-        start, end = max(gap.low, low), min(gap.high, high)
+    left: list[Interval] = []
+    for interval in intervals:
+        start, end = max(interval.low, low), min(interval.high, high)
         if start >= end or (upto is not None and start > second_of(upto)):
-            left.append(_beside(gap, low, high, seen) if upto is None and seen else gap)
+            left.append(_beside(interval, low, high, seen) if upto is None and seen else interval)
             continue
-        if gap.low < start:
-            beyond = seen[0] if seen else gap.seen_above if end == gap.high else None
-            left.append(replace(gap, high=start, above=rate if rate is not None else gap.above, seen_above=beyond))
+        if interval.low < start:
+            beyond = seen[0] if seen else interval.seen_above if end == interval.high else None
+            left.append(
+                replace(interval, high=start, above=rate if rate is not None else interval.above, seen_above=beyond)
+            )
         if upto is not None and second_of(upto) < end:
-            past = upto if gap.past is None else max(upto, gap.past)
-            left.append(replace(gap, low=second_of(upto), past=past))
-        elif end < gap.high:
-            beyond = seen[1] if seen else gap.seen_below if start == gap.low else None
-            rate_below = rate if rate is not None else gap.below
-            left.append(replace(gap, low=end, past=None, below=rate_below, seen_below=beyond))
+            past = upto if interval.past is None else max(upto, interval.past)
+            left.append(replace(interval, low=second_of(upto), past=past))
+        elif end < interval.high:
+            beyond = seen[1] if seen else interval.seen_below if start == interval.low else None
+            rate_below = rate if rate is not None else interval.below
+            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond))
     return left
 
 
-def _beside(gap: Gap, low: int, high: int, seen: tuple[int, int]) -> Gap:
-    if gap.high == low and gap.seen_above is None:
-        return replace(gap, seen_above=seen[0])
-    if gap.low == high and gap.seen_below is None:
-        return replace(gap, seen_below=seen[1])
-    return gap
+def _beside(interval: Interval, low: int, high: int, seen: tuple[int, int]) -> Interval:
+    if interval.high == low and interval.seen_above is None:
+        return replace(interval, seen_above=seen[0])
+    if interval.low == high and interval.seen_below is None:
+        return replace(interval, seen_below=seen[1])
+    return interval
 
 
-def cut(gap: Gap, points: Sequence[int]) -> list[Gap]:
-    """The gap in pieces, cut at the given seconds; those not inside it are ignored."""
-    edges = [gap.low, *sorted({point for point in points if gap.low < point < gap.high}), gap.high]
-    middle = _mean(gap.below, gap.above)
+def cut(interval: Interval, points: Sequence[int]) -> list[Interval]:
+    """Returns the interval in pieces, cut at the given seconds; those not inside it are ignored."""
+    edges = [interval.low, *sorted({point for point in points if interval.low < point < interval.high}), interval.high]
+    middle = _mean(interval.below, interval.above)
     return [
         replace(
-            gap,
+            interval,
             low=low,
             high=high,
-            past=gap.past if low == gap.low else None,
-            below=gap.below if low == gap.low else middle,
-            above=gap.above if high == gap.high else middle,
-            seen_below=gap.seen_below if low == gap.low else None,
-            seen_above=gap.seen_above if high == gap.high else None,
+            past=interval.past if low == interval.low else None,
+            below=interval.below if low == interval.low else middle,
+            above=interval.above if high == interval.high else middle,
+            seen_below=interval.seen_below if low == interval.low else None,
+            seen_above=interval.seen_above if high == interval.high else None,
         )
         for low, high in pairwise(edges)
     ]
 
 
-def chosen(gap: Gap, low: int, high: int, ordered: list[tuple[Key, T]]) -> list[tuple[Key, T]]:
-    """Of works in the order of their keys: those that the gap wants between two seconds, each key once."""
-    start = bisect_left(ordered, (max(low, gap.low) * SECOND,), key=lambda pair: pair[0][:1])
-    end = bisect_left(ordered, (min(high, gap.high) * SECOND,), key=lambda pair: pair[0][:1])
-    if gap.past is not None:
-        start = max(start, bisect_right(ordered, gap.past, key=lambda pair: pair[0]))
+def chosen(interval: Interval, low: int, high: int, ordered: list[tuple[Key, T]]) -> list[tuple[Key, T]]:
+    """Returns, of works in the order of their keys, those that the interval wants between two seconds, each once."""
+    start = bisect_left(ordered, (max(low, interval.low) * SECOND,), key=lambda pair: pair[0][:1])
+    end = bisect_left(ordered, (min(high, interval.high) * SECOND,), key=lambda pair: pair[0][:1])
+    if interval.past is not None:
+        start = max(start, bisect_right(ordered, interval.past, key=lambda pair: pair[0]))
     pairs = ordered[start:end]
     keys = list(map(_first, pairs))
     if not any(map(eq, keys, keys[1:])):

@@ -1,4 +1,4 @@
-"""What the plan and its runner say to each other: a request to send, the page that came back."""
+"""What the planner and its runner exchange: a request to send, the page that answers it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Request:
     """One request to send. `after` and `before` replace the user's range of `created_date`; both None: as it is.
 
     Attributes:
-        number: tells the requests of a plan apart.
+        number: of the request within its plan, from 1.
         low, high: the interval it is for, in seconds; the range asked for is a little wider.
         first: works to ask for at most, of `works.export`.
     """
@@ -52,4 +52,5 @@ class Page(Generic[T]):
         return dated(self.keys)
 
     def ordered(self) -> list[tuple[Key, T]]:
+        """Returns works with their keys, in the order of these."""
         return sorted(zip(self.keys, self.items, strict=True), key=itemgetter(0))

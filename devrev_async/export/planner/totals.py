@@ -1,4 +1,4 @@
-"""Counts over the whole export: what they settle, and when they say that too much is missing."""
+"""Counts over the whole export: what they prove, and when they say that too much is missing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .tuning import AHEAD, BLATANT, BLATANT_SHARE
+
 if TYPE_CHECKING:
     from .intervals import Domain
 
 FIRST_DAY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Before any work was created."""
-
-_BLATANT: Final = 10
-_BLATANT_SHARE: Final = 1.1
-"""How many works the server must count beyond those found, and how many times those, before the export is given up."""
-
-
-_AHEAD: Final = 2
-"""How many counts are asked for ahead at most; each that was too early is a request for nothing."""
 
 
 class Counted(Enum):
@@ -43,7 +37,7 @@ class Ahead:
 
     @property
     def wanted(self) -> bool:
-        return not self._good and len(self._asked) < _AHEAD
+        return not self._good and len(self._asked) < AHEAD
 
     def ask(self, number: int) -> None:
         """One is asked for by the request of this number."""
@@ -132,5 +126,5 @@ class Totals:
     def _exceeds(self, question: Counted, found: int) -> bool:
         count = self._counts[question]
         exact = question is Counted.ALL and not self._domain.limited
-        least = found if exact else max(found + _BLATANT - 1, int(found * _BLATANT_SHARE))
+        least = found if exact else max(found + BLATANT - 1, int(found * BLATANT_SHARE))
         return count is not None and count > least

@@ -1,39 +1,37 @@
-"""Settling a stretch that ranges cannot: passes over `works.list` until nothing can have slipped through its cursor."""
+"""The proof by list: passes over `works.list` until nothing can have slipped through its cursor.
+
+Assumes that a work which is there throughout is in every pass in which no other one vanishes.
+"""
 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .intervals import second_of
+from devrev_async.export.planner.errors import Unprovable
+from devrev_async.export.planner.intervals import second_of
+from devrev_async.export.planner.tuning import BARREN, TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .intervals import Key
+    from devrev_async.export.planner.intervals import Key
 
 T = TypeVar("T")
 
-_TRIES: Final = 5
-_BARREN: Final = 100_000
-
-
-class Unprovable(Exception):  # noqa: N818 - it is a finding, and the runner turns it into an error of the package
-    """No request is left that could prove the export complete; the text says why."""
-
 
 class Listing(Generic[T]):
-    """The passes over one stretch.
+    """The passes over one interval.
 
     A pass that needs one page only is proof. One that follows a cursor is not: where a work vanishes that it has
     shown, those behind may slip past it. So the next pass must show all of them again, and no others but those created
-    since `now`; then nothing had vanished. Works outside the stretch count as well, for they move the cursor too.
+    since `now`; then nothing had vanished. Works outside the interval count as well, for they move the cursor too.
     Works are kept until then, at most twice `hold` of them, those with the lowest keys; more come with the next passes.
 
     Args:
-        low, high: the stretch in seconds.
+        low, high: the interval in seconds.
         whole: to ask without a range of its own, as for what has no timestamp.
-        hold: works to hand over after one pass.
+        hold: works to emit after one pass.
         now: microseconds since 1970.
     """
 
@@ -57,11 +55,11 @@ class Listing(Generic[T]):
 
     @property
     def crowded(self) -> bool:
-        """Whether one pass is not enough to hand everything over."""
+        """Whether one pass is not enough to emit everything."""
         return self._more or len(self.held) > self._hold
 
     def feed(self, pairs: list[tuple[Key, T]], cursor: str | None, wants: Callable[[Key], bool]) -> bool:
-        """Take in a page; True once `chunk` can be handed over.
+        """Takes in a page; returns True once `chunk` can be emitted.
 
         Raises:
             Unprovable: the cursor goes in circles, or the works keep changing from pass to pass.
@@ -85,8 +83,8 @@ class Listing(Generic[T]):
             self._trim()
         if cursor:
             follow = hash(cursor)
-            if follow in self._cursors or self._barren > _BARREN:
-                raise Unprovable("the cursor of works.list goes in circles")
+            if follow in self._cursors or self._barren > BARREN:
+                raise Unprovable("works.list returned the same cursor twice: it goes in circles")
             self._cursors.add(follow)
             self.cursor = cursor
             self._single = False
@@ -94,7 +92,7 @@ class Listing(Generic[T]):
         return self._end()
 
     def chunk(self) -> tuple[list[tuple[Key, T]], Key | None]:
-        """The works to hand over, in order, and the key up to which that is all; None if it is all of the stretch."""
+        """Returns the works to emit, in order, and the key up to which that is all; None: all of the interval."""
         self._trim()
         works, more = self.held, self._more
         self._start()
@@ -108,7 +106,7 @@ class Listing(Generic[T]):
             self._tries = 0
             return True
         self._tries += 1
-        if self._tries > _TRIES:
+        if self._tries > TRIES:
             raise Unprovable("the works that works.list shows change from pass to pass")
         self._start()
         return False
@@ -136,5 +134,5 @@ def _mark(key: Key) -> int:
 
 
 def spread(pairs: list[tuple[Key, T]]) -> bool:
-    """Whether works stand in more than one second, so that their stretch can still be cut."""
+    """Returns whether works stand in more than one second, so that their interval can still be cut."""
     return len({second_of(key) for key, _ in pairs}) > 1

@@ -1,0 +1,94 @@
+"""The counts that were asked for, and what each is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from .doubts import Doubts
+from .intervals import LATEST, UNDATED, micros
+from .messages import Request
+from .totals import Ahead, Counted, Totals
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .intervals import Domain
+    from .pages import AwaitingCount
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OfPage(Generic[T]):
+    """A count over the range of one page that awaits it."""
+
+    page: AwaitingCount[T]
+
+
+@dataclass(frozen=True, slots=True)
+class OfEverything:
+    """A count over the user's whole range.
+
+    Attributes:
+        kind: of what.
+        opening: whether it is the one beside the first page.
+    """
+
+    kind: Counted
+    opening: bool = False
+
+
+Question: TypeAlias = OfPage[T] | OfEverything
+
+
+class Counts(Generic[T]):
+    """Questions by the number of their request, and the answers that hold for the whole run.
+
+    Attributes:
+        expected: the answer of the count beside the first page; None before it, and where the server does not count.
+        opening: whether that count was asked for.
+        recounted: whether it was asked for again, with the first page.
+        probed: whether the server was asked for works of a time at which there are none.
+    """
+
+    def __init__(self, domain: Domain, now: datetime) -> None:
+        self.totals = Totals(domain, now)
+        self.ahead = Ahead()
+        self.doubts = Doubts(micros(now))
+        self.expected: int | None = None
+        self.opening = False
+        self.recounted = False
+        self.probed = False
+        self._questions: dict[int, Question[T]] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Whether any count is under way."""
+        return bool(self._questions)
+
+    @property
+    def asked_of_everything(self) -> bool:
+        """Whether a count over everything is under way."""
+        return any(isinstance(each, OfEverything) and each.kind is Counted.ALL for each in self._questions.values())
+
+    def of_everything(self, number: int, kind: Counted, *, opening: bool = False) -> Request:
+        """Returns a request for a count over the user's whole range."""
+        self._questions[number] = OfEverything(kind, opening)
+        self.opening = self.opening or opening
+        after, before = self.totals.range_of(kind)
+        return Request("count", number, UNDATED, LATEST, after, before)
+
+    def of_page(self, number: int, page: AwaitingCount[T]) -> Request:
+        """Returns a request for a count over the range of a page."""
+        self._questions[number] = OfPage(page)
+        asked = page.request
+        return Request("count", number, asked.low, asked.high, asked.after, self.totals.early(asked.before))
+
+    def answered(self, request: Request) -> Question[T]:
+        """Returns what the request was for."""
+        return self._questions.pop(request.number)
+
+    def ask_again(self) -> None:
+        """The count beside the first page is not used; another one is asked for, once."""
+        self.expected, self.opening, self.recounted = None, False, True

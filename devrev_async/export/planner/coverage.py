@@ -1,0 +1,119 @@
+"""Which intervals are still open, and how many works may stand there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from .cutting import split_points
+from .intervals import (
+    EARLIEST,
+    LATEST,
+    SECOND,
+    UNDATED,
+    Batch,
+    Domain,
+    Interval,
+    Key,
+    Proof,
+    chosen,
+    cut,
+    second_of,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+T = TypeVar("T")
+
+
+class Coverage:
+    """The open intervals, in the order of time, and the span in which works were seen.
+
+    Args:
+        domain: the user's own range of `created_date`.
+        intervals: what is left to do.
+        now: when the run began, in microseconds since 1970.
+    """
+
+    def __init__(self, domain: Domain, intervals: Iterable[Interval], now: int) -> None:
+        self.intervals = list(intervals)
+        self._domain = domain
+        self._now = now
+        self._span = (LATEST, EARLIEST)
+
+    def note(self, times: Sequence[int]) -> None:
+        """A page showed these timestamps."""
+        if times:
+            self._span = min(self._span[0], min(times) // SECOND), max(self._span[1], max(times) // SECOND)
+
+    def open(self, low: int, high: int) -> list[Interval]:
+        """Returns the open intervals of works with a timestamp that reach into this one."""
+        return [
+            interval
+            for interval in self.intervals
+            if interval.low != UNDATED and interval.low < high and interval.high > low
+        ]
+
+    def span(self, interval: Interval) -> tuple[int, int]:
+        """Returns the part of an interval where works can be expected."""
+        latest = max(self._span[1], self._now // SECOND) + 1
+        start = self._span[0] if interval.low <= self._domain.low else interval.low
+        return start, max(start, min(interval.high, latest))
+
+    def pages(self, interval: Interval, size: int) -> float:
+        """Returns how many pages of so many works an interval may need, by the density beside it; 0: unknown."""
+        start, end = self.span(interval)
+        rates = [rate for rate in (interval.below, interval.above) if rate is not None]
+        return (end - start) * sum(rates) / len(rates) / size if rates and size else 0.0
+
+    def close(
+        self, low: int, high: int, ordered: list[tuple[Key, T]], upto: Key | None, proof: Proof
+    ) -> list[Batch[T]]:
+        """Returns the works of what is open between two seconds, and closes it there."""
+        if low >= high:
+            return []
+        batches: list[Batch[T]] = []
+        for interval in self.intervals:
+            start, end = max(interval.low, low), min(interval.high, high)
+            if start >= end or (upto is not None and second_of(upto) < start):
+                continue
+            pairs = chosen(interval, start, end, ordered)
+            if self._domain.limited:
+                pairs = [pair for pair in pairs if self._domain.admits(pair[0])]
+            partly = upto if upto is not None and second_of(upto) < end else None
+            batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly, proof))
+        start, end = max(low, self._span[0]), min(high, self._span[1] + 1)
+        rate = len(ordered) / (end - start) if end > start else None
+        self.intervals = without(self.intervals, low, high, upto, rate=rate, seen=_seen(ordered, low, high))
+        return batches
+
+    def cut(self, interval: Interval, keys: Sequence[Key]) -> bool:
+        """Cuts an interval whose page proved nothing; returns False if it is too short for that."""
+        pieces = cut(interval, split_points(interval, keys))
+        if len(pieces) > 1:
+            self.replace(interval, pieces)
+        return len(pieces) > 1
+
+    def replace(self, interval: Interval, pieces: Iterable[Interval]) -> None:
+        """Puts others in the place of an interval."""
+        place = next(index for index, other in enumerate(self.intervals) if other is interval)
+        self.intervals[place : place + 1] = pieces
+
+    def list_instead(self, low: int, high: int) -> None:
+        """Only `works.list` can prove what is open between two seconds."""
+        for interval in self.open(low, high):
+            self.replace(interval, [replace(interval, needs_list=True)])
+
+    def mark_all(self, *, needs_list: bool) -> None:
+        """Only `works.list` can prove what is open, or it is not to be used at all."""
+        self.intervals = [replace(interval, needs_list=needs_list) for interval in self.intervals]
+
+
+def _seen(ordered: list[tuple[Key, T]], low: int, high: int) -> tuple[int, int] | None:
+    """Returns the first and the last second between `low` and `high` in which a work stands."""
+    start = bisect_left(ordered, low, key=lambda pair: second_of(pair[0]))
+    end = bisect_left(ordered, high, key=lambda pair: second_of(pair[0]))
+    return (second_of(ordered[start][0]), second_of(ordered[end - 1][0])) if start < end else None

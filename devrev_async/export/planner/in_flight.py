@@ -1,0 +1,56 @@
+"""The requests that are not answered yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .messages import Request
+
+
+class InFlight:
+    """Requests by number. Numbers go up from 1, one for each request of a run."""
+
+    def __init__(self) -> None:
+        self._requests: dict[int, Request] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self._requests.values())
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was asked for in this run."""
+        return self._number > 0
+
+    @property
+    def exports(self) -> list[Request]:
+        """Those of `works.export`."""
+        return [request for request in self if request.kind == "export"]
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether no page is under way."""
+        return all(request.kind == "count" for request in self)
+
+    def next_number(self) -> int:
+        """Returns the number of a new request."""
+        self._number += 1
+        return self._number
+
+    def add(self, request: Request) -> None:
+        """The request is sent."""
+        self._requests[request.number] = request
+
+    def remove(self, request: Request) -> None:
+        """The request is answered."""
+        del self._requests[request.number]
+
+    def covers(self, low: int, high: int) -> bool:
+        """Whether a page is under way for a part of this interval."""
+        return any(each.kind != "count" and each.low < high and each.high > low for each in self)

@@ -1,0 +1,222 @@
+"""What an answer means: which proof it is, or what is to be done instead. One rule each; the modules below decide.
+
+A page of `works.export` as long as was asked for, or as the longest seen, may be cut short. It proves something only
+if the server was shown to sort before it caps. A shorter page is complete if the cap stays the same; one that goes by
+bytes does not, so it awaits a count that agrees. Where the server counts nothing, or contradicts itself, no short page
+is trusted: if it sorts, a page from the other end must reach as far as this one did; else `works.list` proves the
+interval. Only where that endpoint is missing as well is the cap assumed to stay the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from .errors import NO_LIST, Unprovable
+from .intervals import outside
+from .messages import Page
+from .pages import AwaitingCount, AwaitingOtherEnd
+from .proofs import constant_cap, empty_page, matching_count, opposite_ends, sorted_prefix
+from .server import Order
+from .strategies.bisect import bisect
+from .totals import Counted
+
+if TYPE_CHECKING:
+    from .intervals import Batch
+    from .messages import Request
+    from .state import State
+
+T = TypeVar("T")
+
+
+def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T]]:
+    """Returns what a page of `works.export` proves.
+
+    Raises:
+        Unprovable: nothing that is left to ask for could prove its interval.
+    """
+    size, server = len(page.keys), state.server
+    server.longest_page = max(server.longest_page, size)
+    server.most_shown = max(server.most_shown, len({key for key in page.keys if state.domain.admits(key)}))
+    if outside(page.times, request.after, request.before):
+        return _range_ignored(state)
+    state.coverage.note(page.times)
+    if state.awaits_first_page:
+        state.awaits_first_page = False
+        state.first_page = AwaitingCount(request, page, page.ordered())
+        state.pages.add(state.first_page)
+        return judge_first_page(state)
+    state.counts.doubts.note_page(request, page.keys)
+    if request.descending and state.other_end is not None and request.low == state.other_end.request.low:
+        return _compare_ends(state, state.other_end, request, page)
+    if size == 0 and empty_page.contradicts_seen(state, request) and state.repeats(request):
+        return []
+    full = size >= min(server.longest_page, request.first) > 0
+    if server.sorts and size > 0 and (not full or size == request.first):
+        return _follow(state, request, page, full=full)
+    return _incomplete(state, request, page) if full else _await_count(state, request, page)
+
+
+def judge_first_page(state: State[T]) -> list[Batch[T]]:
+    """Returns the first page once the count beside it is there, if that says exactly as many works.
+
+    A count below what the page shows may be due to a work that was deleted in between: both are asked for again, once.
+    An empty page that the count contradicts is asked for again, once.
+    """
+    first, counts = state.first_page, state.counts
+    if first is None or (state.server.counts and counts.expected is None):
+        return []
+    if state.server.counts and counts.expected is not None:
+        shown = state.pages.would_yield(state.coverage.intervals, state.domain)
+        if shown == counts.expected:
+            state.first_page = None
+            counts.totals.answer(Counted.ALL, shown)
+            return matching_count.settle(state, first, "count", undated=True)
+        if counts.expected < shown:
+            if counts.recounted:
+                return cease_to_count(state)
+            counts.ask_again()
+            return _ask_again(state, first)
+    state.first_page = None
+    state.pages.remove(first)
+    if first.page.keys:
+        return _incomplete(state, first.request, first.page, counts.expected or 0)
+    if state.repeats(first.request):
+        state.awaits_first_page = True
+        return []
+    return _await_count(state, first.request, first.page)
+
+
+def judge_count(state: State[T], waiting: AwaitingCount[T], count: int) -> list[Batch[T]]:
+    """Returns a page that awaited this count of its own range, if that says exactly as many works."""
+    if waiting not in state.pages:
+        return []
+    request, page = waiting.request, waiting.page
+    shown = waiting.shown(state.now)
+    lower = count < len(shown)
+    if lower and (request.low, request.high) in state.repeated:
+        return cease_to_count(state)
+    if count > len(shown) and not state.counts.doubts.trust(request, shown):
+        return cease_to_count(state)
+    state.pages.remove(waiting)
+    if count == len(shown):
+        return matching_count.settle(state, waiting, "count")
+    if (lower or not page.keys) and state.repeats(request):
+        return []
+    return _incomplete(state, request, page, count)
+
+
+def judge_total(state: State[T], kind: Counted, count: int) -> list[Batch[T]]:
+    """Returns all pages that await a count, if one over everything says exactly as many works as there are."""
+    state.counts.totals.answer(kind, count)
+    if kind is Counted.ALL and matching_count.whole_matches(state, count):
+        return matching_count.settle_all(state)
+    return []
+
+
+def cease_to_count(state: State[T]) -> list[Batch[T]]:
+    """The server does not count, or not what it shows: pages that await a count are judged without."""
+    state.server.counts = False
+    state.counts.totals.end()
+    state.counts.expected = None
+    batches = judge_first_page(state)
+    for waiting in state.pages.clear():
+        if state.coverage.open(waiting.request.low, waiting.request.high):
+            batches += _judge_without_count(state, waiting)
+    return batches
+
+
+def _ask_again(state: State[T], first: AwaitingCount[T]) -> list[Batch[T]]:
+    state.pages.remove(first)
+    state.first_page, state.awaits_first_page = None, True
+    return []
+
+
+def _range_ignored(state: State[T]) -> list[Batch[T]]:
+    """The server shows works outside of the range asked for: only `works.list` over everything is left."""
+    state.server.honours_range = False
+    state.server.order = Order.NONE
+    state.other_end = None
+    state.pages.clear()
+    if not state.server.lists:
+        raise Unprovable(NO_LIST)
+    state.coverage.mark_all(needs_list=True)
+    return []
+
+
+def _await_count(state: State[T], request: Request, page: Page[T]) -> list[Batch[T]]:
+    """A page that is all there is, if the cap stays the same."""
+    waiting = AwaitingCount(request, page, page.ordered())
+    if not state.server.counts:
+        return _judge_without_count(state, waiting)
+    if constant_cap.in_the_future(state, request):
+        return constant_cap.assume(state, waiting, undated=False)
+    if state.coverage.open(request.low, request.high):
+        state.pages.add(waiting)
+    return []
+
+
+def _judge_without_count(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
+    request = waiting.request
+    if not sorted_prefix.in_order(waiting.page.times, descending=request.descending):
+        state.server.order = Order.NONE
+    if state.server.sorts:
+        return sorted_prefix.follow_short(state, waiting)
+    if not state.server.lists:
+        return constant_cap.assume(state, waiting)
+    state.coverage.list_instead(request.low, request.high)
+    return []
+
+
+def _incomplete(state: State[T], request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
+    """A page behind which there may be more: as many as `count` in all, if that is known."""
+    limit = state.sizes.limit
+    if len(page.keys) <= limit and count <= 2 * limit and state.server.lists:
+        state.coverage.list_instead(request.low, request.high)
+        return []
+    if state.server.sorts:
+        return _follow(state, request, page, full=True)
+    if state.server.order is Order.UNKNOWN and page.keys and _ask_other_end(state, request, page, count):
+        return []
+    bisect(state, request, page.keys)
+    return []
+
+
+def _follow(state: State[T], request: Request, page: Page[T], *, full: bool) -> list[Batch[T]]:
+    batches = sorted_prefix.follow(state, request, page, full=full)
+    if batches is not None:
+        return batches
+    if not full:
+        return _await_count(state, request, page)
+    bisect(state, request, page.keys)
+    return []
+
+
+def _ask_other_end(state: State[T], request: Request, page: Page[T], count: int) -> bool:
+    """Returns whether the other end of the interval is to be asked for, to learn if the server sorts."""
+    server = state.server
+    if len(page.keys) < state.sizes.first and not server.tried_to_split and count <= len(page.keys):
+        server.tried_to_split = True
+        return False
+    if state.other_end is not None:
+        return False
+    if not (sorted_prefix.in_order(page.times, descending=False) and sorted_prefix.strong(page.times)):
+        server.order = Order.NONE
+        return False
+    state.other_end = AwaitingOtherEnd(request, page)
+    return True
+
+
+def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request, high: Page[T]) -> list[Batch[T]]:
+    """Two pages from both ends of an interval: proved by order, else by count if they show all, else bisected."""
+    request, low, server = first.request, first.page, state.server
+    state.other_end = None
+    if opposite_ends.sorts_before_cap(low.keys, high.keys, now=state.now):
+        return opposite_ends.prove_ends(state, request, low, high)
+    if len(high.keys) < min(server.longest_page, answered.first):
+        return _await_count(state, request, high)
+    server.order = Order.NONE
+    both = Page(low.keys + high.keys, low.items + high.items)
+    if server.counts and state.fresh and len(set(both.keys)) == state.counts.expected:
+        return _await_count(state, request, both)
+    bisect(state, request, both.keys)
+    return []

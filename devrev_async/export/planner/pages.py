@@ -1,0 +1,108 @@
+"""The states of a page that proves nothing by itself yet, and what ends each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .intervals import SECOND, UNDATED, Domain, Interval, Key, chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .messages import Page, Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingOtherEnd(Generic[T]):
+    """A full page, the first one of its server: the other end of its interval is asked for.
+
+    Ends: proved by order, if the two pages show that the server sorts; `AwaitingCount`, if together they show as many
+    works as were counted; else its interval is bisected.
+    """
+
+    request: Request
+    page: Page[T]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AwaitingCount(Generic[T]):
+    """A page that is shorter than what was asked for, and than the longest one of its server: maybe all there is.
+
+    Ends: proved by count, if `works.count` counts exactly as many, over everything or over the page's own range;
+    incomplete, if it counts more; judged by order, by list, or by the cap alone, if it cannot be used.
+    """
+
+    request: Request
+    page: Page[T]
+    ordered: list[tuple[Key, T]]
+
+    def shown(self, now: int) -> set[Key]:
+        """Returns what a count of the same range should count: not what was created since `now`, in microseconds."""
+        everything = self.request.after is None and self.request.before is None
+        return {key for key in self.page.keys if key[0] <= now and not (everything and key[0] == UNDATED * SECOND)}
+
+
+class AwaitingCounts(Generic[T]):
+    """All pages that await a count."""
+
+    def __init__(self) -> None:
+        self._pages: list[AwaitingCount[T]] = []
+        self._asked: set[int] = set()
+
+    def __iter__(self) -> Iterator[AwaitingCount[T]]:
+        return iter(self._pages)
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    @property
+    def works(self) -> int:
+        """Works that they keep in memory."""
+        return sum(len(page.ordered) for page in self._pages)
+
+    def add(self, page: AwaitingCount[T]) -> None:
+        """Takes in a page."""
+        self._pages.append(page)
+
+    def remove(self, page: AwaitingCount[T]) -> None:
+        """The page was judged."""
+        self._pages.remove(page)
+
+    def clear(self) -> list[AwaitingCount[T]]:
+        """Returns all pages, and keeps none."""
+        pages, self._pages = self._pages, []
+        return pages
+
+    def drop_unless(self, is_open: Callable[[int, int], object]) -> None:
+        """Forgets the pages whose interval was closed by others."""
+        self._pages = [page for page in self._pages if is_open(page.request.low, page.request.high)]
+
+    def cover(self, low: int, high: int) -> bool:
+        """Returns whether a page that waits is for a part of this interval."""
+        return any(page.request.low < high and page.request.high > low for page in self._pages)
+
+    def would_yield(self, intervals: Iterable[Interval], domain: Domain) -> int:
+        """Returns how many works they would close the open intervals with."""
+        works: set[Key] = set()
+        for page in self._pages:
+            low, high = page.request.low, page.request.high
+            if domain.whole(low, high):
+                low = UNDATED
+            for interval in intervals:
+                keys = (key for key, _ in chosen(interval, low, high, page.ordered))
+                works.update(key for key in keys if domain.admits(key))
+        return len(works)
+
+    def next_to_count(self, telling: Callable[[Request], bool]) -> AwaitingCount[T] | None:
+        """Returns the page whose range to count next: one that can tell whether a count was right, else the longest."""
+        page = max(
+            (page for page in self._pages if page.request.number not in self._asked),
+            key=lambda page: (telling(page.request), len(page.ordered)),
+            default=None,
+        )
+        if page is not None:
+            self._asked.add(page.request.number)
+        return page

@@ -1,0 +1,45 @@
+"""What the server was found to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Order(Enum):
+    """Whether `sort_by` can be relied on."""
+
+    UNKNOWN = 0
+    SORTED = 1
+    """The server sorts as asked before it caps: a full page proves all that it passes."""
+    NONE = 2
+
+
+@dataclass(slots=True)
+class ServerProfile:
+    """What answers showed of the server. Each finding is made once, and only order and counts are ever withdrawn.
+
+    Attributes:
+        order: of its pages.
+        longest_page: works in the longest page; a shorter one is complete if the cap stays the same.
+        most_shown: works in the longest page that match; a count over everything must not be lower.
+        counts: whether `works.count` exists and did not contradict itself.
+        lists: whether `works.list` exists.
+        honours_range: whether it heeds a range of `created_date`.
+        shows_undated: whether it showed a work without a timestamp.
+        tried_to_split: whether a page below `first` was cut in two, to see whether the server has a cap.
+    """
+
+    order: Order = Order.UNKNOWN
+    longest_page: int = 0
+    most_shown: int = 0
+    counts: bool = True
+    lists: bool = True
+    honours_range: bool = True
+    shows_undated: bool = False
+    tried_to_split: bool = False
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the server was shown to sort."""
+        return self.order is Order.SORTED

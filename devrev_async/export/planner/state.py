@@ -1,0 +1,144 @@
+"""What a plan knows: the intervals, the server, what is in flight, what awaits a proof. It decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .counts import Counts
+from .coverage import Coverage
+from .in_flight import InFlight
+from .intervals import UNDATED, micros
+from .messages import Request
+from .pages import AwaitingCounts
+from .server import ServerProfile
+from .tally import Tally
+from .tuning import MARGIN, MARGIN_SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from .intervals import Batch, Domain, Interval, Key, Proof
+    from .messages import Page
+    from .pages import AwaitingCount, AwaitingOtherEnd
+    from .proofs.stable_listing import Listing
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much to ask for.
+
+    Attributes:
+        first: works in one page of `works.export`.
+        limit: works in one page of `works.list`.
+        parallel: requests in flight.
+    """
+
+    first: int
+    limit: int
+    parallel: int
+
+    @property
+    def kept(self) -> int:
+        """Works that may be kept for a proof."""
+        return 2 * self.first
+
+
+class State(Generic[T]):
+    """One record that the rules share.
+
+    Args:
+        domain: the user's own range of `created_date`.
+        now: when the run began.
+        intervals: what is left to do, from a checkpoint; None: everything.
+        before: works that were yielded before that checkpoint.
+        sizes: how much to ask for.
+
+    Attributes:
+        fresh: whether the run began with nothing done.
+        first_page: the first page of a fresh run, until the count beside it is there.
+        awaits_first_page: whether that page is still to come.
+        other_end: a full page that is compared with one from the other end of its interval.
+        listing: the passes of `works.list` that are under way.
+        repeated: intervals whose answer was doubted and asked for once more.
+        detours: intervals to be asked for in another way than others of their kind: from and to, and whether downwards.
+        cuts: intervals that were cut by time, to have something to ask for.
+    """
+
+    def __init__(
+        self, domain: Domain, now: datetime, intervals: Sequence[Interval] | None, *, before: int, sizes: Sizes
+    ) -> None:
+        self.domain = domain
+        self.now = micros(now)
+        self.sizes = sizes
+        self.fresh = intervals is None
+        self.server = ServerProfile()
+        self.coverage = Coverage(domain, domain.intervals() if intervals is None else intervals, self.now)
+        self.tally = Tally(before)
+        self.in_flight = InFlight()
+        self.pages = AwaitingCounts[T]()
+        self.counts = Counts[T](domain, now)
+        self.first_page: AwaitingCount[T] | None = None
+        self.awaits_first_page = self.fresh
+        self.other_end: AwaitingOtherEnd[T] | None = None
+        self.listing: Listing[T] | None = None
+        self.repeated: set[tuple[int, int]] = set()
+        self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
+        self.cuts = 0
+
+    @property
+    def left(self) -> int | None:
+        """Works that were counted and neither shown nor asked for yet; None if that is not known."""
+        if self.counts.expected is None:
+            return None
+        kept = self.pages.works + (len(self.other_end.page.keys) if self.other_end else 0)
+        asked = sum(request.first for request in self.in_flight.exports)
+        return self.counts.expected - self.tally.found - kept - asked
+
+    @property
+    def kept_pages(self) -> int:
+        """Pages' worth of works that await a count."""
+        return self.pages.works // self.server.longest_page if self.server.longest_page else 0
+
+    @property
+    def only_counts_left(self) -> bool:
+        """Whether pages are there for all intervals that have dates."""
+        return all(each.low == UNDATED or self.pages.cover(each.low, each.high) for each in self.coverage.intervals)
+
+    def page_size(self) -> int:
+        """Returns the works to ask for next: no more than are left, and some that were seen already."""
+        left = self.left
+        if left is None or left <= 0:
+            return self.sizes.first
+        return min(self.sizes.first, left + MARGIN + left // MARGIN_SHARE)
+
+    def export(self, low: int, high: int, *, descending: bool = False, first: int | None = None) -> Request:
+        """Returns a request of `works.export` for an interval."""
+        self.counts.ahead.void()
+        after, before = self.domain.bounds(low, high)
+        number = self.in_flight.next_number()
+        return Request("export", number, low, high, after, before, descending, first=first or self.sizes.first)
+
+    def repeats(self, request: Request) -> bool:
+        """Returns whether a doubtful answer is to be asked for once more; it is only once."""
+        interval = request.low, request.high
+        first_time = interval not in self.repeated
+        self.repeated.add(interval)
+        return first_time
+
+    def emit(
+        self, low: int, high: int, ordered: list[tuple[Key, T]], proof: Proof, upto: Key | None = None
+    ) -> list[Batch[T]]:
+        """Closes what is open between two seconds, and returns the works that stand there."""
+        batches = self.coverage.close(low, high, ordered, upto, proof)
+        self.pages.drop_unless(self.coverage.open)
+        for batch in batches:
+            self.tally.add(batch)
+        return batches
+
+    def prove_by_order(self, low: int, high: int, page: Page[T]) -> list[Batch[T]]:
+        """Emits what a page of a server that sorts has passed."""
+        return self.emit(low, high, page.ordered(), "order")

@@ -1,0 +1,67 @@
+"""`works.list`, where ranges of time do not help: one interval after the other, pass after pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from devrev_async.export.planner.intervals import LATEST, UNDATED
+from devrev_async.export.planner.messages import Request
+from devrev_async.export.planner.proofs.stable_listing import Listing, spread
+
+if TYPE_CHECKING:
+    from devrev_async.export.planner.intervals import Batch, Interval
+    from devrev_async.export.planner.messages import Page
+    from devrev_async.export.planner.state import State
+
+T = TypeVar("T")
+
+
+def ask_next_page(state: State[T]) -> Request | None:
+    """Returns a request for the next page of the listing under way, or for the first one of an interval."""
+    listing, intervals = state.listing, state.coverage.intervals
+    if listing is not None and not any(each.low < listing.high and each.high > listing.low for each in intervals):
+        listing = state.listing = None
+    if any(request.kind == "list" for request in state.in_flight):
+        return None
+    if listing is None:
+        interval = next((each for each in intervals if each.needs_list), None)
+        if interval is None:
+            return None
+        listing = state.listing = _listing_of(state, interval)
+    state.counts.ahead.void()
+    low, high = (UNDATED, LATEST) if listing.whole else (listing.low, listing.high)
+    after, before = state.domain.bounds(low, high)
+    number = state.in_flight.next_number()
+    return Request("list", number, listing.low, listing.high, after, before, cursor=listing.cursor)
+
+
+def feed_page(state: State[T], page: Page[T]) -> list[Batch[T]]:
+    """Takes in a page of the listing under way, and emits what its passes prove."""
+    listing, coverage = state.listing, state.coverage
+    if listing is None:
+        return []
+    complete = listing.feed(
+        list(zip(page.keys, page.items, strict=True)),
+        page.cursor,
+        lambda key: any(each.wants(key) for each in coverage.intervals),
+    )
+    intervals = [each for each in coverage.open(listing.low, listing.high) if each.high - each.low > 1]
+    if intervals and state.server.honours_range and listing.crowded and spread(listing.held):
+        keys = [key for key, _ in listing.held]
+        if any([coverage.cut(each, keys) for each in intervals]):  # noqa: C419 - all of them are to be cut
+            state.listing = None
+            return []
+    if not complete:
+        return []
+    works, upto = listing.chunk()
+    if upto is None:
+        state.listing = None
+    return state.emit(listing.low, listing.high, works, "list", upto)
+
+
+def _listing_of(state: State[T], interval: Interval) -> Listing[T]:
+    low, high, ranged = interval.low, interval.high, state.server.honours_range
+    whole = low == UNDATED or not ranged or state.domain.whole(low, high)
+    if not ranged or (whole and low != UNDATED):
+        low, high = UNDATED, LATEST
+    return Listing(low, high, whole=whole, hold=state.sizes.kept, now=state.now)

@@ -1,0 +1,89 @@
+"""The constants that were tuned: where each comes from, and the test that shows its effect (`tests/export/planner`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ENOUGH: Final = 15
+"""Distinct timestamps in order that chance does not explain: 15! is above 2 to the 40th.
+
+Effect: `test_order.py`, an order that chance explains is no proof."""
+
+APART: Final = 8
+"""Works, at least, that each of two pages must show and the other one not, before they prove the server's order.
+
+A server that caps first answers both from one set of works; what comes and goes in between makes a few differ.
+Effect: `test_order.py`, two pages of hardly more than one set."""
+
+APART_SHARE: Final = 10
+"""The same as a part of a page: one in so many works. A tenth of a page does not change between two requests."""
+
+MARGIN: Final = 25
+"""Works that the last page of an interval may repeat, so that it shows what was seen behind it.
+
+More than `ENOUGH`, so that the page can prove the order by itself; small beside the 100 that the price allows.
+Effect: `test_price.py`, 5001 works."""
+
+MARGIN_SHARE: Final = 50
+"""The same as a part of what is left, one in so many, for what is created meanwhile: 2 of the 10 percent allowed."""
+
+CUT_EVERY: Final = 20
+"""Pages left for each cut of an interval by time: each may end in a page that is not full, 5 percent of twenty.
+
+Effect: `test_price.py`, 100,000 works."""
+
+SPLIT_AT: Final = 4.0
+"""Pages that must be left in an interval, beyond those under way, to cut it for an idle slot.
+
+Below, both halves may be done by the pages that are under way. Effect: `test_other_end.py`."""
+
+BOTH_ENDS_AT: Final = 1.9
+"""Pages that must be left in an interval to ask from both its ends: what they lack of two is fetched twice.
+
+A tenth of a page is what the price allows. It matters where the server does not count. Effect: `test_other_end.py`."""
+
+SURELY: Final = 0.9
+"""Of the pages under way: what is estimated to need no more than that will hardly need a further one.
+
+Estimates from the density beside an interval are off by some percent. Effect: `test_totals.py`."""
+
+AHEAD: Final = 2
+"""Counts that are asked for beside the last pages at most; each that was too early is a request for nothing.
+
+Effect: `test_totals.py`."""
+
+BLATANT: Final = 10
+BLATANT_SHARE: Final = 1.1
+"""How many works the server must count beyond those found, and how many times those, before the export is given up.
+
+What is created and deleted during a run explains fewer. Effect: `test_totals.py`."""
+
+LIES: Final = 6
+"""Pages that a count contradicts, though they were asked for because of a count and brought nothing.
+
+So many in a row are no coincidence; each costs two requests. Effect: `test_planner.py`, counts that are too high."""
+
+BORNE_OUT: Final = -24
+"""Where to begin to number them once a count was right to contradict a page: four times the patience."""
+
+SUSPECTS: Final = 4
+"""Pages that a count contradicted and whose works are kept to compare with: as deep as bisecting goes at a time."""
+
+HAD_ROOM: Final = 0.75
+"""Of the length of the page before it: what is that much shorter was hardly capped itself."""
+
+HALF: Final = 0.5
+NEARLY_ALL: Final = 0.9
+"""Shares of a page in one second from which it is cut on both sides, and from which the next second stays with it.
+
+Effect: `test_bisect.py`; a request for that next second would bring all of them again."""
+
+TRIES: Final = 5
+"""Passes of `works.list` without proof before the export is given up: what changes between all of them always will.
+
+Effect: `test_stable_listing.py`."""
+
+BARREN: Final = 100_000
+"""Pages of `works.list` without a new work before its cursor is said to go in circles.
+
+A cursor that repeats is found at once; this bounds one that counts up for ever."""
