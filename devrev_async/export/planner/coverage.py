@@ -36,6 +36,10 @@ class Coverage:
         domain: the user's own range of `created_date`.
         intervals: what is left to do.
         now: when the run began, in microseconds since 1970.
+
+    Attributes:
+        detours: intervals to be asked for in another way than others of their kind: from and to, and whether downwards.
+        cuts: intervals that were cut by time, to have something to ask for.
     """
 
     def __init__(self, domain: Domain, intervals: Iterable[Interval], now: int) -> None:
@@ -43,6 +47,8 @@ class Coverage:
         self._domain = domain
         self._now = now
         self._span = (LATEST, EARLIEST)
+        self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
+        self.cuts = 0
 
     def note(self, times: Sequence[int]) -> None:
         """A page showed these timestamps."""

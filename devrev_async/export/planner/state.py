@@ -64,8 +64,6 @@ class State(Generic[T]):
         other_end: a full page that is compared with one from the other end of its interval.
         listing: the passes of `works.list` that are under way.
         repeated: intervals whose answer was doubted and asked for once more.
-        detours: intervals to be asked for in another way than others of their kind: from and to, and whether downwards.
-        cuts: intervals that were cut by time, to have something to ask for.
     """
 
     def __init__(
@@ -86,8 +84,6 @@ class State(Generic[T]):
         self.other_end: AwaitingOtherEnd[T] | None = None
         self.listing: Listing[T] | None = None
         self.repeated: set[tuple[int, int]] = set()
-        self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
-        self.cuts = 0
 
     @property
     def left(self) -> int | None:

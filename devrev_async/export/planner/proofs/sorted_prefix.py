@@ -81,10 +81,10 @@ def follow_short(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
             batches += _ends_meet(state, waiting, interval)
         elif request.descending:
             back = min((second for second in seconds if second >= interval.high), default=interval.high - 1)
-            state.detours[interval.low, interval.high] = interval.low, back + 1, False
+            state.coverage.detours[interval.low, interval.high] = interval.low, back + 1, False
         else:
             back = max((second for second in seconds if second < interval.low), default=interval.low)
-            state.detours[interval.low, interval.high] = back, interval.high, True
+            state.coverage.detours[interval.low, interval.high] = back, interval.high, True
     return batches
 
 
@@ -98,5 +98,5 @@ def _ends_meet(state: State[T], waiting: AwaitingCount[T], interval: Interval) -
     elif (request.low, request.high) == (interval.low, interval.high):
         if request.descending or any(interval.low <= key[0] // SECOND for key in waiting.page.keys):
             return state.emit(interval.low, interval.high, waiting.ordered, "order")
-        state.detours[interval.low, interval.high] = interval.low, interval.high, True
+        state.coverage.detours[interval.low, interval.high] = interval.low, interval.high, True
     return []

@@ -69,9 +69,9 @@ def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     if not end.split:
         return _ask_end(state, end.interval, descending=end.descending)
     if left is not None:
-        if state.cuts > left // (CUT_EVERY * state.sizes.first):
+        if state.coverage.cuts > left // (CUT_EVERY * state.sizes.first):
             return None
-        state.cuts += 1
+        state.coverage.cuts += 1
     start, stop = state.coverage.span(end.interval)
     pieces = cut(end.interval, [(start + stop) // 2])
     state.coverage.replace(end.interval, pieces)
@@ -85,5 +85,5 @@ def _ask_end(state: State[T], interval: Interval, *, descending: bool) -> Reques
         low = interval.seen_below
     elif not descending and interval.seen_above is not None:
         high = interval.seen_above + 1
-    low, high, descending = state.detours.pop((interval.low, interval.high), (low, high, descending))
+    low, high, descending = state.coverage.detours.pop((interval.low, interval.high), (low, high, descending))
     return state.export(low, high, descending=descending, first=state.page_size())
