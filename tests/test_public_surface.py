@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import pydoc
+import re
 import subprocess
 import sys
 import typing
@@ -148,6 +150,14 @@ def test_everything_public_has_a_docstring(name: str) -> None:
         function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         if not member.startswith("_") and inspect.isfunction(function):
             assert function.__doc__, f"{name}.{member}"
+
+
+@pytest.mark.parametrize("name", ["Filters", "UpdateFields", "CreateFields"])
+def test_help_shows_every_argument(name: str) -> None:
+    arguments = getattr(models, name)
+    text = pydoc.plain(pydoc.render_doc(arguments))
+    described = set(re.findall(r"\w+", text.split("Attributes:")[1].split("Method resolution order")[0]))
+    assert set(arguments.__annotations__) <= described
 
 
 def test_every_call_takes_bounds_of_its_own() -> None:

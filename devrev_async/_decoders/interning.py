@@ -1,9 +1,9 @@
-"""Decoding works with their repeated parts shared: equal bytes give one frozen object.
+"""Decodes works with their repeated parts interned: equal bytes become one frozen object. Pure.
 
 A page of works names the same few users, parts, tags and stages over and over. Decoding each of them once, and
-pointing every work to that one object, halves the memory and costs nothing in time. To that end a batch is decoded
-into shadow Structs, which have the fields of the real ones but leave the repeated parts as raw bytes; then the raw
-parts are replaced through a cache, and each shadow becomes its real class.
+pointing every work to that one object, halves the memory and costs no time. A batch is first decoded into shadow
+Structs, which have the fields of the real ones but leave the repeated parts as raw bytes. Then the raw parts are
+replaced through a cache, and each shadow becomes its real class.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from devrev_async.models.sync import SyncIn, SyncMetadata, SyncOut, SyncUnit
 from devrev_async.models.works import Issue, Opportunity, Task, Ticket, Work
 
 MAX_KEPT: Final = 1 << 20
-"""Bytes of JSON that a cache holds as keys before it starts anew; what works point to lives on with them."""
+"""The most bytes of JSON that the caches keep as keys before they start anew; works keep the objects they point to."""
 
 MAX_PART: Final = 16 << 10
-"""A part of more bytes than this is not worth keeping."""
+"""The most bytes of a part that is kept."""
 
 _concat: Final = cast("Callable[[bytes, Raw], bytes]", concat)
 _put: Final = structs.force_setattr
 
 
 class _Cache(dict[bytes, Any]):
-    """From the JSON of one kind of part to its object: looking up what is missing decodes and keeps it."""
+    """Maps the JSON of one kind of part to its object: looking up what is missing decodes and keeps it."""
 
     __slots__ = ("_decode", "_sharing")
 

@@ -1,4 +1,4 @@
-"""What the API says (works and what they refer to) and what we say to it (filters, creates, updates)."""
+"""The objects of responses (works and what they refer to) and of requests (filters, creates, updates)."""
 
 from .filters import (
     DateFilter,

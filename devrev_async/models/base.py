@@ -1,4 +1,4 @@
-"""What all answers have in common: the base Struct, timestamps, open enums, and the way back to the wire."""
+"""The base Struct of all response objects: timestamps, and the wire form."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """An object as the API answers it: immutable, every field optional, attribute names are the wire's names.
+    """An object of a response: immutable, with every field optional and the wire's names as attribute names.
 
-    Equal objects of one client may be one shared object. A field that is absent or null on the wire is None.
+    A field that is absent or null on the wire is None. Equal objects of one client may be one shared object.
     """
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,12 +38,12 @@ class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a JSON value is an object; says so to both type checkers."""
+    """Whether a JSON value is an object; narrows the type for both type checkers."""
     return isinstance(value, dict)
 
 
 def is_array(value: object) -> TypeGuard[Sequence[Any]]:
-    """Whether a value of ours is an array in JSON."""
+    """Whether a value is encoded as a JSON array."""
     return isinstance(value, list | tuple)
 
 

@@ -1,10 +1,10 @@
-"""The API's enums, all of them open: the known values complete in an editor, any other string is kept as it is."""
+"""The API's enums, all of them open: editors complete the known values, and any other string is accepted as it is."""
 
 # ruff: noqa: PYI051 - the known values are for editors
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-# To a type checker an enum is its known values or any other string; msgspec is told `str`, since it takes no
+# To a type checker an enum is its known values or any other string; msgspec sees `str`, since it takes no
 # union of the two, and since a closed enum would sink the page on the first new value.
 if TYPE_CHECKING:
     ExternalSystemType: TypeAlias = (

@@ -1,4 +1,4 @@
-"""What a user may ask for: date filters, the filters of each work type, and the keyword arguments of every query."""
+"""Filters: of dates, of each work type, and the keyword arguments of every query."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _Days = Annotated[int, Meta(ge=0, le=MAX_DAYS)]
 class DateRange(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="range"
 ):
-    """From `after` to `before`, both inclusive, either may be left out. Aware datetimes only.
+    """A range of aware datetimes from `after` to `before`, both inclusive; either may be left out.
 
     Raises:
         TypeError: a bound that is no datetime.
@@ -58,7 +58,7 @@ class DateRange(
 
 
 class LastDays(Struct, frozen=True, tag_field="type", tag="preset"):
-    """The last `days` days up to now, as the server counts them; 0 to 4294967295."""
+    """The last `days` days up to now, by the server's clock; 0 to 4294967295."""
 
     days: int
     preset_type: Literal["last_n_days"] = "last_n_days"
@@ -68,7 +68,7 @@ class LastDays(Struct, frozen=True, tag_field="type", tag="preset"):
 
 
 class NextDays(Struct, frozen=True, tag_field="type", tag="preset"):
-    """The next `days` days from now, as the server counts them; 0 to 4294967295."""
+    """The next `days` days from now, by the server's clock; 0 to 4294967295."""
 
     days: int
     preset_type: Literal["next_n_days"] = "next_n_days"
@@ -78,7 +78,7 @@ class NextDays(Struct, frozen=True, tag_field="type", tag="preset"):
 
 
 def check_aware(name: str, value: object) -> None:
-    """Refuse what is neither None nor an aware datetime; a naive one would mean another instant on each machine."""
+    """Raises unless a value is None or an aware datetime; a naive one would mean another instant on each machine."""
     if value is None:
         return
     if not isinstance(value, datetime):
@@ -107,18 +107,18 @@ else:
 
 
 class _Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of the filter objects: what is not given is not sent."""
+    """Base of the filter objects; fields that are not given are not sent."""
 
 
 class SlaFilter(_Filter, frozen=True, kw_only=True):
-    """Of works with an SLA: where its clocks stand."""
+    """Filters works by the state of their SLA."""
 
     stage: Sequence[SlaStage] | UnsetType = UNSET
     target_time: DateFilter | UnsetType = UNSET
 
 
 class IssueFilter(_Filter, frozen=True, kw_only=True):
-    """Of issues; `priority_v2` takes the ids of the enum's values."""
+    """Filters issues; `priority_v2` takes ids of enum values."""
 
     accounts: Sequence[Id] | UnsetType = UNSET
     actual_start_date: DateFilter | UnsetType = UNSET
@@ -157,7 +157,7 @@ class TicketFilter(_Filter, frozen=True, kw_only=True):
 
 
 class OpportunityFilter(_Filter, frozen=True, kw_only=True):
-    """Of opportunities; `forecast_category_v2` takes the ids of the enum's values."""
+    """Filters opportunities; `forecast_category_v2` takes ids of enum values."""
 
     account: Sequence[Id] | UnsetType = UNSET
     contacts: Sequence[Id] | UnsetType = UNSET
@@ -166,20 +166,20 @@ class OpportunityFilter(_Filter, frozen=True, kw_only=True):
 
 
 class StageFilter(_Filter, frozen=True, kw_only=True):
-    """Works in any of the stages, by name or (`stages`) by id."""
+    """Filters works by stage: any of those named by `name`, or by the ids in `stages`."""
 
     name: Sequence[str] | UnsetType = UNSET
     stages: Sequence[Id] | UnsetType = UNSET
 
 
 class StagedInfoFilter(_Filter, frozen=True, kw_only=True):
-    """Works that a synchronisation has staged, or those that none has."""
+    """Filters works that a synchronisation has staged, or those that none has."""
 
     is_staged: bool | UnsetType = UNSET
 
 
 class SyncInFilter(_Filter, frozen=True, kw_only=True):
-    """Of the last synchronisation into DevRev."""
+    """Filters by the last synchronisation into DevRev."""
 
     status: Sequence[SyncInStatus] | UnsetType = UNSET
     sync_date: DateFilter | UnsetType = UNSET
@@ -188,7 +188,7 @@ class SyncInFilter(_Filter, frozen=True, kw_only=True):
 
 
 class SyncOutFilter(_Filter, frozen=True, kw_only=True):
-    """Of the last synchronisation out of DevRev."""
+    """Filters by the last synchronisation out of DevRev."""
 
     status: Sequence[SyncOutStatus] | UnsetType = UNSET
     sync_date: DateFilter | UnsetType = UNSET
@@ -197,7 +197,7 @@ class SyncOutFilter(_Filter, frozen=True, kw_only=True):
 
 
 class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
-    """Works that are synchronised with systems outside of DevRev."""
+    """Filters works that are synchronised with systems outside of DevRev."""
 
     external_reference: Sequence[str] | UnsetType = UNSET
     last_sync_in: SyncInFilter | UnsetType = UNSET
@@ -206,10 +206,24 @@ class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
 
 
 class Filters(TypedDict, total=False):
-    """The keyword arguments that every query takes, with the wire's names; a work must match all of them.
+    """The keyword arguments of every query, with the wire's names. A work must match all of them; `UNSET` is not sent.
 
-    A sequence matches works that have any of its values. Parts do not include the parts below them. `custom_fields`
-    maps keys (``"tnt__team"``) to the values wanted. `stage` is a list of names or a `StageFilter`.
+    A sequence matches works that have any of its values. Users and other objects are named by id.
+
+    Attributes:
+        type: work types, as in ``["issue", "ticket"]``.
+        actual_close_date, created_date, modified_date, target_close_date: a `DateRange`, `LastDays` or `NextDays`.
+        applies_to_part: parts; those below them are not included.
+        created_by, modified_by, owned_by, reported_by: users.
+        custom_fields: values by key, as in ``{"tnt__team": ["core"]}``.
+        external_ref: references that were given to `works.create`.
+        issue, opportunity, ticket: the filters of one type: `IssueFilter`, `OpportunityFilter`, `TicketFilter`.
+        stage: names of stages, or a `StageFilter`.
+        staged_info: a `StagedInfoFilter`.
+        state: states, as in ``["open", "in_progress", "closed"]``.
+        sync_metadata: a `SyncMetadataFilter`.
+        tags: tags.
+        vista: a vista, whose filters apply too.
     """
 
     type: Sequence[WorkType] | UnsetType

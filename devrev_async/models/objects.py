@@ -1,4 +1,4 @@
-"""What a work refers to: users, organisations, parts, artifacts, tags, stages, groups, sprints, money."""
+"""The objects that a work refers to: users, organisations, parts, artifacts, tags, stages, groups, sprints, money."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from .sync import SyncMetadataSummary
 
 
 class Atom(Model, frozen=True, kw_only=True):
-    """What every object of DevRev has: its id (a DON) and its display id, as in ``"DEVU-1"``.
+    """The ids that every object of DevRev has: `id` is a DON, `display_id` a short one as in ``"DEVU-1"``.
 
-    `id_v1` is the id of an older scheme; real answers carry it although no spec names it.
+    `id_v1` is the id of an older scheme; real responses have it although no spec names it.
     """
 
     id: str | None = None
@@ -33,7 +33,7 @@ class Artifact(Atom, frozen=True, kw_only=True):
 
 
 class OrgSummary(Atom, frozen=True, kw_only=True):
-    """An account, a Rev organisation or the Dev organisation itself, told apart by `type`."""
+    """An account, a Rev organisation or the Dev organisation itself; `type` distinguishes them."""
 
     type: OrgType | None = None
     display_name: str | None = None
@@ -41,7 +41,7 @@ class OrgSummary(Atom, frozen=True, kw_only=True):
 
 
 class UserSummary(Atom, frozen=True, kw_only=True):
-    """A user: of the Dev organisation, a customer, a service account or the system, told apart by `type`.
+    """A user of the Dev organisation, a customer, a service account or the system; `type` distinguishes them.
 
     `external_ref` and `rev_org` belong to customers (``"rev_user"``).
     """
@@ -59,7 +59,7 @@ class UserSummary(Atom, frozen=True, kw_only=True):
 
 
 class EnumValue(Model, frozen=True, kw_only=True):
-    """A value of an enum that the organisation may extend: `id` is what requests take, `label` what people read."""
+    """A value of an enum that the organisation may extend: requests take its `id`, people read its `label`."""
 
     id: int | None = None
     label: str | None = None
@@ -77,7 +77,7 @@ class StageDetail(Atom, frozen=True, kw_only=True):
 
 
 class StateDetail(Atom, frozen=True, kw_only=True):
-    """The state that a stage belongs to; `is_final` tells whether work ends there."""
+    """The state that a stage belongs to; work ends in one that `is_final`."""
 
     is_final: bool | None = None
     name: str | None = None
@@ -86,7 +86,7 @@ class StateDetail(Atom, frozen=True, kw_only=True):
 
 
 class Stage(Model, frozen=True, kw_only=True):
-    """Where a work stands in its stage diagram."""
+    """The position of a work in its stage diagram."""
 
     name: str | None = None
     display_name: str | None = None
@@ -97,7 +97,7 @@ class Stage(Model, frozen=True, kw_only=True):
 
 
 class PartSummary(Atom, frozen=True, kw_only=True):
-    """A part of the product hierarchy; `type` says of which kind."""
+    """A part of the product hierarchy, of the kind `type`."""
 
     type: PartType | None = None
     name: str | None = None
@@ -107,13 +107,13 @@ class PartSummary(Atom, frozen=True, kw_only=True):
 
 
 class TagStyle(Model, frozen=True, kw_only=True):
-    """How a tag is shown: the colour that it was given."""
+    """The appearance of a tag."""
 
     color: str | None = None
 
 
 class TagSummary(Atom, frozen=True, kw_only=True):
-    """A tag; real answers also hold `description` and `color`."""
+    """A tag; real responses also have `description` and `color`."""
 
     name: str | None = None
     color: str | None = None
@@ -123,7 +123,7 @@ class TagSummary(Atom, frozen=True, kw_only=True):
 
 
 class TagWithValue(Model, frozen=True, kw_only=True):
-    """A tag on a work and the value it has there. Some real answers repeat the tag under `id`."""
+    """A tag on a work and its value there. Some real responses repeat the tag under `id`."""
 
     tag: TagSummary | None = None
     value: str | None = None
@@ -133,7 +133,7 @@ class TagWithValue(Model, frozen=True, kw_only=True):
 class GroupSummary(Atom, frozen=True, kw_only=True):
     """A group of users, all of them of one kind (`member_type`).
 
-    `parents` is in the typings of the TypeScript SDK alone.
+    Only the typings of the TypeScript SDK have `parents`.
     """
 
     member_type: GroupMemberType | None = None

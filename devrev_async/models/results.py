@@ -1,4 +1,4 @@
-"""What calls return that is no work itself: a page of `works.list`, a count."""
+"""Results of calls that are not works themselves: a page of `works.list`, a count."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ class WorksPage(msgspec.Struct, frozen=True):
 
 
 class WorksCount(msgspec.Struct, frozen=True):
-    """What `works.count` answers: `has_more` says that there are more works than `count`, which may be capped."""
+    """The result of `works.count`; with `has_more` there are more works than `count`, which the server capped."""
 
     count: int
     has_more: bool = False

@@ -1,4 +1,4 @@
-"""Service level agreements: what was promised for a work, and how the clocks stand."""
+"""Service level agreements: the agreement for a work, and the state of its clocks."""
 
 from .base import Model, Timestamp
 from .enums import OrgScheduleStatus, SlaStage, SlaStatus, SlaTrackerAppliesTo, SlaType
@@ -24,7 +24,7 @@ class Sla(Atom, frozen=True, kw_only=True):
 
 
 class MetricDefinition(Atom, frozen=True, kw_only=True):
-    """What an SLA metric measures."""
+    """The definition of an SLA metric."""
 
     name: str | None = None
 

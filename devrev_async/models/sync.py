@@ -1,11 +1,11 @@
-"""How an object is synchronised with systems outside of DevRev."""
+"""Synchronisation of an object with systems outside of DevRev."""
 
 from .base import Model, Timestamp
 from .enums import ExternalSystemType, SyncInStatus, SyncOutStatus, SyncProgressState, SyncRunMode, SyncType
 
 
 class SyncProgress(Model, frozen=True, kw_only=True):
-    """How far a synchronisation run is."""
+    """The progress of a synchronisation run."""
 
     state: SyncProgressState | None = None
 
@@ -18,7 +18,7 @@ class SyncRun(Model, frozen=True, kw_only=True):
 
 
 class SyncUnit(Model, frozen=True, kw_only=True):
-    """What is synchronised with which external system."""
+    """A unit of synchronisation with an external system."""
 
     id: str | None = None
     display_id: str | None = None

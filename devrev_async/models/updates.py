@@ -1,4 +1,4 @@
-"""What a user may say of a work: the fields of create and update, list and stage updates, and which type has which.
+"""The fields of create and update, list and stage updates, and the fields that each work type has.
 
 Bounds and nullability are those of the beta specs of 2025-10 and 2026-01 (schemas `works-create-request*` and
 `works-update-request*`).
@@ -30,7 +30,7 @@ Title = Annotated[str, Meta(min_length=1, max_length=256)]
 Body = Annotated[str, Meta(max_length=65536)]
 ExternalRef = Annotated[str, Meta(min_length=1, max_length=512)]
 MAX_ARTIFACTS = 50
-"""Of each list of an update, and of a create."""
+"""The most items of each list of an update, and of a create."""
 
 Artifacts = Annotated[Sequence[Id], Meta(max_length=MAX_ARTIFACTS)]
 Owners = Annotated[Sequence[Id], Meta(min_length=1)]
@@ -39,7 +39,7 @@ ForecastCategory: TypeAlias = Literal["commit", "omitted", "pipeline", "strong_u
 
 
 class TagValue(TypedDict):
-    """A tag (its id) and the value it is to have on the work."""
+    """A tag by its id, and its value on the work."""
 
     id: str
     value: NotRequired[str]
@@ -53,14 +53,14 @@ class MoneyValue(TypedDict):
 
 
 class SchemaDrop(TypedDict, total=False):
-    """Which schema fragments a write takes off the work."""
+    """The schema fragments that a write removes from the work."""
 
     apps: Sequence[str]
     subtype: bool
 
 
 class SchemaSpec(TypedDict, total=False):
-    """Which schemas the custom fields of a write belong to."""
+    """The schemas that the custom fields of a write belong to."""
 
     apps: Sequence[str]
     drop: SchemaDrop
@@ -78,7 +78,7 @@ class UnresolvedField(TypedDict, total=False):
 
 
 class StagedInfo(TypedDict, total=False):
-    """What a synchronisation has left unresolved."""
+    """The fields that a synchronisation left unresolved."""
 
     sync_in_unresolved_fields: Sequence[UnresolvedField]
     sync_out_unresolved_fields: Sequence[UnresolvedField]
@@ -86,9 +86,9 @@ class StagedInfo(TypedDict, total=False):
 
 
 class ListUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How to change a list of a work: `add` to it, `remove` from it, or `set` it whole.
+    """A change of a list of a work: items to `add`, to `remove`, or the whole list to `set`.
 
-    Of `artifacts` (ids, at most 50 in each) and `tags` (ids or ``{"id": ..., "value": ...}``).
+    The API takes it for `artifacts` (ids, at most 50 in each) and `tags` (ids or ``{"id": ..., "value": ...}``).
     """
 
     add: Sequence[_Tag] | UnsetType = UNSET
@@ -97,7 +97,7 @@ class ListUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
 
 
 class StageUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The stage that a work is to have: by `name`, or by `stage` (an id, which wins over the name)."""
+    """The new stage of a work, by `name` or by `stage`, an id, which takes precedence over the name."""
 
     name: str | UnsetType = UNSET
     stage: Id | UnsetType = UNSET
@@ -143,11 +143,45 @@ else:
 
 
 class UpdateFields(TypedDict, total=False):
-    """The keyword arguments of `works.update`. Those whose type allows None clear the field; others cannot be cleared.
+    """The keyword arguments of `works.update`; `UNSET` is not sent.
 
-    Lists replace the list as a whole; `artifacts` and `tags` also take a `ListUpdate`. `priority_v2`, `sentiment`,
-    `visibility` and `forecast_category_v2` are ids of enum values. Bounds: `title` 1 to 256 characters, `body` at most
-    65536, `owned_by` not empty, `developed_with` at most 8, `artifacts` at most 50.
+    None clears the field where its type allows None; the API cannot clear the others. A sequence replaces the list as
+    a whole. Users, parts and other objects are named by id. The fields of one type need that type: the client takes it
+    from `type=` or from the id.
+
+    Attributes:
+        applies_to_part: the part that the work is about.
+        artifacts: at most 50 files; a sequence or a `ListUpdate`.
+        body: at most 65536 characters.
+        custom_fields: values by key, as in ``{"tnt__team": "core"}``; the client names the tenant's schema itself.
+        custom_schema_fragments, custom_schema_spec: schemas of the custom fields.
+        owned_by: users, at least one.
+        reported_by: users.
+        stage: the name of a stage, or a `StageUpdate`.
+        stage_validation_options: ``["allow_invalid_transition"]`` permits any change of stage.
+        staged_info: the fields that a synchronisation left unresolved.
+        tags: ids or ``{"id": ..., "value": ...}``; a sequence or a `ListUpdate`.
+        target_close_date: an aware datetime.
+        title: 1 to 256 characters.
+        developed_with: of an issue: at most 8 parts.
+        priority: of an issue or task, as in ``"p1"``.
+        priority_v2: of an issue: the id of an enum value.
+        sprint: of an issue.
+        target_start_date: of an issue: an aware datetime.
+        account: of a ticket or opportunity; only that of a ticket can be cleared.
+        channels, channels_v2: of a ticket: names, as in ``"email"``, or ids.
+        group, rev_org, source_channel_v2: of a ticket.
+        is_archived, is_frozen, is_spam, needs_response: of a ticket.
+        sentiment, visibility: of a ticket: ids of enum values.
+        sentiment_modified_date, sentiment_summary: of a ticket.
+        severity: of a ticket, as in ``"high"``.
+        amount, customer_budget: of an opportunity.
+        annual_contract_value, value: of an opportunity, as in ``{"amount": "9.50", "currency": "EUR"}``.
+        contacts: of an opportunity: users.
+        forecast_category_v2: of an opportunity: the id of an enum value.
+        probability: of an opportunity.
+        embedded: of a task.
+        start_date: of a task: an aware datetime.
     """
 
     applies_to_part: Id | UnsetType
@@ -200,7 +234,22 @@ class UpdateFields(TypedDict, total=False):
 
 
 class CreateFields(TypedDict, total=False):
-    """The optional keyword arguments of `works.create`; bounds as of `UpdateFields`, `external_ref` 1 to 512."""
+    """The optional keyword arguments of `works.create`; `UNSET` is not sent, and None is refused.
+
+    Attributes:
+        external_ref: 1 to 512 characters, unique among the works of its type; it finds the work after a lost response.
+        stage_validation_options: ``["allow_non_start"]`` permits any stage.
+        source_channel: of a ticket: a name.
+        forecast_category: of an opportunity, as in ``"commit"``.
+        artifacts, body, custom_fields, custom_schema_fragments, custom_schema_spec, reported_by, stage, tags,
+            target_close_date: as in `UpdateFields`, lists as plain sequences.
+        developed_with, priority, priority_v2, sprint, target_start_date: of an issue, as in `UpdateFields`.
+        account, channels, channels_v2, group, is_spam, needs_response, rev_org, severity, source_channel_v2,
+            visibility: of a ticket, as in `UpdateFields`; an opportunity needs `account`.
+        amount, annual_contract_value, contacts, customer_budget, forecast_category_v2, probability, value: of an
+            opportunity, as in `UpdateFields`.
+        embedded, start_date: of a task, as in `UpdateFields`.
+    """
 
     artifacts: Artifacts | UnsetType
     body: Body | UnsetType
@@ -246,7 +295,7 @@ class CreateFields(TypedDict, total=False):
 
 
 class WorkUpdate(Struct, frozen=True, kw_only=True):
-    """One entry of `works.update_many`: an `id` and the fields of `works.update`."""
+    """One input of `works.update_many`: an `id`, and the fields of `works.update` (see `UpdateFields`)."""
 
     id: str
     type: WorkType | UnsetType | None = None
@@ -312,7 +361,7 @@ UPDATE_FIELDS_OF: dict[str, frozenset[str]] = {
     ),
     "task": frozenset({"embedded", "priority", "start_date"}),
 }  # fmt: skip
-"""The fields that only works of a type have, in an update."""
+"""The fields of an update that only works of a type have."""
 
 CREATE_FIELDS_OF: dict[str, frozenset[str]] = {
     "issue": UPDATE_FIELDS_OF["issue"],
@@ -325,4 +374,4 @@ CREATE_FIELDS_OF: dict[str, frozenset[str]] = {
     "opportunity": UPDATE_FIELDS_OF["opportunity"] | {"forecast_category", "priority"},
     "task": UPDATE_FIELDS_OF["task"],
 }  # fmt: skip
-"""The same for a create."""
+"""The fields of a create that only works of a type have."""

@@ -1,4 +1,4 @@
-"""The works themselves: issues, tickets, tasks, opportunities, and whatever else the API may answer one day."""
+"""The works themselves: issues, tickets, tasks, opportunities, and those of types that are not known yet."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, cast
@@ -43,13 +43,14 @@ class _InvalidFields:
 
 
 class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
-    """What all works share.
+    """The fields that all works share.
 
-    Only `type` and `id` are sure to be there (neither is of an `UnknownWork`); any other field may be None: the API
-    leaves out what is empty, what the token may not see, and in old data what its spec calls required.
+    Only `type` and `id` are always there (of an `UnknownWork`, not even those). Any other field may be None: the API
+    omits what is empty, what the token may not see and, in old data, what its spec calls required. A field whose value
+    does not fit its type is None too, and its value is in `invalid`.
 
-    `custom_fields` is free-form JSON, keys as in ``"tnt__team"``. `body` may hold mentions as ``<don:...>``.
-    `id_v1`, `state` and `references` are in no spec, yet in real answers.
+    `custom_fields` is free-form JSON with keys as in ``"tnt__team"``. `body` may contain mentions as ``<don:...>``.
+    `id_v1`, `state` and `references` are in no spec, but in real responses.
     """
 
     id: str | None
@@ -145,7 +146,7 @@ class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
 
 
 class Issue(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="issue"):
-    """Work of those who build the product."""
+    """A work of those who build the product."""
 
     type: ClassVar[Literal["issue"]] = "issue"
 
@@ -162,7 +163,7 @@ class Issue(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="issue"):
 
 
 class Ticket(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="ticket"):
-    """Work that a customer asked for."""
+    """A work that a customer asked for."""
 
     type: ClassVar[Literal["ticket"]] = "ticket"
 
@@ -196,7 +197,7 @@ class Task(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="task"):
 
 
 class Opportunity(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="opportunity"):
-    """A chance to sell: to whom, for how much, and how likely it is to succeed."""
+    """A possible sale, with its account and value."""
 
     type: ClassVar[Literal["opportunity"]] = "opportunity"
 
@@ -209,10 +210,10 @@ class Opportunity(WorkBase, frozen=True, kw_only=True, tag_field="type", tag="op
 
 
 class UnknownWork(WorkBase, frozen=True, kw_only=True):
-    """A work that the types above do not fit: a new type, a field of another type than documented, no id, ...
+    """A work of an unknown type, without `type` or `id`, nested too deeply to be decoded, or one that is no object.
 
-    The shared fields that fit are there, the others None. `raw` is the whole work as JSON; `to_dict` and `to_json`
-    answer from it, so nothing is lost.
+    It has the shared fields that fit, and None for the others. `raw` is the whole work as JSON; `to_dict` and `to_json`
+    return it, so that nothing is lost.
     """
 
     id: str | None = None
@@ -220,12 +221,12 @@ class UnknownWork(WorkBase, frozen=True, kw_only=True):
     raw: bytes = b"null"
 
     def to_dict(self) -> dict[str, Any]:
-        """The work as it came, parsed; an empty dict where it is no JSON object."""
+        """The parsed JSON of the work; an empty dict where it is no JSON object."""
         value: Any = parse(self.raw)
         return value if is_object(value) else {}
 
     def to_json(self) -> bytes:
-        """The work as it came."""
+        """The bytes that the server sent."""
         return self.raw
 
 
