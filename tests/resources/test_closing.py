@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import sys
 import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -251,3 +252,44 @@ async def test_max_items_cuts_what_a_server_gives_beyond_it() -> None:
         for wrong in (-1, True, 1.5, "3"):
             with pytest.raises(InvalidArgumentError, match="max_items takes an int of at least 0"):
                 devrev.works.list(max_items=wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+SCRIPT = """
+import asyncio, sys
+from devrev_async import DevRevClient
+from devrev_async.sandbox import Sandbox
+
+kept = []
+
+async def main(how):
+    async with Sandbox(works=3000) as sandbox:
+        devrev = DevRevClient(sandbox.token, base_url=sandbox.url)
+        ids = sandbox.ids()
+        if how == "loop":
+            async for _ in devrev.works.export_stream():
+                break
+        elif how == "kept":
+            stream = devrev.works.export_stream()
+            kept.append((stream, aiter(stream)))
+            await anext(kept[0][1])
+        elif how == "entered":
+            await devrev.works.export_stream().__aenter__()
+        elif how == "bulk":
+            async for _ in devrev.works.get_many(ids):
+                break
+        elif how == "list":
+            async for _ in devrev.works.list(limit=10):
+                break
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("how", ["loop", "kept", "entered", "bulk", "list"])
+async def test_a_program_that_just_ends_says_nothing(how: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", SCRIPT, how, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        out, said = await process.communicate()
+    assert (process.returncode, out, said.decode()) == (0, b"", "")
