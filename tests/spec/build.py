@@ -1,7 +1,10 @@
 """Makes works.json and lists.json from the official OpenAPI files.
 
     python build.py WORKS-OLDER.yaml WORKS-NEWER.yaml > works.json
-    python build.py --only parts.list,dev-users.list,rev-users.list,accounts.list,tags.list PUBLIC.yaml BETA.yaml > lists.json
+    python build.py --only parts.list,dev-users.list,rev-users.list,accounts.list,tags.list PUBLIC.yaml BETA.yaml \\
+        WORKS-NEWER.yaml > lists.json
+
+The last file has no lists, but the newest errors.
 
 The official files validate no work at all: the branches of their unions overlap, and unknown properties pass. So each
 union with a discriminator becomes one closed object per value of the discriminator, properties of several files are
@@ -29,7 +32,7 @@ def main(arguments: list[str]) -> None:
     for path in paths:
         document = yaml.load(Path(path).read_text(), Loader=yaml.CSafeLoader)
         if only:
-            document["paths"] = {f"/{endpoint}": document["paths"][f"/{endpoint}"] for endpoint in only}
+            document["paths"] = {path: item for path, item in document["paths"].items() if path[1:] in only}
             document["components"]["schemas"] = reachable(document["components"]["schemas"], document)
         merged = unite(merged, close(document))
     if not only:
