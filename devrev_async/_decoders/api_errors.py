@@ -1,27 +1,27 @@
-"""Status, headers and body of an unsuccessful response to one of our errors. Pure."""
+"""Turns the status, headers and body of an unsuccessful response into an `APIError`. Pure."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-import msgspec
-
 from devrev_async import errors
+from devrev_async._json import text as json_text
 from devrev_async._limits.headers import parse_retry_after, parse_seconds
 from devrev_async.models.base import is_array, is_object
 
-from .fallback import DECODE_ERRORS
-
-__all__ = ["KEPT_OF_ERRORS", "Answer", "api_error", "printable", "retry_after_of"]
+__all__ = ["KEPT_OF_ERRORS", "ErrorResponse", "api_error", "printable", "retry_after_of"]
 
 KEPT_OF_ERRORS: Final = 64 << 10
-"""Bytes of an error's body that are kept."""
+"""The most bytes of an error's body that are kept."""
 
 T = TypeVar("T")
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+_SHOWN: Final = 500
+"""The most characters of one text of the server in an error's message."""
 
 _CLASSES: Final[dict[int, type[errors.APIError]]] = {
     400: errors.BadRequestError,
@@ -51,8 +51,8 @@ _TEXT_FIELDS: Final = (
 _LIST_FIELDS: Final = ("allowed_values", "allowed_types")
 
 
-class Answer(NamedTuple):
-    """One answer: `body` is decompressed and, of an error, cut to `KEPT_OF_ERRORS`; header names are lower case."""
+class ErrorResponse(NamedTuple):
+    """An unsuccessful response: `body` is decompressed and cut to `KEPT_OF_ERRORS`; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -61,31 +61,33 @@ class Answer(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """The text with control characters, bidirectional marks and the like as escapes, so that it can be logged."""
+    """Escapes control characters, bidirectional marks, half surrogates and the like, so that a text can be logged."""
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str], str] = str) -> errors.APIError:
-    """The error that an answer other than 2xx is.
+def api_error(
+    response: ErrorResponse, endpoint: str, *, now: float, hide: Callable[[str], str] = str
+) -> errors.APIError:
+    """The error of a response other than 2xx.
 
     Args:
-        answer: the answer.
+        response: the response.
         endpoint: the API method, as in ``"works.get"``.
         now: epoch seconds on the server's clock, for a Retry-After that is a date.
-        hide: takes what must not be shown out of a string.
+        hide: removes from a string what must not be shown.
     """
 
     def text(value: object) -> str | None:
         return printable(hide(value)) if isinstance(value, str) else None
 
-    status, fields = answer.status, _json_object(answer.body)
+    status, fields = response.status, _fields(response.body)
     type_, message, detail = text(fields.get("type")), text(fields.get("message")), text(fields.get("detail"))
-    location = text(answer.headers.get("location")) if 300 <= status < 400 else None
+    location = text(response.headers.get("location")) if 300 <= status < 400 else None
     kind = _CLASSES.get(status) or (errors.ServerError if status >= 500 else errors.APIError)
     hint = _HINTS.get(type_ or "") or _HINTS.get(status)
     field_name = text(fields.get("field_name"))
     if status == 400 and type_ == "invalid_field" and field_name:
-        hint = f"{field_name} is no field of this request; of an update, a field of one work type needs type="
+        hint = f"{field_name[:_SHOWN]} is no field of this request; in an update, a field of one work type needs type="
     error = kind(
         _sentence(
             endpoint,
@@ -101,8 +103,8 @@ def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str]
         type=type_,
         message=message,
         detail=detail,
-        body=answer.body,
-        request_id=answer.request_id,
+        body=response.body,
+        request_id=response.request_id,
         hint=hint,
         location=location,
     )
@@ -110,24 +112,38 @@ def api_error(answer: Answer, endpoint: str, *, now: float, hide: Callable[[str]
     if isinstance(error, errors.BadRequestError):
         _fill_bad_request(error, fields, text)
     elif isinstance(error, errors.TooManyRequestsError | errors.ServiceUnavailableError):
-        error.retry_after = retry_after_of(answer, now=now)
+        error.retry_after = retry_after_of(response, now=now)
     elif isinstance(error, errors.InternalServerError):
         error.reference_id = text(fields.get("reference_id"))
     return error
 
 
-def retry_after_of(answer: Answer, *, now: float) -> float | None:
-    """Seconds that the answer asks to wait: its header's word, else its body's, else None."""
-    seconds = parse_retry_after(answer.headers.get("retry-after"), now=now)
-    if seconds is None and answer.status in (429, 503):
-        seconds = parse_seconds(_json_object(answer.body).get("retry_after"))
+def retry_after_of(response: ErrorResponse, *, now: float) -> float | None:
+    """Seconds that the response asks to wait, by its header, else by its body, else None."""
+    seconds = parse_retry_after(response.headers.get("retry-after"), now=now)
+    if seconds is None and response.status in (429, 503):
+        seconds = parse_seconds(_fields(response.body).get("retry_after"))
     return seconds
 
 
-def _json_object(body: bytes) -> Mapping[str, Any]:
+def _fields(body: bytes) -> Mapping[str, Any]:
+    """The fields of an error's body; of a body that is plain text, the text as its message."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except DECODE_ERRORS:
+        value = json_text.parse(body)
+    except ValueError:
+        return {} if body.lstrip()[:1] in _MARKUP else _plain_text(body)
+    return value if is_object(value) else {}
+
+
+_MARKUP: Final = (b"", b"<", b"{", b"[", b'"')
+"""How a body begins that is HTML or broken JSON, which is no message for people."""
+
+
+def _plain_text(body: bytes) -> Mapping[str, Any]:
+    try:
+        return {"message": body.decode().strip()}
+    except UnicodeDecodeError:
         return {}
 
 
@@ -142,11 +158,11 @@ def _sentence(
     location: str | None,
     hint: str | None,
 ) -> str:
-    parts = [f"{endpoint}: {status}" + (f" {type_}" if type_ else "")]
-    said = ": ".join(part[:500] for part in (message, detail) if part)
-    parts += [said] if said else []
-    parts += [f"field {field_name}"] if field_name else []
-    parts += [f"redirect to {location} is not followed"] if location else []
+    parts = [f"{endpoint}: {status}" + (f" {type_[:_SHOWN]}" if type_ else "")]
+    texts = ": ".join(part[:_SHOWN] for part in (message, detail) if part)
+    parts += [texts] if texts else []
+    parts += [f"field {field_name[:_SHOWN]}"] if field_name else []
+    parts += [f"redirect to {location[:_SHOWN]} is not followed"] if location else []
     return " - ".join(parts) + (f" ({hint})" if hint else "")
 
 

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 import aiohttp
 
 from devrev_async import errors
-from devrev_async._decoders.api_errors import KEPT_OF_ERRORS, Answer, api_error, retry_after_of
+from devrev_async._decoders.api_errors import KEPT_OF_ERRORS, ErrorResponse, api_error, retry_after_of
 from devrev_async._limits.headers import parse_http_date, parse_seconds
 from devrev_async._limits.limiter import WaitTooLongError
 from devrev_async._limits.quota import FARTHEST_RESET
@@ -318,7 +318,7 @@ class Call:
             for name in ("location", "retry-after")
             if (value := response.header(name)) is not None
         }
-        answer = Answer(status, headers, source.hide_bytes(body), response.request_id)
+        answer = ErrorResponse(status, headers, source.hide_bytes(body), response.request_id)
         date = parse_http_date(response.header("Date"))
         now = time.time() if date is None else date
         error = api_error(answer, self.request.endpoint, now=now, hide=source.hide)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devrev_async import errors
-from devrev_async._decoders.api_errors import Answer, api_error
+from devrev_async._decoders.api_errors import ErrorResponse, api_error
 from devrev_async.reports import ExportReport
 from tests.models.canned import Canned
 
@@ -18,7 +18,7 @@ BODY = (
 
 
 def of_status(status: int, body: bytes = BODY, **headers: str) -> errors.APIError:
-    return api_error(Answer(status, headers, body, "request-7"), "works.update", now=0.0)
+    return api_error(ErrorResponse(status, headers, body, "request-7"), "works.update", now=0.0)
 
 
 EVERY: list[errors.DevRevError] = [
@@ -41,6 +41,38 @@ EVERY: list[errors.DevRevError] = [
     errors.ResponseTooLargeError("c", limit=5, status=200),
     errors.IncompleteExportError("c", report=ExportReport(works=3)),
 ]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'\xef\xbb\xbf{"type":"t","message":"m"}', "m"),
+        (b'{"type":"t","message":"m \\ud83e"}', "m \\ud83e"),
+        (b'{"type":"t","message":"m","x":1e400}', "m"),
+        (b"upstream connect error\n", "upstream connect error"),
+        (b" no healthy \x1b[31mupstream", "no healthy \\u001b[31mupstream"),
+        (b"<html>", None),
+        (b'{"message":"cut', None),
+        (b"\xff\xfe", None),
+        (b"null", None),
+        (b" ", None),
+    ],
+)
+def test_a_body_is_read_as_far_as_it_can_be(body: bytes, message: str | None) -> None:
+    error = of_status(503, body)
+    assert error.message == message
+    assert error.type == ("t" if b'"type"' in body else None)
+    assert (message or "503") in str(error)
+    str(error).encode()
+    assert error.body == body
+
+
+@pytest.mark.parametrize("field", ["type", "message", "detail", "field_name"])
+def test_what_the_server_says_is_bounded(field: str) -> None:
+    for status in (400, 503):
+        body = b'{"type":"invalid_field","%b":"%b"}' % (field.encode(), b"x" * 50_000)
+        assert len(str(of_status(status, body))) < 2000
+    assert len(str(of_status(302, b"", location="https://x.example/" + "x" * 50_000))) < 2000
 
 
 def test_every_class_is_here() -> None:
