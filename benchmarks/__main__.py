@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.request import urlopen
 
 from . import payload, report
@@ -158,6 +158,9 @@ def _measure_tail(client: str, base: str, wire: str) -> Sample:
         return {"tail": result["done_at"] - float(answer.read()), **result}
 
 
+CLOSE_GETTERS: Final = ("aiohttp + msgspec", "devrev-async", "devrev-async, get_many")
+
+
 def gets(base: str, rounds: int, clients: Iterable[str] = GETTERS) -> Samples:
     return _turns(rounds, clients, "gets", f"{base}/plain/compact", "--count", "2000")
 
@@ -224,7 +227,7 @@ def main() -> None:
                 "exports": exports(base, rounds),
                 "close": close(base, 3 if quick else 25),
                 "gets": gets(base, 2 if quick else 5),
-                "close gets": gets(base, 3 if quick else 25, ("aiohttp + msgspec", "devrev-async")),
+                "close gets": gets(base, 3 if quick else 25, CLOSE_GETTERS),
             }
     data["imports"] = imports(3 if quick else 15)
     data["growth"] = growth((5_000, 20_000) if quick else (5_000, 20_000, 100_000, 200_000), 1 if quick else 3)

@@ -229,6 +229,14 @@ async def get_ours(url: str, count: int, concurrency: int) -> None:
         await _side_by_side(lambda: devrev.works.get("ISS-1"), count, concurrency)
 
 
+async def get_many_ours(url: str, count: int, concurrency: int) -> None:
+    import devrev_async
+
+    async with devrev_async.DevRevClient(TOKEN, base_url=url, max_concurrency=concurrency) as devrev:
+        result = await devrev.works.get_many([f"ISS-{number}" for number in range(count)])  # equal ids are asked once
+        result.raise_for_failures()
+
+
 async def get_bare(url: str, count: int, concurrency: int) -> None:
     import aiohttp
     from devrev_async.structs import single_decoder
@@ -269,6 +277,7 @@ async def get_httpx(url: str, count: int, concurrency: int) -> None:
 
 GETTERS: dict[str, Callable[[str, int, int], Awaitable[None]]] = {
     "devrev-async": get_ours,
+    "devrev-async, get_many": get_many_ours,
     "aiohttp + msgspec": get_bare,
     "httpx + orjson": get_httpx,
     "devrev-python-sdk": get_python_sdk,

@@ -8,15 +8,23 @@ Content-Length, "chunked", "gzip", or "paced-25" for MB/s), `form` which prepare
 from __future__ import annotations
 
 import argparse
+import itertools
 import socket
 import sys
 import threading
 import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import NamedTuple
 
 CHUNK = 64 << 10
 """Bytes of one chunk of a chunked body."""
+
+QUOTA = 10**9
+WINDOW = 60
+"""Seconds of a window of the quota, of which nobody sees the end here."""
+
+_answered = itertools.count()
 
 
 class _Request(NamedTuple):
@@ -51,7 +59,16 @@ def _read(connection: socket.socket, buffer: bytearray) -> _Request | None:
 
 
 def _head(*lines: str) -> bytes:
-    common = ("HTTP/1.1 200 OK", "Content-Type: application/json", "Date: Sat, 01 Nov 2025 12:00:00 GMT")
+    """A response's head, with the headers that the API sends with each one."""
+    now = time.time()
+    common = (
+        "HTTP/1.1 200 OK",
+        "Content-Type: application/json",
+        f"Date: {formatdate(now, usegmt=True)}",
+        f"X-Ratelimit-Limit: {QUOTA}",
+        f"X-Ratelimit-Remaining: {QUOTA - next(_answered)}",
+        f"X-Ratelimit-Reset: {int(now // WINDOW + 1) * WINDOW}",
+    )
     return "\r\n".join((*common, *lines, "", "")).encode()
 
 
@@ -88,7 +105,7 @@ def _serve(connection: socket.socket, folder: Path, bodies: dict[str, memoryview
     with connection:
         while (request := _read(connection, buffer)) is not None:
             if "/works.get" in request.path:
-                connection.sendall(single)
+                connection.sendall(_head(f"Content-Length: {len(single)}") + single)
             elif "/last" in request.path:
                 said = repr(_Last.sent).encode()
                 connection.sendall(_head(f"Content-Length: {len(said)}") + said)
@@ -116,13 +133,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     work = (folder / "work.json").read_bytes()
-    single = _head(f"Content-Length: {len(work)}") + work
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     print(listener.getsockname()[1], flush=True)
     bodies: dict[str, memoryview] = {}
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_serve_quietly, args=(connection, folder, bodies, single), daemon=True).start()
+        threading.Thread(target=_serve_quietly, args=(connection, folder, bodies, work), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import math
 import ssl
 import subprocess
 import sys
+import warnings
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from yarl import URL
 
 import devrev_async
 from devrev_async import DevRevClient, RateLimit, Timeout
@@ -116,11 +119,77 @@ def test_other_base_urls_are_refused(url: str) -> None:
         {"headers": {"Authorization": "x"}}, {"headers": {"authorization": "x"}}, {"headers": {"Host": "x"}},
         {"headers": {"X": "a\r\nb"}}, {"headers": {"X\r\n": "a"}}, {"headers": {"": "a"}}, {"headers": {"X: Y": "a"}},
         {"headers": {"X Y": "a"}}, {"headers": {"X": "a\x00"}}, {"headers": {"Content-Length": "5"}},
+        {"retry_wait": (-1, 5)}, {"retry_wait": (5, 1)}, {"retry_wait": (0.5, float("inf"))},
+        {"retry_wait": (float("nan"), 1)}, {"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")},
+        {"base_url": "https://a..b.example"}, {"base_url": "https://" + "x" * 64 + ".example"},
+        {"proxy": "127.0.0.1:8080"},
     ],
 )  # fmt: skip
 def test_other_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         DevRevClient(TOKEN, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {5: "a"}}, {"headers": {"X": 5}}, {"session": "x"}, {"base_url": 5}, {"base_url": b"https://x.example"},
+        {"retry_wait": 5}, {"retry_wait": (1, 2, 3)}, {"retry_wait": ("1", "2")}, {"max_rate_limit_wait": "5"},
+        {"quota_reserve": "x"}, {"on_event": 5}, {"proxy": 5}, {"timeout": "5"}, {"timeout": True},
+    ],
+)  # fmt: skip
+def test_options_of_a_wrong_type_are_refused_where_the_client_is_built(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(options)) if "timeout" not in options else "Timeout"):
+        DevRevClient(TOKEN, **options)
+
+
+def test_the_options_of_a_copy_are_checked_likewise() -> None:
+    client = DevRevClient(TOKEN)
+    for wrong in ({"timeout": -1}, {"retry_wait": (2, 1)}, {"max_rate_limit_wait": -1}, {"max_response_bytes": 0}):
+        with pytest.raises(ConfigurationError):
+            client.with_options(**wrong)
+    copy = client.with_options(retry_wait=(0, 0))
+    assert copy._transport.settings.retries.retry_wait == (0, 0)
+    assert copy.with_options(max_retries=1)._transport.settings.retries.retry_wait == (0, 0)
+    assert client._transport.settings.retries.retry_wait == (0.5, 30)
+
+
+def test_a_yarl_url_is_a_base_url() -> None:
+    assert DevRevClient(TOKEN, base_url=URL("https://api.example/devrev/")).base_url == "https://api.example/devrev"
+
+
+def test_infinity_is_no_bound() -> None:
+    assert Timeout(total=math.inf, connect=math.inf, read=math.inf) == Timeout(total=None, connect=None, read=None)
+    DevRevClient(TOKEN, timeout=math.inf, max_rate_limit_wait=math.inf)
+    with pytest.raises(TypeError, match=r"Timeout\.total takes a number that a float can hold"):
+        Timeout(total=10**400)
+    with pytest.raises(devrev_async.InvalidArgumentError, match=r"Timeout\.read must be above 0"):
+        Timeout(read=0)
+
+
+async def test_a_session_that_cannot_serve_is_refused_with_a_reason(server: FaultServer) -> None:
+    with warnings.catch_warnings(action="ignore"):  # aiohttp has deprecated what users still have
+        auth = aiohttp.BasicAuth("user", "secret")
+        session = aiohttp.ClientSession(auth=auth)
+    async with session:
+        with pytest.raises(ConfigurationError, match="session= has auth=") as caught:
+            DevRevClient(TOKEN, session=session)
+        assert "secret" not in str(caught.value)
+    opened: list[aiohttp.ClientSession] = []
+
+    async def open_elsewhere() -> None:
+        opened.append(aiohttp.ClientSession())
+
+    loop = asyncio.new_event_loop()
+    try:
+        await asyncio.to_thread(loop.run_until_complete, open_elsewhere())
+        with pytest.raises(ConfigurationError, match="session= belongs to another event loop"):
+            await DevRevClient(TOKEN, base_url=server.url, session=opened[0]).works.get("ISS-1")
+        await asyncio.to_thread(loop.run_until_complete, opened[0].close())
+    finally:
+        loop.close()
+    with pytest.raises(ConfigurationError, match="trust_env cannot be combined with session="):
+        DevRevClient(TOKEN, session=opened[0], trust_env=True)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), True, "5"])

@@ -7,11 +7,11 @@ is raised where no frame of aiohttp (whose locals hold the token) is in the trac
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import Literal
 
 import aiohttp
 
@@ -33,7 +33,6 @@ from .error_mapping import (
     described,
     final_error,
     labelled,
-    timeout_error,
     wait_too_long_error,
 )
 from .events import dispatch, log
@@ -44,7 +43,8 @@ from .session import SessionManager
 
 __all__ = ["Call"]
 
-T = TypeVar("T")
+_LARGE = 1 << 20
+"""Bytes; aiohttp warns of a longer body that is not a file."""
 
 _HELD_BACK = Failure(errors.DevRevError("a pause began before the request was sent"), sent=False, free=True)
 
@@ -58,6 +58,7 @@ class Call:
         attempts: made so far.
         read_timeout: seconds of silence that an attempt bears; None for no limit.
         follows: whether a 301 is followed, once.
+        deadline: of `Timeout.total` (monotonic); None for no limit.
     """
 
     attempts = 0
@@ -77,7 +78,7 @@ class Call:
         self.read_timeout = timeout.read
         self._connect_timeout = timeout.connect
         self._client_timeout = _ONLY_OURS if manager.owned else _client_timeout(timeout)
-        self._deadline = None if timeout.total is None else time.monotonic() + timeout.total
+        self.deadline = None if timeout.total is None else time.monotonic() + timeout.total
 
     # -- what the watchdog and the response ask
 
@@ -119,19 +120,6 @@ class Call:
     def sent(self) -> bool:
         """Whether an attempt is under way of which the server may know."""
         return self._connection is not None and (self._connection.connected or not self.manager.owned)
-
-    async def within_deadline(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await, under the deadline of `Timeout.total` if there is one."""
-        if self._deadline is None:
-            return await work()
-        timer = asyncio.timeout(max(0.0, self._deadline - time.monotonic()))
-        try:
-            async with timer:
-                return await work()
-        except TimeoutError:
-            if not timer.expired():
-                raise
-        raise timeout_error(self.context, sent=self.sent)
 
     async def open(self) -> Response:
         """The first response that is a success; every other one is retried or raised."""
@@ -186,7 +174,7 @@ class Call:
             sent=failure.sent,
             retry_after=failure.retry_after,
             retries=self._retries,
-            time_left=math.inf if self._deadline is None else self._deadline - time.monotonic(),
+            time_left=math.inf if self.deadline is None else self.deadline - time.monotonic(),
         )  # fmt: skip
         if delay is None:
             raise final_error(context, failure)
@@ -230,7 +218,7 @@ class Call:
                 await session.request(
                     "GET" if request.body is None else "POST",
                     request.url,
-                    data=request.body,
+                    data=request.body if len(request.body or b"") <= _LARGE else io.BytesIO(request.body or b""),
                     headers=source.headers(self.settings.headers, json=request.body is not None),
                     timeout=self._client_timeout,
                     **manager.request_options,

@@ -40,6 +40,7 @@ class Response:
         header: returns a header as the server sent it, or None. It may repeat the token: nothing of it is to be kept or
             shown without hiding that.
         size: bytes of the decompressed body that were read so far.
+        closed: whether the slot and the connection were released.
         decoder: undoes the Content-Encoding; None where there is none.
         fail: ends the reading of the body with an error.
         on_closed: called with the response and how reading it failed, if it did, once it is closed; or None.
@@ -57,6 +58,7 @@ class Response:
         "_read",
         "_received",
         "_slot",
+        "closed",
         "decoder",
         "fail",
         "header",
@@ -98,6 +100,7 @@ class Response:
         self._problem: Failure | None = None
         self._received = 0
         self._slot = True
+        self.closed = False
 
     @property
     def request_id(self) -> str | None:
@@ -148,7 +151,7 @@ class Response:
         return self._problem
 
     async def read(self) -> bytes | Failure:
-        """The whole body, or how reading failed."""
+        """The whole body, or how reading failed. A response that nobody waits for the end of is closed already."""
         if self.status == 204:
             return b""  # which has no body, whatever follows
         first: bytes | Failure | None = None
@@ -159,6 +162,8 @@ class Response:
             if first is None or isinstance(first, Failure):
                 return b"" if first is None else first
             if self.decoder is None and self._ended():
+                if self.on_closed is None:
+                    self.close()
                 return first
             second = await self.next()
             if second is None:
@@ -198,6 +203,7 @@ class Response:
             self._slot = False
             self._limiter.slots.release()
         self._drop()
+        self.closed = True
         on_closed, self.on_closed = self.on_closed, None
         if on_closed is not None:
             on_closed(self, self._problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from devrev_async._decoders.fallback import DECODE_ERRORS
 from devrev_async._json.text import is_cut_short
 
 from .call import Call
-from .error_mapping import Failure, closed_error, labelled
+from .error_mapping import Failure, closed_error, labelled, timeout_error
 from .request import Request, Settings
 from .response import Response
 from .session import SessionManager
@@ -64,7 +65,8 @@ class Transport:
                     try:
                         outcome = await consume(response)
                     finally:
-                        response.close()
+                        if not response.closed:
+                            response.close()
                     if not isinstance(outcome, Failure):
                         return outcome
                 assert isinstance(outcome, Failure)
@@ -92,7 +94,7 @@ class Transport:
         if manager.owned and call.read_timeout is not None and call.read_timeout < registry.watchdog.covers:
             registry.watchdog.watch(call.read_timeout)
         try:
-            return await call.within_deadline(work)
+            return await (work() if call.deadline is None else _within(call, call.deadline, work))
         except asyncio.CancelledError:
             if not registry.absolve(task, cancelled):
                 raise
@@ -101,3 +103,15 @@ class Transport:
             if registry.ended:
                 registry.absolve(task, cancelled)
         raise closed_error(call.context, sent=call.sent)
+
+
+async def _within(call: Call, deadline: float, work: Callable[[], Awaitable[T]]) -> T:
+    """Await a part of a call under its deadline (monotonic)."""
+    timer = asyncio.timeout(max(0.0, deadline - time.monotonic()))
+    try:
+        async with timer:
+            return await work()
+    except TimeoutError:
+        if not timer.expired():
+            raise
+    raise timeout_error(call.context, sent=call.sent)

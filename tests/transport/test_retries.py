@@ -1,7 +1,9 @@
 """What is sent again, what is not, and what the error says: the contract's sections Errors and Retries, line by line."""
 
 import asyncio
+import contextlib
 import pickle
+import random
 import socket
 from typing import Any
 
@@ -628,3 +630,89 @@ async def test_the_longer_of_both_waits_counts(
     server.play(refuse(status, headers={"Retry-After": "0.01"}), refuse(status, headers={"Retry-After": "0.04"}))
     await connect(on_event=events.append).works.get("ISS-1")
     assert [event.delay for event in events if event.kind == "retry"] == [0.05, 0.04]
+
+
+# -- what the error says of another try ----------------------------------------------------------------------------
+
+RETRYABLE: dict[str, tuple[Play, bool, bool]] = {  # for a read, for a write
+    "400": (refuse(400), False, False),
+    "401": (refuse(401), False, False),
+    "404": (refuse(404), False, False),
+    "408": (refuse(408), True, False),
+    "429": (refuse(429), True, True),
+    "500": (refuse(500), True, False),
+    "501": (refuse(501), False, False),
+    "503": (refuse(503), True, False),
+    "503 with Retry-After": (refuse(503, headers={"Retry-After": "0"}), True, True),
+    "hung up": (drop, True, False),
+    "silence": (silence, True, False),
+    "half a body": (raw(message()[:-3], then="close"), True, False),
+    "another shape": (answer("[]"), False, False),
+}
+
+
+@pytest.mark.parametrize("name", RETRYABLE)
+async def test_retryable_is_what_may_succeed_later_without_harm(
+    server: FaultServer, connect: Clients, name: str
+) -> None:
+    server.usual, for_a_read, for_a_write = RETRYABLE[name]
+    client = connect(timeout=QUICK, max_retries=0)
+    for call, expected in ((client.works.get("ISS-1"), for_a_read), (client.works.delete("ISS-1"), for_a_write)):
+        with pytest.raises(DevRevError) as caught:
+            await call
+        assert caught.value.retryable is expected
+        assert pickle.loads(pickle.dumps(caught.value)).retryable is expected
+
+
+async def test_a_429_without_any_hint_waits_at_least_the_first_wait_and_longer_each_time(
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the waits are the client's own again
+    monkeypatch.setattr(random, "uniform", min)  # the shortest that jitter allows
+    events: list[ClientEvent] = []
+    server.play(*[refuse(429)] * 3)
+    await connect(retry_wait=(0.02, 30), on_event=events.append).works.get("ISS-1")
+    assert [event.delay for event in events if event.kind == "retry"] == [0.02, 0.04, 0.08]
+
+
+async def test_waits_can_be_switched_off(
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    events: list[ClientEvent] = []
+    server.play(refuse(500), refuse(429))
+    await connect(retry_wait=(0, 0), on_event=events.append).works.get("ISS-1")
+    assert [event.delay for event in events if event.kind == "retry"] == [0, 0]
+
+
+# -- every request has a start and an end --------------------------------------------------------------------------
+
+
+async def test_every_request_that_starts_ends(server: FaultServer, connect: Clients) -> None:
+    events: list[ClientEvent] = []
+    server.play(answer(ONE), refuse(404), drop, raw(message()[:-3], then="close"), answer("[]"), silence, silence)
+    for expected in (None, "404", "closed", "payload", "invalid", "no data received"):
+        events.clear()
+        client = connect(on_event=events.append, timeout=QUICK, max_retries=0)
+        with contextlib.suppress(DevRevError):
+            await client.works.get("ISS-1")
+        begun, ended = events
+        assert (begun.kind, begun.attempt, ended.kind, ended.attempt) == ("request", 1, "response", 1)
+        assert (expected or "") in ended.reason
+        assert bool(ended.reason) is (expected is not None)
+    events.clear()
+    client = connect(on_event=events.append)
+    task = asyncio.create_task(client.works.get("ISS-1"))
+    await server.arrived(7)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [(event.kind, event.status, event.reason) for event in events] == [
+        ("request", None, ""),
+        ("response", None, "cancelled"),
+    ]
+    events.clear()
+    server.usual = answer(PAGE)
+    async with client.works.export_stream() as stream:
+        async for _ in stream:
+            break
+    assert [(event.kind, event.status) for event in events] == [("request", None), ("response", 200)]

@@ -1,7 +1,11 @@
 """Silence, drips and cancellation: everything is bounded by `Timeout`, and nothing is left when a call is ended."""
 
 import asyncio
+import os
+import socket
 import ssl
+import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -511,3 +515,64 @@ async def test_a_write_that_close_ends_is_known_to_be_open(server: FaultServer, 
         await tasks[0]
     assert caught.value.outcome_unknown
     assert isinstance(caught.value, OutcomeUnknownError)
+
+
+# -- a loop that was blocked ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [read, update], ids=["read", "write"])
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 2", message()[:-20]], ids=["nothing", "half a head", "half a body"])
+async def test_silence_is_judged_after_what_has_arrived_was_read(
+    server: FaultServer, connect: Clients, call: Any, first: bytes
+) -> None:
+    """The rest arrives while the loop is blocked for longer than `read`: that is a success, of a write too."""
+    client = connect(timeout=Timeout(read=0.2), max_retries=0)
+    sent = threading.Event()
+
+    async def play(peer: Any) -> None:
+        await peer.send(first)
+        sock = peer.writer.get_extra_info("socket")
+        rest = message()[len(first) :]
+
+        def later() -> None:
+            sent.wait()
+            os.write(sock.fileno(), rest)
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        await asyncio.sleep(0.05)  # the client is waiting by now
+        sent.set()
+        thread.join()
+        time.sleep(0.4)  # the loop, client's and server's, is blocked
+
+    server.usual = play
+    await call(client)
+    assert len(server.requests) == 1
+
+
+async def test_connect_bounds_the_name_lookup(connect: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = connect(base_url="https://devrev.example", timeout=Timeout(connect=0.1), max_retries=1)
+    connector: Any = client._transport.manager.session().connector
+
+    async def never(*args: Any, **options: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(connector._resolver, "resolve", never)
+    with pytest.raises(APITimeoutError, match=r"no connection within 0.1 s \(Timeout.connect\)") as caught:
+        async with asyncio.timeout(10):
+            await client.works.get("ISS-1")
+    assert caught.value.attempts == 2
+    for task in connector._resolve_host_tasks:
+        task.cancel()
+
+
+async def test_a_server_that_does_not_read_is_bounded_by_read(connect: Clients) -> None:
+    """The body of the request is larger than all buffers on the way."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # the kernel accepts, and nobody reads
+        port = listener.getsockname()[1]
+        client = connect(base_url=f"http://127.0.0.1:{port}", timeout=Timeout(read=0.2), max_retries=0)
+        with pytest.raises(APITimeoutError) as caught:
+            async with asyncio.timeout(20):
+                await client.request("x.create", {"a": "b" * 30_000_000})
+        assert caught.value.outcome_unknown
+        await client.close()
