@@ -9,6 +9,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from msgspec import UNSET
 
+    from .changes.iteration import ChangeBatch, WorkChanges
     from .client import DevRevClient
     from .errors import (
         APIConnectionError,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
         WorkUpdate,
     )
     from .options import ClientEvent, RateLimit, Timeout
-    from .reports import ExportReport
+    from .reports import ChangesReport, ExportReport
     from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
     from .resources.iterators import WorksStream
     from .resources.pagers import ItemPager, WorksPager
@@ -77,6 +78,8 @@ __all__ = [
     "BulkProgress",
     "BulkResult",
     "BulkRun",
+    "ChangeBatch",
+    "ChangesReport",
     "ClientClosedError",
     "ClientEvent",
     "ConfigurationError",
@@ -125,6 +128,7 @@ __all__ = [
     "UpdateFields",
     "Work",
     "WorkBase",
+    "WorkChanges",
     "WorkExport",
     "WorkUpdate",
     "WorksCount",
@@ -141,6 +145,8 @@ _MODULES: Final = {
     "BulkProgress": ".resources.bulk",
     "BulkResult": ".resources.bulk",
     "BulkRun": ".resources.bulk",
+    "ChangeBatch": ".changes.iteration",
+    "ChangesReport": ".reports",
     "ClientEvent": ".options",
     "DevRevClient": ".client",
     "ExportReport": ".reports",
@@ -149,6 +155,7 @@ _MODULES: Final = {
     "Outcome": ".resources.bulk",
     "RateLimit": ".options",
     "Timeout": ".options",
+    "WorkChanges": ".changes.iteration",
     "WorkExport": ".export.iteration",
     "WorksPager": ".resources.pagers",
     "WorksStream": ".resources.iterators",

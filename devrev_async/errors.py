@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from .reports import ExportReport
+from .reports import ChangesReport, ExportReport
 
 __all__ = [
     "APIConnectionError",
@@ -255,12 +255,12 @@ class IncompleteExportError(DevRevError):
     """A complete export could not be proved complete; what was yielded is right, but may not be all.
 
     Attributes:
-        report: the `ExportReport` up to here, with `complete=False`.
+        report: the `ExportReport` (of `changes` the `ChangesReport`) up to here, with `complete=False`.
     """
 
-    def __init__(self, text: str, *, report: ExportReport | None = None) -> None:
+    def __init__(self, text: str, *, report: ExportReport | ChangesReport | None = None) -> None:
         super().__init__(text)
-        self.report: ExportReport = ExportReport() if report is None else report
+        self.report: ExportReport | ChangesReport = ExportReport() if report is None else report
 
 
 class SyncStateError(DevRevError):

@@ -48,3 +48,29 @@ class ExportReport(msgspec.Struct):
     proofs: dict[str, int] = msgspec.field(default_factory=_no_proofs)
     invalid: int = 0
     restarted: bool = False
+
+
+class ChangesReport(msgspec.Struct):
+    """What a call of `changes` has done so far; it is filled while the call runs.
+
+    Attributes:
+        works: yielded.
+        repeated: of those yielded, how many an earlier call may have yielded with the same `modified_date`: the call
+            looks back, and remembers the last 50,000 works only.
+        undated: of those yielded, how many have no `modified_date`.
+        requests: answered.
+        windows: intervals of `modified_date` that were read and proved complete.
+        filtered_here: whether the server ignores or refuses the filter by `modified_date`, so that every work was read
+            and those that had not changed were left out here.
+        seconds: since the first request.
+        complete: whether every work that changed is proved to have been yielded.
+    """
+
+    works: int = 0
+    repeated: int = 0
+    undated: int = 0
+    requests: int = 0
+    windows: int = 0
+    filtered_here: bool = False
+    seconds: float = 0.0
+    complete: bool = False

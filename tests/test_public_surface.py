@@ -20,10 +20,10 @@ from devrev_async.resources.works import Works
 from tests import surface
 
 PROMISED = {
-    "UNSET", "BulkResult", "BulkRun", "CreateFields", "DateRange", "DevRevClient", "ExportReport", "Failure", "Filters", "ItemPager",
+    "UNSET", "BulkResult", "BulkRun", "ChangeBatch", "CreateFields", "DateRange", "DevRevClient", "ExportReport", "Failure", "Filters", "ItemPager",
     "Issue", "IssueFilter", "LastDays", "ListUpdate", "NextDays", "Opportunity", "OpportunityFilter", "Outcome",
     "RateLimit", "StageFilter", "StageUpdate", "Task", "Ticket", "TicketFilter", "Timeout", "UnknownWork",
-    "UpdateFields", "Work", "WorkExport", "WorkUpdate", "WorksCount", "WorksPage", "WorksPager", "WorksStream",
+    "UpdateFields", "Work", "WorkChanges", "WorkExport", "WorkUpdate", "WorksCount", "WorksPage", "WorksPager", "WorksStream",
 }  # fmt: skip
 EXPORTING = [devrev_async, errors, models, importlib.import_module("devrev_async.sandbox")]
 

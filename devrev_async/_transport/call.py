@@ -56,12 +56,14 @@ class Call:
 
     Attributes:
         attempts: made so far.
+        date: the `Date` header of the last response.
         read_timeout: seconds of silence that an attempt bears; None for no limit.
         follows: whether a 301 is followed, once.
         deadline: of `Timeout.total` (monotonic); None for no limit.
     """
 
     attempts = 0
+    date: str | None = None
     follows = False
     _retries = 0
     _renewed = False
@@ -239,12 +241,13 @@ class Call:
             connection.connected = True
             connection.waiting_since, connection.fail = None, response.fail
             header = response.header
+            self.date = header("Date")
             limiter.responded(
                 self._since,
                 limit=header("X-Ratelimit-Limit"),
                 remaining=header("X-Ratelimit-Remaining"),
                 reset=header("X-Ratelimit-Reset"),
-                date=header("Date"),
+                date=self.date,
             )
             return await self._accepted(response)
         context = self.context

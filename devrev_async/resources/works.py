@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from devrev_async._transport.call import Call
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
+from devrev_async.changes.iteration import OVERLAP, WorkChanges, open_changes
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.export.iteration import MAX_PARALLEL, WorkExport, open_export
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
@@ -27,7 +29,7 @@ from devrev_async.models.enums import WorkType
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
 from devrev_async.options import Timeout
-from devrev_async.reports import ExportReport
+from devrev_async.reports import ChangesReport, ExportReport
 from devrev_async.sinks._names import FileFormat
 
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
@@ -233,6 +235,53 @@ class Works(Resource):
             resume=resume,
             on_progress=on_progress,
             max_parallel=max_parallel,
+        )
+
+    def changes(
+        self,
+        since: datetime | str | None = None,
+        *,
+        until: datetime | None = None,
+        overlap: timedelta = OVERLAP,
+        on_progress: Callable[[ChangesReport], object] | None = None,
+        **filters: Unpack[QueryArguments],
+    ) -> WorkChanges:
+        """Every work modified at or after `since`, oldest change first, in batches with a checkpoint; at least once.
+
+        Deletions are invisible to the API, and so are changes that leave `modified_date` as it was.
+
+        Args:
+            since: an aware datetime, the checkpoint of an earlier call with the same filters, or None for all works,
+                those without `modified_date` included.
+            until: modified at or before it. None, and the latest possible: the server's clock when the call begins.
+            overlap: how far a call that goes on from a checkpoint looks back, for changes that became visible late.
+                What was yielded with the same id and `modified_date` is not repeated, as far as it is remembered.
+            on_progress: called with the report after each answer and each batch.
+            filters: see `Filters` and `CallOptions`, which apply to each request. `modified_date`, `LastDays` and
+                `NextDays` are refused.
+
+        Returns:
+            What to iterate over, best inside ``async with``: batches (`works`, `checkpoint`), `batches(n)`,
+            `raw_batches(n)` or `arrow_batches(n)`; with `report`, `until` and `checkpoint`.
+
+        Raises:
+            InvalidArgumentError: `since` is no checkpoint, or that of another query; the message says what differs.
+
+        Example:
+            >>> async for batch in devrev.works.changes(since=checkpoint, type=["ticket"]):
+            ...     store(batch.works)
+            ...     save(batch.checkpoint)
+        """
+        options = take_options(filters)
+        return open_changes(
+            self._pages,
+            lambda endpoint, content: self._request(_BY_NAME[endpoint], content, options),
+            filters,
+            since=since,
+            until=until,
+            overlap=overlap,
+            extra_body=options.get("extra_body"),
+            on_progress=on_progress,
         )
 
     async def export_to(

@@ -1,0 +1,1 @@
+"""What was modified since: windows, the memory of the overlap, checkpoints."""
