@@ -18,7 +18,8 @@ from .filters import parse_filters
 from .list import Listing, list_items
 from .options import SANDBOX_WORKS, Connection, FilterOptions, grouped
 from .output import drop_stdout, say
-from .serve import serve
+from .schema import Reader, print_schema
+from .serve import HARDLY_ANY_LIMIT, Served, serve
 from .works import count_works, get_works, update_work
 
 __all__ = ["run_app"]
@@ -171,6 +172,8 @@ def get_command(
     """Print works by id, one JSON object a line, in the order asked for.
 
     Exits with 3 if there is one that could not be had; each of those has a line on stderr.
+
+    Example: devrev-async works get TKT-1 ISS-1 --sandbox
     """
     raise typer.Exit(get_works(connection.over(context.obj), ids))
 
@@ -221,7 +224,10 @@ def update_command(
 @works.command("count")
 @grouped
 def count_command(context: typer.Context, filters: FilterOptions, connection: Connection) -> None:
-    """Print how many works match."""
+    """Print how many works match.
+
+    Example: devrev-async works count --type ticket --sandbox
+    """
     raise typer.Exit(count_works(connection.over(context.obj), parse_filters(filters)))
 
 
@@ -272,14 +278,43 @@ def doctor_command(
     raise typer.Exit(diagnose(connection.over(context.obj), deep=deep, json=json))
 
 
+@app.command("schema")
+def schema_command(
+    reader: Annotated[Reader, typer.Option("--for", help="Who reads the works.", show_default=False)],
+    depth: Annotated[
+        str, typer.Option(metavar="N", help="Levels of objects that are columns, or all; those below are JSON.")
+    ] = "1",
+) -> None:
+    """Print the columns of works for readers of JSON Lines, which overlook keys that come late without it.
+
+    Prints what DuckDB takes as columns =, Polars as schema=, and pyarrow.json as explicit_schema=.
+
+    Example: devrev-async schema --for duckdb
+    """
+    if depth != "all" and not depth.isdecimal():
+        raise UsageError(f"--depth takes a number of at least 1, or all, not {depth!r}")
+    raise typer.Exit(print_schema(reader, None if depth == "all" else int(depth)))
+
+
 @app.command("sandbox")
 def sandbox_command(
-    works: Annotated[int, typer.Option(min=0, metavar="N", help="How many works.")] = SANDBOX_WORKS,
+    works: Annotated[
+        str, typer.Option(metavar="N|FILE", help="How many works to make up, or a file of JSON Lines that has them.")
+    ] = str(SANDBOX_WORKS),
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed and number make the same works.")] = 0,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="What clients must send. (default: a random one)")
+    ] = None,
+    quota: Annotated[int, typer.Option(min=1, metavar="N", help="Requests a minute.")] = HARDLY_ANY_LIMIT,
+    latency: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Before each answer.")] = 0.0,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="P", help="0 takes a free one.")] = 0,
 ) -> None:
     """Serve made-up works on loopback as DevRev would, until Ctrl-C.
 
-    Prints one line: the base URL and the token.
+    Prints one line that a shell can eval: it sets DEVREV_BASE_URL and DEVREV_TOKEN. The token is no secret: it opens
+    nothing but this server.
+
+    Example: devrev-async sandbox --works 1000 --quota 60
     """
-    raise typer.Exit(serve(works, seed, port))
+    served = Served(works=works, seed=seed, token=token, quota=quota, latency=latency, port=port)
+    raise typer.Exit(serve(served))

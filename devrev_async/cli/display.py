@@ -61,11 +61,9 @@ class _Display:
         self._bars = bars
         self._task = task
 
-    def report(self, report: ExportReport, rate_limit: RateLimit | None) -> None:
-        self._bars.update(self._task, completed=report.works, requests=report.requests, quota=rate_limit)
-
-    def out_of(self, total: int) -> None:
-        self._bars.update(self._task, total=total)
+    def report(self, report: ExportReport, total: int | None, rate_limit: RateLimit | None) -> None:
+        requests = report.requests
+        self._bars.update(self._task, completed=report.works, total=total, requests=requests, quota=rate_limit)
 
     def wait(self, seconds: float, why: str) -> None:
         self._bars.update(self._task, until=time.monotonic() + seconds, why=why)

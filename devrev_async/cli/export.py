@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from devrev_async import ClientEvent, DevRevClient, DevRevError, ExportReport, WorkExport
+from devrev_async import ClientEvent, DevRevClient, ExportReport, WorkExport
 from devrev_async.sinks._files import check_target
 from devrev_async.sinks.export import FileExport, FileOptions
 from devrev_async.sinks.jsonl import as_lines
@@ -152,29 +151,18 @@ class _Job:
 
     def _progressed(self, report: ExportReport) -> None:
         if self._shown is not None:
-            self._shown.report(report, self._client.rate_limit)
+            limit = self._output.limit
+            total = report.expected if limit is None or report.expected is None else min(limit, report.expected)
+            self._shown.report(report, total, self._client.rate_limit)
 
-    @asynccontextmanager
-    async def _progress(self, what: str) -> AsyncGenerator[None]:
+    @contextmanager
+    def _progress(self, what: str) -> Generator[None]:
         with progress(what) as shown:
-            if shown is None:
-                yield
-                return
             self._shown = shown
-            total = asyncio.create_task(self._count(shown))
             try:
                 yield
             finally:
-                total.cancel()
                 self._shown = None
-
-    async def _count(self, shown: Progress) -> None:
-        # Only for the eye: the export does without, and says itself what is wrong with the filters.
-        with suppress(DevRevError, ValueError, TypeError):
-            counted = await self._client.works.count(**self._filters, max_retries=0)
-            if not counted.has_more:
-                limit = self._output.limit
-                shown.out_of(counted.count if limit is None else min(counted.count, limit))
 
 
 class _ToStdout(_Job):
@@ -215,7 +203,7 @@ class _ToFile(_Job):
             on_stage=self._begins,
         )
         self._report = export.report
-        async with self._progress(f"exporting to {self._options.path}"):
+        with self._progress(f"exporting to {self._options.path}"):
             await export.run()
 
     def _begins(self, stage: Literal["fetch", "convert"]) -> None:

@@ -45,6 +45,10 @@ class Connection:
         float | None,
         _server("For one call, or one page of an export. (default: no bound)", "--timeout", metavar="SECONDS"),
     ] = None
+    proxy: Annotated[
+        str | None,
+        _server("An HTTP proxy. (default: $HTTPS_PROXY, unless $NO_PROXY names the server)", "--proxy", metavar="URL"),
+    ] = None
     verbose: Annotated[bool, _server("Log each retry and wait to stderr.", "--verbose", "-v")] = False
     sandbox: Annotated[
         bool, _server("Ask a fresh sandbox of made-up works, always the same; needs no token.", "--sandbox")
@@ -68,6 +72,8 @@ class Connection:
         both = dataclasses.replace(outer, **given)
         if both.sandbox and both.base_url is not None:
             raise UsageError("--sandbox brings its own server: leave --base-url out")
+        if both.sandbox and both.proxy is not None:
+            raise UsageError("--sandbox is on this machine: leave --proxy out")
         if not both.sandbox and not (both.sandbox_works is None and both.sandbox_seed is None):
             raise UsageError("--sandbox-works and --sandbox-seed need --sandbox")
         if both.timeout is not None and not both.timeout > 0:

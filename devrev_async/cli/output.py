@@ -88,11 +88,8 @@ def log_to_stderr(*, verbose: bool) -> None:
 class Progress(Protocol):
     """What a long call shows while it runs."""
 
-    def report(self, report: ExportReport, rate_limit: RateLimit | None) -> None:
-        """So much is done."""
-
-    def out_of(self, total: int) -> None:
-        """So many works there will be."""
+    def report(self, report: ExportReport, total: int | None, rate_limit: RateLimit | None) -> None:
+        """So much is done, of so many works in the end if that is known."""
 
     def wait(self, seconds: float, why: str) -> None:
         """Nothing moves for so long."""

@@ -1,23 +1,71 @@
-"""`sandbox`: made-up works, served until Ctrl-C."""
+"""`sandbox`: made-up works, served until a signal ends it."""
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
+
 from devrev_async import sandbox
 
-from .codes import Code
+from .codes import Code, UsageError
 from .output import say, write_stdout
 from .session import run
 
-__all__ = ["serve"]
+__all__ = ["HARDLY_ANY_LIMIT", "Served", "serve"]
+
+HARDLY_ANY_LIMIT = 1_000_000
+"""A quota that nobody meets, so that answers report one all the same."""
 
 
-def serve(works: int, seed: int, port: int) -> int:
-    """One line on stdout, ``URL TOKEN``, for programs; how to use it on stderr, for people."""
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What is served, and how.
 
-    async def main() -> Code:
-        async with sandbox.Sandbox(works=works, seed=seed, port=port) as server:
-            await write_stdout(f"{server.url} {server.token}\n".encode())
-            say(f"{works} works; use it with: export DEVREV_BASE_URL={server.url} DEVREV_TOKEN={server.token}")
+    Attributes:
+        works: how many, or a file of JSON Lines that has them.
+        seed: of the generated works.
+        token: that clients must send; None makes one up.
+        quota: requests a minute.
+        latency: seconds before each answer.
+        port: 0 takes a free one.
+    """
+
+    works: str
+    seed: int = 0
+    token: str | None = None
+    quota: int = HARDLY_ANY_LIMIT
+    latency: float = 0.0
+    port: int = 0
+
+    def sandbox(self) -> sandbox.Sandbox:
+        """The server, not yet started.
+
+        Raises:
+            UsageError: the works cannot be had.
+        """
+        works = int(self.works) if self.works.isdecimal() else self.works
+        try:
+            return sandbox.Sandbox(
+                works, seed=self.seed, token=self.token, port=self.port, latency=self.latency, quota=self.quota
+            )
+        except OSError as error:
+            raise UsageError(f"--works {self.works}: {error.strerror}") from error
+        except ValueError as error:
+            raise UsageError(f"--works {self.works}: {error}") from error
+
+
+def serve(served: Served) -> int:
+    """Prints one line for a shell to eval, which sets URL and token, and serves; returns the exit code.
+
+    Raises:
+        UsageError: the works cannot be had.
+    """
+
+    async def main() -> int:
+        async with served.sandbox() as server:
+            variables = f"DEVREV_BASE_URL={shlex.quote(server.url)} DEVREV_TOKEN={shlex.quote(server.token)}"
+            await write_stdout(f"export {variables}\n".encode())
+            say(f"serves {len(server)} works; Ctrl-C ends it")
             await server.serve_forever()
         return Code.DONE
 

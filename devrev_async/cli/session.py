@@ -103,6 +103,8 @@ async def open_client(connection: Connection, options: dict[str, Any]) -> AsyncG
         if not any(os.environ.get(name) for name in TOKEN_VARIABLES):
             first, *others = TOKEN_VARIABLES
             raise MissingTokenError(f"no token: set {first} (or {' or '.join(others)}), or try --sandbox")
+        if connection.proxy is not None:
+            options["proxy"] = connection.proxy
         async with DevRevClient(base_url=connection.base_url, **options) as client:
             yield client
         return

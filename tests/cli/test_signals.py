@@ -1,0 +1,156 @@
+"""Signals that end the command, at any time of its life."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from .conftest import COMMAND, Command
+from .test_export import MANY, hang_after, ids_in, port_of, serving, wait_for
+from .test_terminal import read_all
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+SIGNALS = [("SIGTERM", 143), ("SIGHUP", 129), ("SIGQUIT", 131), ("SIGINT", 130)]
+
+
+@pytest.mark.parametrize(("name", "code"), SIGNALS)
+def test_an_export_ends_in_order(command: Command, name: str, code: int) -> None:
+    target = command.folder / "works of 'today'  (2).jsonl"
+    with serving(command) as sandbox:
+        hang_after(sandbox, 3)
+        process = command.start("works", "export", "-o", target.name, "--json", "--created-after", "2020-01-01")
+        wait_for(target.with_name(f".{target.name}.part.state"), process)
+        process.send_signal(getattr(signal, name))
+        stdout, stderr = process.communicate(timeout=30)
+        port = port_of(sandbox)
+    assert (process.returncode, stdout) == (code, b"")
+    said, numbers = stderr.decode().splitlines()
+    assert said.startswith("interrupted; ")
+    assert json.loads(numbers)["complete"] is False
+    # the line that it says can be pasted into a shell
+    line = said.partition("to go on: devrev-async ")[2]
+    with serving(command, port=port):
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.join(COMMAND)} {line}"],
+            cwd=command.folder, env=command.env, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "going on after" in done.stderr
+    assert len(ids_in(target)) == MANY
+
+
+def test_a_signal_while_it_loads(command: Command) -> None:
+    """typer is imported by the command only, and long before it can do anything."""
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), getattr(signal, sys.argv[1]))\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from devrev_async.cli import main\n"
+        "sys.exit(main(['works', 'export', '-o', 'works.jsonl', '--sandbox']))\n"
+    )
+    for name, expected in SIGNALS:
+        done = subprocess.run(
+            [sys.executable, "-c", code, name],
+            cwd=command.folder, env=command.env, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (expected, b"", b"")
+    assert list(command.folder.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_so(command: Command) -> None:
+    with serving(command) as sandbox:
+        hang_after(sandbox, 3)
+        process = subprocess.Popen(
+            ["nohup", *COMMAND, "works", "export", "-o", "works.jsonl"],
+            cwd=command.folder, env=command.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        command.started.append(process)
+        wait_for(command.folder / ".works.jsonl.part.state", process)
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        process.terminate()
+        assert process.wait(timeout=30) == 143
+
+
+@pytest.mark.parametrize(("name", "code"), SIGNALS)
+def test_the_cursor_of_the_terminal_is_shown_again(command: Command, name: str, code: int) -> None:
+    with serving(command) as sandbox:
+        hang_after(sandbox, 3)
+        ours, theirs = os.openpty()
+        env = {"TERM": "xterm-256color", "COLUMNS": "160"}
+        process = command.start("works", "export", "-o", "works.jsonl", stderr=theirs, env=env)
+        os.close(theirs)
+        wait_for(command.folder / ".works.jsonl.part.state", process)
+        shown = b""
+        while b"\x1b[?25l" not in shown:
+            shown += os.read(ours, 65536)
+        process.send_signal(getattr(signal, name))
+        shown += read_all(ours)
+        os.close(ours)
+        assert process.wait(timeout=30) == code
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+    assert b"to go on: devrev-async works export -o works.jsonl" in shown
+
+
+def test_a_second_signal_waits_for_nothing(command: Command) -> None:
+    code = (
+        "import asyncio, sys, threading\n"
+        "from devrev_async.cli.session import run\n"
+        "from devrev_async.cli.signals import handler\n"
+        "async def main():\n"
+        "    print('ready', flush=True)\n"
+        "    while True:\n"
+        "        try:\n"
+        "            await asyncio.sleep(60)\n"
+        "        except asyncio.CancelledError:\n"
+        "            print('cancelled', flush=True)\n"
+        "with handler.handled(restore=True):\n"
+        "    run(main)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], env=command.env, stdout=subprocess.PIPE)
+    command.started.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.terminate()
+    assert process.stdout.readline() == b"cancelled\n"
+    process.terminate()
+    assert process.wait(timeout=30) == 143
+
+
+def test_threads_that_nobody_waits_for_hold_nothing_up(command: Command) -> None:
+    """A host's name may take minutes to look up, in a thread that cannot be ended."""
+    code = (
+        "import asyncio, sys, time\n"
+        "from devrev_async.cli import session\n"
+        "from devrev_async.cli.signals import handler\n"
+        "session._TO_END = 0.1\n"
+        "async def main():\n"
+        "    looked_up = asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)\n"
+        "    print('ready', flush=True)\n"
+        "    await looked_up\n"
+        "with handler.handled(restore=True):\n"
+        "    sys.exit(session.run(main))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=command.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    command.started.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    begun = time.monotonic()
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (143, b"interrupted\n")
+    assert time.monotonic() - begun < 60
