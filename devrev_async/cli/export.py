@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from .options import Connection
 
 __all__ = ["Output", "export_works", "pasteable"]
+
+_PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^/@]*@")
+"""The password of a URL, and what stands before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +147,7 @@ class _Job:
 
     def waits(self, event: ClientEvent) -> None:
         """Says why nothing moves to whoever watches."""
-        if self._shown is not None:
+        if self._shown is not None and event.delay > 0:
             self._shown.wait(event.delay, event.reason or event.kind)
 
     def _open(self, checkpoint: str | None, progressed: Callable[[ExportReport], object]) -> WorkExport:
@@ -219,11 +223,12 @@ class _ToFile(_Job):
 
 
 def pasteable(args: Sequence[str]) -> str:
-    """The command with these arguments, as a line for a shell."""
+    """The command with these arguments, as a line for a shell; a password in the URL of a proxy is left out."""
     return " ".join(["devrev-async", *map(_quoted, args)])
 
 
 def _quoted(arg: str) -> str:
+    arg = _PASSWORD.sub(r"\1***@", arg)
     if arg.isprintable():
         return shlex.quote(arg)
     return "$'" + arg.encode("unicode_escape").decode().replace("'", "\\'") + "'"

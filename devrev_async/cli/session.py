@@ -92,6 +92,10 @@ def _works(connection: Connection) -> int:
     return SANDBOX_WORKS if connection.sandbox_works is None else connection.sandbox_works
 
 
+def _is_plain(base_url: str) -> bool:
+    return base_url.strip().lower().startswith("http:")
+
+
 @asynccontextmanager
 async def open_client(connection: Connection, options: dict[str, Any]) -> AsyncGenerator[DevRevClient]:
     """The client that the options ask for, with its sandbox if they ask for one; `options` are further ones of it."""
@@ -105,6 +109,8 @@ async def open_client(connection: Connection, options: dict[str, Any]) -> AsyncG
             raise MissingTokenError(f"no token: set {first} (or {' or '.join(others)}), or try --sandbox")
         if connection.proxy is not None:
             options["proxy"] = connection.proxy
+        elif not _is_plain(connection.base_url or os.environ.get("DEVREV_BASE_URL", "")):
+            options["trust_env"] = True  # as curl does; plain http is for this machine, and goes through no proxy
         async with DevRevClient(base_url=connection.base_url, **options) as client:
             yield client
         return
