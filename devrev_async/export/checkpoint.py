@@ -10,6 +10,7 @@ from zlib import crc32
 
 import msgspec
 
+from devrev_async.errors import InvalidArgumentError
 from devrev_async.export.planner.intervals import LATEST, UNDATED, Batch, Domain, Interval, Key, second_of, without
 
 _VERSION: Final = 1
@@ -50,11 +51,11 @@ class Ledger:
         """From a checkpoint. The range it was taken with holds on, so that presets stay fixed.
 
         Raises:
-            ValueError: it is no checkpoint, or that of an export with other filters.
+            InvalidArgumentError: it is no checkpoint, or that of an export with other filters.
         """
         saved = _decoded(checkpoint)
         if saved.filters != filters:
-            raise ValueError("resume= is the checkpoint of an export with other filters")
+            raise InvalidArgumentError("resume= is the checkpoint of an export with other filters")
         ledger = cls(filters, Domain(saved.after, saved.before))
         ledger.open = [
             Interval(low, high, None if shown is None else (shown, identity))
@@ -106,13 +107,13 @@ def _decoded(checkpoint: str) -> _Saved:
         data = urlsafe_b64decode(checkpoint.encode("ascii") + b"=" * (-len(checkpoint) % 4))
         saved = msgspec.json.decode(data[4:], type=_Saved)
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
-        raise ValueError("resume= is no checkpoint of an export") from None
+        raise InvalidArgumentError("resume= is no checkpoint of an export") from None
     whole = data[:4] == crc32(data[4:]).to_bytes(4, "big") and saved.version == _VERSION and saved.works >= 0
     ends = [UNDATED] + [end for low, high, _, _ in saved.open for end in (low, high)] + [LATEST]
     placed = all(shown is None or second_of((shown, "")) == low for low, _, shown, _ in saved.open)
     aware = all(bound is None or bound.tzinfo is not None for bound in (saved.after, saved.before))
     if not (whole and placed and aware and ends == sorted(ends)):
-        raise ValueError("resume= is no checkpoint of an export, or it was altered")
+        raise InvalidArgumentError("resume= is no checkpoint of an export, or it was altered")
     return saved
 
 
