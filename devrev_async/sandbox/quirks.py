@@ -1,4 +1,4 @@
-"""What a server may do other than the API documents, as one record without I/O: models of servers can use it, too."""
+"""The ways in which servers may deviate from the documented API, as one record without I/O."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -48,7 +48,8 @@ _ZERO = timedelta()
 class Quirks:
     """The ways in which a server deviates from the documented API; without arguments, in none.
 
-    `Sandbox(quirks=Quirks(cap=1000, sort_by="ignored"))` plays them over HTTP. Quirks combine freely.
+    `Sandbox(quirks=Quirks(cap=1000, sort_by="ignored"))` plays them over HTTP; models of servers in tests can use the
+    same record. Quirks combine freely.
 
     Raises:
         ValueError: a value is out of its bounds, or not one of those listed.
@@ -65,12 +66,12 @@ class Quirks:
     list_cap: int | None = None
     """The most works that one page of works.list has, whatever `limit` asks for. At least 1."""
     empty_pages: int = 0
-    """The first so many answers of works.export have no works although some match; likewise those of works.list,
-    whose cursor then leads to the works that were left out."""
+    """This many answers of works.export, and then of works.list, have no works although some match. A cursor of such a
+    page of works.list leads to the works that it left out."""
     empty_every: int | None = None
-    """Every so-manieth answer of works.export and of works.list is empty in the same way. At least 2."""
+    """With n, every n-th answer of works.export and of works.list is empty in the same way. At least 2."""
     offset_cursors: bool = False
-    """Cursors of works.list count works instead of naming one, so that writes between two pages shift the pages."""
+    """A cursor of works.list is an offset and names no work, so that writes between two pages shift the pages."""
 
     sort_by: SortBy = "honoured"
     """What becomes of `sort_by`.
@@ -106,11 +107,11 @@ class Quirks:
     missing_endpoints: tuple[str, ...] = ()
     """Endpoints, such as "works.count", that the server does not have: a 404 for an unknown route."""
     count: CountAccuracy = "exact"
-    """What works.count says of n matching works: "low" is n // 2, "high" is 2 * n + 20, "random" is 0 to 2 * n + 20."""
+    """What works.count answers for n matching works: "low" is n // 2, "high" is 2n + 20, "random" is 0 to 2n + 20."""
     count_cap: int | None = None
-    """works.count stops there, with has_more true."""
+    """works.count answers at most this number; if more works match, with has_more true."""
     count_delay: timedelta = _ZERO
-    """works.count does not know of works that were created less than so long ago."""
+    """works.count does not count works that were created less than this long ago."""
 
     clock_offset: timedelta = _ZERO
     """How far the server's clock is ahead of this machine's (negative: behind): its `Date`, and the dates it writes.
@@ -118,19 +119,19 @@ class Quirks:
     date_offset: timedelta = _ZERO
     """How far the `Date` header is ahead of the server's clock (negative: behind)."""
     date_frozen: bool = False
-    """The `Date` header is that of the first answer ever after."""
+    """The `Date` header stays that of the first answer."""
 
     visible_after: timedelta = _ZERO
-    """works.export, works.list and works.count know of a write only so long after the date it bears (of a date in the
-    future: after the write). Until then they show the work as it was before. works.get shows writes at once."""
+    """works.export, works.list and works.count know of a write only this long after the date that it bears (of a date
+    in the future: after the write). Until then they show the work as it was before. works.get shows writes at once."""
     keeps_modified_date: bool = False
     """Updates leave modified_date as it was."""
     stamp_resolution: timedelta = _ZERO
-    """Dates of writes are rounded down to a multiple of it, so that many works bear one. Zero is a millisecond."""
+    """Dates of writes are rounded down to a multiple of this, so that many works bear one. Zero is a millisecond."""
     created_ties: int = 0
-    """So many of the works that the sandbox generates, or all if there are fewer, bear one created_date."""
+    """This many of the works that the sandbox generates, or all if there are fewer, bear one created_date."""
     modified_ties: int = 0
-    """So many of the works that the sandbox generates, or all if there are fewer, bear one modified_date, later than
+    """This many of the works that the sandbox generates, or all if there are fewer, bear one modified_date, later than
     those of the others."""
 
     def __post_init__(self) -> None:
@@ -140,7 +141,7 @@ class Quirks:
             raise ValueError(f"cap_pattern={self.cap_pattern!r} needs cap")
 
     def in_range(self, date: datetime | None, after: datetime | None, before: datetime | None) -> bool:
-        """Whether a work of that date matches a range of which at least one bound is given."""
+        """Returns whether a work of that date matches a range, of which at least one bound is given."""
         if date is None:
             return self.undated_in_ranges
         if self.trims_compared:
@@ -152,12 +153,12 @@ class Quirks:
         return before is None or not (date > before or (self.excludes_before and date == before))
 
     def shown(self, date: datetime) -> datetime:
-        """The date of a work as answers show it."""
+        """Returns the date of a work as answers show it."""
         return whole_second(date) if self.trims_shown else date
 
 
 def whole_second(date: datetime) -> datetime:
-    """`date` rounded down."""
+    """Returns `date` rounded down."""
     return date.replace(microsecond=0)
 
 
