@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from operator import attrgetter
 from typing import Final
@@ -63,6 +64,14 @@ class WorksConverter:
 
     def convert(self, works: Sequence[Work]) -> RecordBatch:
         """The works as one batch, a row each, in their order."""
+        try:
+            return self._whole(works)
+        except RecursionError:
+            # free-form JSON that was decoded nearer to the bottom of its stack: a thread's own stack is empty
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                return thread.submit(self._whole, works).result()
+
+    def _whole(self, works: Sequence[Work]) -> RecordBatch:
         if len(works) <= _PIECE:
             return self._convert(works)
         pieces = [self._convert(works[at : at + _PIECE]) for at in range(0, len(works), _PIECE)]

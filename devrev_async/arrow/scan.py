@@ -71,9 +71,11 @@ def scan_works(
     held = _held(token)
     del token  # tracebacks show local variables
     clients = _Clients(held, base_url, _checked(options))
-    query_body(filters, {}, method="scan_works")
+    query_body(filters, {}, method="scan_works")  # its filters are all that an export takes
+    client = clients()
+    client.works.export_all(**filters)
     names = None if columns is None else tuple(columns)
-    return WorksScan(clients, copy.deepcopy(filters), works_schema(columns, depth), names, depth, clients().base_url)
+    return WorksScan(clients, copy.deepcopy(filters), works_schema(columns, depth), names, depth, client.base_url)
 
 
 class WorksScan:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from devrev_async._decoders.fallback import decode_one
 from devrev_async.arrow import WorksConverter
 from devrev_async.models import Artifact, ArtifactFile, Issue, Stage, Task, UnknownWork, UserSummary, Work
 
@@ -96,6 +97,18 @@ def test_where_an_object_is_json_its_integers_have_any_size() -> None:
     found = row(issue(artifacts=[{"id": "A-2", "file": {"size": 2**64}}]), depth=1)
     assert found["artifacts"][0]["file"] == '{"size":18446744073709551616}'
     assert found["raw"] is None
+
+
+def test_json_that_is_nested_deeply_is_converted_from_any_depth_of_the_stack() -> None:
+    """Its decoder was nearer to the bottom of the stack than its encoder is."""
+    nested = b'{"tnt__a":' + b"[" * 900 + b"]" * 900 + b"}"
+    work = decode_one(b'{"type":"task","id":"TASK-1","custom_fields":' + nested + b"}")[0]
+    converter = WorksConverter(["custom_fields"])
+
+    def convert_below(frames: int) -> Any:
+        return converter.convert([work]) if frames == 0 else convert_below(frames - 1)
+
+    assert convert_below(100).column("custom_fields").to_pylist() == [nested.decode()]
 
 
 def test_only_the_works_that_share_the_odd_part_are_in_raw() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -298,6 +300,31 @@ def test_the_interpreter_may_exit_in_the_middle(sandbox: Sandbox, ending: str, c
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (code, "read\n", "")
+
+
+WAITS = """
+import sys
+from devrev_async.arrow import scan_works
+try:
+    scan_works(sys.argv[1], base_url=sys.argv[2]).reader().read_all()
+except KeyboardInterrupt:
+    import threading
+    print([thread.name for thread in threading.enumerate()])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_a_reading_that_waits_for_the_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-W", "error", "-c", WAITS, "token", url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reading:
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(1)
+                reading.send_signal(signal.SIGINT)
+                out, _ = reading.communicate(timeout=60)
+    assert (reading.returncode, out) == (0, "['MainThread']\n")
 
 
 # --- errors ---
