@@ -194,6 +194,7 @@ def update_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Of --from: print the bodies, one a line, and send nothing.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Of --from: make the last line, on stderr, JSON.")] = False,
     type: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Of the work, where a field needs it and a DON does not tell.")
     ] = None,
@@ -215,9 +216,9 @@ def update_command(
     if source is not None:
         if id is not None or settings or type is not None:
             raise UsageError("--from takes neither an ID nor --set nor --type: each line has its own")
-        raise typer.Exit(update_from(connection.over(context.obj), source, dry_run=dry_run))
-    if id is None or not settings or dry_run:
-        raise UsageError("works update takes an ID and --set, or --from, which --dry-run belongs to")
+        raise typer.Exit(update_from(connection.over(context.obj), source, dry_run=dry_run, json=json))
+    if id is None or not settings or dry_run or json:
+        raise UsageError("works update takes an ID and --set, or --from, which --dry-run and --json belong to")
     raise typer.Exit(update_work(connection.over(context.obj), id, type, settings))
 
 
@@ -247,7 +248,7 @@ def list_command(
         str | None, typer.Option(metavar="KEY", help="Of the items in an answer. (default: the endpoint's own name)")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="The first N of the items.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="End with one line of JSON on stderr.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
 ) -> None:
     """Write what a list endpoint has, one JSON object a line, as the API sends it.
 

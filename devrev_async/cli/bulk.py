@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from devrev_async.sinks.jsonl import as_lines
 from devrev_async.sinks.whole import WholeFile
 
 from .codes import Code, UsageError, describe
-from .counter import counter
+from .counter import Waits, counter
 from .output import say, write_stdout
 from .session import run_job
 from .update_lines import UpdateLine, parse_updates
@@ -32,10 +33,11 @@ _SHOWN: Final = 20
 _ROUND: Final = re.compile(r"\A(.*)\.failed(?:-(\d+))?\Z")
 
 
-def update_from(connection: Connection, source: str, *, dry_run: bool) -> int:
+def update_from(connection: Connection, source: str, *, dry_run: bool, json: bool) -> int:
     """Apply the updates of a file of JSON Lines, or of stdin if `source` is ``-``.
 
-    With `dry_run`, the bodies that would be sent go to stdout, and nothing is sent.
+    With `dry_run`, the bodies that would be sent go to stdout, and nothing is sent. With `json`, the last line on
+    stderr is JSON.
 
     Raises:
         UsageError: the file cannot be read, or a line is no update; nothing was sent.
@@ -43,8 +45,8 @@ def update_from(connection: Connection, source: str, *, dry_run: bool) -> int:
     lines = parse_updates(_read(source), "stdin" if source == "-" else source)
     if dry_run:
         return run_job(connection, _DryRun(lines, source).run)
-    job = _Updates(lines, source)
-    return run_job(connection, job.run, kept=job.left)
+    job = _Updates(lines, source, json=json)
+    return run_job(connection, job.run, kept=job.left, numbers=job.numbers, on_event=job.waits.note)
 
 
 def _read(source: str) -> bytes:
@@ -70,10 +72,14 @@ class _DryRun:
 class _Updates:
     """The run, and what is left of it at its end, whichever end that is."""
 
-    def __init__(self, lines: Sequence[UpdateLine], source: str) -> None:
+    def __init__(self, lines: Sequence[UpdateLine], source: str, *, json: bool) -> None:
+        self.waits = Waits()
         self._lines = lines
         self._source = source
+        self._json = json
+        self._started = time.monotonic()
         self._succeeded: set[int] = set()
+        self._unknown: set[int] = set()
         self._stopped = False
         self._left = ""
 
@@ -82,7 +88,7 @@ class _Updates:
         run = client.works.update_many(self._feed())
         refusal: Exception | None = None
         try:
-            with counter("updating", "works", len(self._lines)) as count:
+            with counter("updating", "works", len(self._lines), self.waits) as count:
                 async with run:
                     failures = 0
                     async for outcome in run:
@@ -98,13 +104,28 @@ class _Updates:
             self._keep(run.result)
         if refusal is not None and not self._succeeded:
             raise refusal
-        say(f"{_works(len(self._succeeded))} updated{self._left and '; '}{self._left}")
+        say(self.numbers() or f"{_works(len(self._succeeded))} updated{self._left and '; '}{self._left}")
         return Code.SOME_FAILED if self._left else Code.DONE
 
     def left(self) -> str:
         """What a run that was ended leaves behind."""
         done = f"{_works(len(self._succeeded))} updated" if self._succeeded else ""
         return "; ".join(filter(None, (done, self._left)))
+
+    def numbers(self) -> str:
+        """The last line as JSON, if that is wanted."""
+        if not self._json:
+            return ""
+        done, unknown = len(self._succeeded), len(self._unknown)
+        values = {
+            "works": done,
+            "failed": len(self._lines) - done - unknown,
+            "unknown": unknown,
+            "requests": self.waits.requests,
+            "seconds": round(time.monotonic() - self._started, 3),
+            "complete": done == len(self._lines),
+        }
+        return msgspec.json.encode(values).decode()
 
     def _feed(self) -> Iterator[WorkUpdate]:
         for line in self._lines:
@@ -120,7 +141,7 @@ class _Updates:
 
     def _keep(self, result: BulkResult) -> None:
         """Write the lines that did not succeed: those to try again, and those that may have been applied."""
-        unknown = {failure.index for failure in result.unknown}
+        unknown = self._unknown = {failure.index for failure in result.unknown}
         if self._stopped and not self._succeeded and not unknown:
             return  # nothing was changed: the file itself is what to try again
         failed = [index for index in range(len(self._lines)) if index not in self._succeeded | unknown]

@@ -18,7 +18,7 @@ from devrev_async.sinks.jsonl import as_lines
 from devrev_async.sinks.whole import WholeFile
 
 from .codes import Code, UsageError, refusals_as_usage
-from .counter import counter
+from .counter import Waits, counter
 from .options import Connection
 from .output import say, write_stdout
 from .session import run_job
@@ -81,31 +81,30 @@ def list_items(connection: Connection, listing: Listing) -> int:
         UsageError: the listing is not what it should be; nothing was sent.
     """
     target = None if listing.output == "-" else listing.target()
-    fields = listing.fields()
+    fields, waits = listing.fields(), Waits()
 
     async def job(client: DevRevClient) -> Code:
         with refusals_as_usage():
             pager = client.paginate(listing.endpoint, fields, items=listing.items, max_items=listing.limit)
-        started, done, pages = time.monotonic(), 0, 0
+        started, done = time.monotonic(), 0
         what = f"listing {listing.endpoint}"
         async with _writing(target) as write, pager, aclosing(pager.raw_batches()) as batches:
-            with counter(what, "items", listing.limit) as count:
+            with counter(what, "items", listing.limit, waits) as count:
                 async for batch in batches:
                     await write(as_lines(batch))
                     done += len(batch)
-                    pages += 1
                     count(done, "")
         seconds = time.monotonic() - started
         complete = listing.limit is None or done < listing.limit
         if listing.json:
-            numbers = {"items": done, "pages": pages, "seconds": round(seconds, 3), "complete": complete}
+            numbers = {"items": done, "requests": waits.requests, "seconds": round(seconds, 3), "complete": complete}
             say(msgspec.json.encode({**numbers, "output": listing.output}).decode())
         else:
             where = "stdout" if target is None else listing.output
             say(f"{done} items of {listing.endpoint} in {where} ({seconds:.1f} s)")
         return Code.DONE
 
-    return run_job(connection, job)
+    return run_job(connection, job, on_event=waits.note)
 
 
 @asynccontextmanager

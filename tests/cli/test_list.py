@@ -41,7 +41,7 @@ def test_gzip_and_the_line_of_numbers(here: Here, tmp_path: Path) -> None:
     numbers: dict[str, Any] = json.loads(ended.error)
     items = gzip.decompress((tmp_path / "tags.jsonl.gz").read_bytes()).splitlines()
     assert numbers["items"] == len(items)
-    assert numbers["pages"] == -(-len(items) // 3)
+    assert numbers["requests"] == -(-len(items) // 3)
     assert (numbers["complete"], numbers["output"]) == (True, "tags.jsonl.gz")
     limited = here("list", "tags.list", "-o", "-", "--limit", "2", "--json", *SMALL)
     assert len(limited.works) == 2

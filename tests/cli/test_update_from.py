@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from devrev_async.cli.update_lines import parse_updates
 from devrev_async.sandbox import Sandbox
 
 from .conftest import COMMAND, Command, Ended
+from .test_terminal import read_all
 
 Here = Callable[..., Ended]
 
@@ -82,6 +86,15 @@ def test_what_may_have_been_applied_is_kept_apart(here: Here, sandbox: Sandbox, 
     assert ended.stderr.splitlines()[-1] == (
         "3 works updated; 1 work may have been updated: look before you try again (in edits.unknown.jsonl)"
     )
+
+
+def test_the_line_of_numbers(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
+    one, two = issues(sandbox)[:2]
+    write(tmp_path / "edits.jsonl", *({"id": id, "title": "t"} for id in (one, two, "ISS-404404")))
+    ended = here("works", "update", "--from", "edits.jsonl", "--json")
+    numbers = json.loads(ended.stderr.splitlines()[-1])
+    assert numbers.pop("seconds") > 0
+    assert numbers == {"works": 2, "failed": 1, "unknown": 0, "requests": 3, "complete": False}
 
 
 def test_a_dry_run_prints_the_bodies_and_sends_nothing(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -207,3 +220,23 @@ def test_the_example_of_the_help_runs(here: Here, sandbox: Sandbox, tmp_path: Pa
     assert '{"id": "ISS-1", "priority": "p2"}' in text
     write(tmp_path / "edits.jsonl", {"id": "ISS-1", "priority": "p2"})
     assert here("works", "update", "--from", "edits.jsonl").code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_shows_how_far_it_is_and_what_it_waits_for(
+    command: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    write(tmp_path / "edits.jsonl", *({"id": id, "title": "t"} for id in issues(sandbox)[:9]))
+    sandbox.fail_next("works.update", status=429, retry_after=1)
+    ours, theirs = os.openpty()
+    env = {"TERM": "xterm-256color", "COLUMNS": "150"}
+    process = command.start("works", "update", "--from", "edits.jsonl", stderr=theirs, env=env)
+    os.close(theirs)
+    shown = read_all(ours).decode()
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert "updating" in plain
+    assert "of 9 works" in plain
+    assert "waits 1 s" in plain
+    assert "9 works updated" in plain
