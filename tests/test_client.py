@@ -144,7 +144,7 @@ def test_options_of_a_wrong_type_are_refused_where_the_client_is_built(options: 
 
 
 def test_the_options_of_a_copy_are_checked_likewise() -> None:
-    client = DevRevClient(TOKEN)
+    client: Any = DevRevClient(TOKEN)
     for wrong in ({"timeout": -1}, {"retry_wait": (2, 1)}, {"max_rate_limit_wait": -1}, {"max_response_bytes": 0}):
         with pytest.raises(ConfigurationError):
             client.with_options(**wrong)

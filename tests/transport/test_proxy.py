@@ -24,8 +24,8 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's, and one that trusts it."""
     authority = trustme.CA()
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(client)
+    authority.issue_cert("127.0.0.1").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]
+    authority.configure_trust(client)  # pyright: ignore[reportUnknownMemberType] - untyped for want of pyOpenSSL
     return server, client
 
 
