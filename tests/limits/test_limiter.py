@@ -1,6 +1,7 @@
 """The limiter on an event loop whose time jumps: no slot is lost, nothing waits for ever, nothing is sent in a pause."""
 
 import asyncio
+import email.utils
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async._limits import limiter as _limiter
+from devrev_async._limits.headers import parse_http_date
 from devrev_async._limits.limiter import LONGEST_SPREAD, Limiter, WaitTooLongError
 from devrev_async._limits.quota import LATEST_TURN, PATIENCE
 from tests.limits.virtual import VirtualLoop, run
@@ -240,3 +242,34 @@ def test_waiting_for_an_answer_is_no_wait_beyond_the_bound() -> None:
     with pytest.MonkeyPatch.context() as patch:
         on(loop, patch)
         run(main(), loop)
+
+
+def test_a_date_is_parsed_once_and_not_for_each_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = VirtualLoop()
+    on(loop, monkeypatch, skew=5000.0)
+    parsed: list[str | None] = []
+    parse = parse_http_date
+
+    def note(value: str | None) -> float | None:
+        parsed.append(value)
+        return parse(value)
+
+    monkeypatch.setattr(_limiter, "parse_http_date", note)
+
+    async def main() -> None:
+        limiter = Limiter(8)
+        for _ in range(40):
+            turn = await limiter.acquire(200, quiet)
+            await asyncio.sleep(0.05)
+            now = EPOCH + loop.time()
+            date = email.utils.formatdate(now, usegmt=True)
+            limiter.responded(turn, limit="100", remaining="99", reset=str(int(now) + 60), date=date)
+            limiter.release()
+        assert limiter.quota.in_flight == 0
+        assert limiter.reported is not None
+        assert limiter.reported[:2] == (100, 99)
+        # read against the server's clock, which is not ours, to a second
+        assert abs(limiter.quota.reset - (loop.time() + 60)) <= 1.1
+
+    run(main(), loop)
+    assert len(parsed) == len(set(parsed)) <= 4

@@ -1,0 +1,86 @@
+"""What the headers that speak of time and of the quota are read as: tables, and any input at all."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devrev_async._limits.headers import parse_count, parse_http_date, parse_quota, parse_retry_after, parse_seconds
+
+NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("1e3", 1000.0),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", 60.0),  # IMF-fixdate
+        ("Sunday, 06-Nov-94 08:50:37 GMT", 60.0),  # RFC 850
+        ("Sun Nov  6 08:50:37 1994", 60.0),  # asctime
+        ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("-inf", None),
+        ("5 minutes", None),
+        ("Sun, 99 Foo 1994", None),
+        ("1,5", None),
+        (None, None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, now=NOW) == seconds
+
+
+@given(st.text() | st.none())
+def test_any_header_is_a_number_or_none(value: str | None) -> None:
+    seconds = parse_retry_after(value, now=NOW)
+    assert seconds is None or 0 <= seconds < float("inf")
+    count = parse_count(value)
+    assert count is None or 0 <= count < 10**18
+    moment = parse_http_date(value)
+    assert moment is None or abs(moment) < 1e13
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_http_dates(moment: datetime) -> None:
+    assert parse_http_date(format_datetime(moment, usegmt=True)) == moment.replace(microsecond=0).timestamp()
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
+def test_seconds_of_any_json(value: Any) -> None:
+    seconds = parse_seconds(value)
+    assert seconds is None or 0 <= seconds < float("inf")
+    if isinstance(value, bool):
+        assert seconds is None
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [("0", 0), ("8000", 8000), (" 5 ", 5), ("-1", None), ("1.0", None), ("٣", None), ("9" * 19, None)],
+)
+def test_counts(value: str, count: int | None) -> None:
+    assert parse_count(value) == count
+
+
+def test_the_quota_in_one_look() -> None:
+    assert parse_quota("8000", "7999", "1800000000") == (8000, 7999, 1.8e9)
+    assert parse_quota("8000", "7999", "1800000000.5") == (8000, 7999, 1800000000.5)
+    assert parse_quota(None, "7999", None) == (None, 7999, None)
+    assert parse_quota("-1", "x", "soon") == (None, None, None)
+
+
+@given(st.none() | st.text(), st.none() | st.text(), st.none() | st.text())
+def test_the_quota_is_read_as_its_parts_are(limit: str | None, remaining: str | None, reset: str | None) -> None:
+    expected = parse_count(limit), parse_count(remaining), parse_seconds(reset)
+    found = parse_quota(limit, remaining, reset)
+    assert found == expected or all(len(text or "") > 18 for text in (limit, remaining, reset))
