@@ -70,6 +70,7 @@ class AwaitingCounts(Generic[T]):
     def remove(self, page: AwaitingCount[T]) -> None:
         """The page was judged."""
         self._pages.remove(page)
+        self._asked.discard(page.request.number)  # together with a page from its other end it may wait once more
 
     def clear(self) -> list[AwaitingCount[T]]:
         """Returns all pages, and keeps none."""
