@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UnauthorizedError,
     )
     from .export.iteration import WorkExport
+    from .export.slices import WorkSlice
     from .models import (
         CreateFields,
         DateRange,
@@ -130,6 +131,7 @@ __all__ = [
     "WorkBase",
     "WorkChanges",
     "WorkExport",
+    "WorkSlice",
     "WorkUpdate",
     "WorksCount",
     "WorksPage",
@@ -157,6 +159,7 @@ _MODULES: Final = {
     "Timeout": ".options",
     "WorkChanges": ".changes.iteration",
     "WorkExport": ".export.iteration",
+    "WorkSlice": ".export.slices",
     "WorksPager": ".resources.pagers",
     "WorksStream": ".resources.iterators",
 }

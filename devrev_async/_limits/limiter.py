@@ -61,10 +61,11 @@ class Limiter:
         self._waiting = 0
         self._changed = asyncio.Event()
 
-    async def acquire(self, max_wait: float, on_wait: Callable[[float], None]) -> float:
+    async def acquire(self, max_wait: float, on_wait: Callable[[float], None], leaves: int = 0) -> float:
         """Wait for a turn and a slot; `answered`, `lost` or `withdrawn`, and `release` must follow.
 
-        `on_wait` is told of a wait that is about to begin, once.
+        `on_wait` is told of a wait that is about to begin, once. `leaves` is how many requests of the reported quota
+        are left to others.
 
         Returns:
             The instant (monotonic seconds) at which the turn came.
@@ -76,7 +77,7 @@ class Limiter:
         try:
             now = time.monotonic()
             if now < self.paused_until or self.quota.remaining is not None:
-                now = await self._pass(now, max_wait, on_wait)
+                now = await self._pass(now, max_wait, on_wait, leaves)
         except BaseException:
             self.slots.release()
             raise
@@ -175,11 +176,11 @@ class Limiter:
     def _on_our_clock(self, epoch: float, now: float) -> float:
         return epoch - self.clock.offset(time.time() - now)
 
-    async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None]) -> float:
+    async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None], leaves: int) -> float:
         told = False
         while True:
             pause = self.paused_until - now
-            wait = Wait(pause, firm=True) if pause > 0 else self.quota.wait(now)
+            wait = Wait(pause, firm=True) if pause > 0 else self.quota.wait(now, leaves)
             if wait is None:
                 return now
             if wait.firm and wait.seconds > max_wait:

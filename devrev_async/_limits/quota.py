@@ -138,12 +138,13 @@ class Quota:
         elif sent >= reset + self._late:
             self._late = LATEST_TURN  # the server rounds the end down, or turns its windows late
 
-    def wait(self, now: float) -> Wait | None:
-        """None to go ahead, which `sent` must follow, or how long to wait."""
+    def wait(self, now: float, leaves: int = 0) -> Wait | None:
+        """None to go ahead, which `sent` must follow, or how long to wait; `leaves` is how many others may need."""
         if self.remaining is None:
             return None
         end = self.reset + self._late
-        kept = math.ceil((self.limit or 0) * self._reserve - 1e-9)
+        leaves = leaves if self.limit is None else min(leaves, max(0, self.limit - 1))
+        kept = max(leaves, math.ceil((self.limit or 0) * self._reserve - 1e-9))
         if now >= end:
             if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PATIENCE:
                 return Wait(end + PATIENCE - now, firm=False)  # those in flight may be counted to the new window

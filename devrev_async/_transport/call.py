@@ -138,7 +138,9 @@ class Call:
             await self._renew_token(0)
         too_long = 0.0
         try:
-            self._since = await manager.limiter.acquire(settings.retries.max_rate_limit_wait, self._on_wait)
+            self._since = await manager.limiter.acquire(
+                settings.retries.max_rate_limit_wait, self._on_wait, self.request.leaves
+            )
         except WaitTooLongError as error:
             too_long = error.seconds
         if too_long:

@@ -43,6 +43,7 @@ class Request(NamedTuple):
         idempotent: repeating the request changes nothing.
         timeout: None for that of the client.
         max_retries: None for those of the client.
+        leaves: requests of the reported quota that it leaves to others.
     """
 
     endpoint: str
@@ -51,3 +52,4 @@ class Request(NamedTuple):
     idempotent: bool = False
     timeout: Timeout | None = None
     max_retries: int | None = None
+    leaves: int = 0

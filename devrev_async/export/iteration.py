@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from devrev_async import errors
-from devrev_async._requests.bodies import MAX_FIRST, encode_body, query_body
+from devrev_async._requests.bodies import MAX_FIRST
 from devrev_async.models import UnknownWork, Work
 from devrev_async.reports import ExportReport
 
@@ -19,18 +19,16 @@ from .checkpoint import Ledger
 from .planner import Batch, Plan, Proof
 from .query import ExportQuery
 from .runner import ExportRunner, Source, closed_error
-from .source import ExportSource, RawWork
+from .source import RawWork
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from types import TracebackType
 
-    from devrev_async._transport.page_reader import PageReader
-    from devrev_async._transport.request import Request as TransportRequest
     from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
-__all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size", "open_export"]
+__all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size"]
 
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
@@ -261,37 +259,6 @@ class WorkExport:
         else:
             report.unknown += sum(map(isinstance, works, repeat(UnknownWork)))
             report.invalid += sum(map(hasattr, works, repeat(_INVALID)))
-
-
-def open_export(
-    pages: PageReader,
-    post: Callable[[str, bytes], TransportRequest],
-    filters: Mapping[str, Any],
-    *,
-    extra_body: Mapping[str, Any] | None = None,
-    resume: str | None = None,
-    on_progress: Callable[[ExportReport], object] | None = None,
-    max_parallel: int = MAX_PARALLEL,
-) -> WorkExport:
-    """Returns a `WorkExport` over the transport; nothing is sent before it is iterated.
-
-    Args:
-        pages: what decodes answers.
-        post: makes the request of an endpoint and a body.
-        filters: the keyword arguments of a query, unchecked.
-        extra_body: further keys of every body.
-        resume: as in `WorkExport`.
-        on_progress: as in `WorkExport`.
-        max_parallel: as `parallel` in `WorkExport`.
-
-    Raises:
-        InvalidArgumentError: an argument is wrong; TypeError likewise.
-    """
-    body = query_body(filters, {}, method="export_all")
-    encode_body(body, extra_body)  # refuses what a later body would not get past
-    source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
-    whole = {**body, **(extra_body or {})}
-    return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel)
 
 
 def check_batch_size(n: int) -> int:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from .query import ExportQuery
 
-__all__ = ["ExportRunner", "Source"]
+__all__ = ["NO_ENDPOINT", "ExportRunner", "Source"]
 
-_NO_ENDPOINT: Final = (404, 405, 501)
+NO_ENDPOINT: Final = (404, 405, 501)
+"""Statuses of a server that does not have an endpoint."""
 
 
 class Source(Protocol):
@@ -202,4 +203,4 @@ def _is_dispensable(request: Request, error: errors.DevRevError) -> bool:
     """Whether the export can do without this answer: a count always, a list where the server has no such endpoint."""
     if request.kind == "count":
         return isinstance(error, errors.APIError | errors.TransportError | errors.ResponseDecodeError)
-    return request.kind == "list" and isinstance(error, errors.APIError) and error.status in _NO_ENDPOINT
+    return request.kind == "list" and isinstance(error, errors.APIError) and error.status in NO_ENDPOINT

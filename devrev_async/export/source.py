@@ -84,6 +84,11 @@ class ExportSource:
         counted = await self._pages.transport.fetch(self._prepare("works.count", body), decode_count)
         return None if counted.has_more else counted.count
 
+    async def first_created(self, body: Mapping[str, Any]) -> datetime | None:
+        """`created_date` of the first work of an export, or None without any."""
+        answer = await self.page("works.export", body, raw=False)
+        return next((work.created_date for work in answer.works if work.created_date is not None), None)
+
     async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer | Failure:
         page, answer, namer = self._pages.parser(), Answer([], []), _Namer()
 

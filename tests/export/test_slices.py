@@ -1,0 +1,132 @@
+"""Plans of slices: pure. They tile, they are even, whatever was counted."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devrev_async import DateRange, WorkSlice
+from devrev_async.export.slices import SlicePlan, slices_of
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+
+moments = st.one_of(
+    st.integers(0, 40).map(lambda second: second * 1_000_000),  # a burst, and ties
+    st.integers(0, 10**9),
+    st.integers(0, 4 * 365 * 86_400 * 10**6),
+)
+
+
+def planned(
+    created: list[datetime], shares: int, *, after: datetime | None = None, before: datetime | None = None
+) -> tuple[SlicePlan, int]:
+    """A plan that was counted to its end, and the number of counts."""
+    plan = SlicePlan(shares, len(created), created[0], created[-1], after=after, before=before)
+    counts = 0
+    while ranges := plan.ranges:
+        counts += len(ranges)
+        plan.feed([count(created, each) for each in ranges])
+    return plan, counts
+
+
+def count(created: list[datetime], each: DateRange) -> int:
+    low = 0 if each.after is None else bisect_left(created, each.after)
+    high = len(created) if each.before is None else bisect_right(created, each.before)
+    return max(0, high - low)
+
+
+@settings(deadline=None, max_examples=300)
+@given(offsets=st.lists(moments, min_size=1, max_size=300), shares=st.integers(1, 12))
+def test_shares_tile_all_of_time_and_are_even(offsets: list[int], shares: int) -> None:
+    created = sorted(START + timedelta(microseconds=offset) for offset in offsets)
+    plan, counts = planned(created, shares)
+    assert plan.consistent
+    got = plan.shares()
+    assert 1 <= len(got) <= shares
+    assert got[0][0].after is None
+    assert got[-1][0].before is None
+    for (one, _), (other, _) in itertools.pairwise(got):
+        assert one.before is not None
+        assert other.after == one.before + TICK
+        assert other.after.microsecond == 0
+    assert [count(created, each) for each, _ in got] == [works for _, works in got]
+    assert sum(works for _, works in got) == len(created)
+    seconds = Counter(moment.replace(microsecond=0) for moment in created)
+    average = len(created) / shares
+    for each, works in got:
+        inside = [number for second, number in seconds.items() if count([second], each)]
+        assert works <= 1.75 * average or works - max(inside) <= 1.75 * average
+    assert counts <= 2 * shares * 28  # four years are 2 to the 27th seconds
+
+
+@given(
+    offsets=st.lists(st.integers(0, 5000), min_size=1, max_size=200),
+    start=st.integers(0, 2000),
+    length=st.integers(0, 4000),
+)
+def test_shares_tile_the_range_asked_for(offsets: list[int], start: int, length: int) -> None:
+    after = START + timedelta(milliseconds=start * 1001)
+    before = after + timedelta(milliseconds=length * 1003)
+    created = sorted(START + timedelta(seconds=offset) for offset in offsets)
+    inside = [moment for moment in created if after <= moment <= before]
+    if inside:
+        plan, _ = planned(inside, 4, after=after, before=before)
+        got = [each for each, _ in plan.shares()]
+        assert got[0].after == after
+        assert got[-1].before == before
+        for one, other in itertools.pairwise(got):
+            assert one.after is not None
+            assert one.before is not None
+            assert one.after <= one.before
+            assert other.after == one.before + TICK
+        assert sum(count(created, each) for each in got) == len(inside)
+
+
+@pytest.mark.parametrize("shares", [2, 4, 8])
+def test_most_works_within_one_hour_of_four_years(shares: int) -> None:
+    burst = [START + timedelta(days=700, milliseconds=250 * n) for n in range(14_000)]
+    created = sorted(burst + [START + timedelta(hours=5.9 * n) for n in range(6000)])
+    plan, counts = planned(created, shares)
+    got = [works for _, works in plan.shares()]
+    assert len(got) == shares
+    assert max(got) <= 1.75 * len(created) / shares
+    assert counts <= 25 * shares
+
+
+def test_works_of_one_second_are_one_share() -> None:
+    created = [START] * 900 + [START + timedelta(days=n) for n in range(1, 101)]
+    plan, _ = planned(created, 4)
+    sizes = [works for _, works in plan.shares()]
+    assert len(sizes) <= 4
+    assert sum(sizes) == 1000
+    assert max(sizes) < 900 + 1.75 * 250
+
+
+def test_counts_that_do_not_add_up_are_noticed() -> None:
+    plan = SlicePlan(4, 100, START, START + timedelta(days=1))
+    assert len(plan.ranges) == 1
+    plan.feed([101])
+    assert not plan.consistent
+    assert plan.ranges == []
+
+
+def test_a_slice_is_small_and_pickles() -> None:
+    query = {"type": ["ticket"], "custom_fields": {"tnt__region": ["eu"]}}
+    slices = slices_of(query, [(DateRange(after=None, before=START - TICK), 5), (DateRange(after=START), 6)])
+    assert [each.index for each in slices] == [0, 1]
+    for each in slices:
+        text = pickle.dumps(each)
+        assert len(text) < 500
+        copy = pickle.loads(text)
+        assert copy == each
+        assert isinstance(copy, WorkSlice)
+        assert copy.body()["type"] == ["ticket"]
+    assert slices[0].body()["created_date"] == DateRange(before=START - TICK)
