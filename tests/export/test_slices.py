@@ -56,7 +56,7 @@ def test_shares_tile_all_of_time_and_are_even(offsets: list[int], shares: int) -
     for (one, _), (other, _) in itertools.pairwise(got):
         assert one.before is not None
         assert other.after == one.before + TICK
-        assert other.after.microsecond == 0
+        assert (one.before + TICK).microsecond == 0
     assert [count(created, each) for each, _ in got] == [works for _, works in got]
     assert sum(works for _, works in got) == len(created)
     seconds = Counter(moment.replace(microsecond=0) for moment in created)
