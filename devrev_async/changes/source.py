@@ -18,7 +18,8 @@ from devrev_async._limits.headers import parse_http_date
 from devrev_async._requests.bodies import encode_body, query_body
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
-from devrev_async.export.iteration import WorkExport, open_export
+from devrev_async.export.iteration import WorkExport
+from devrev_async.export.opening import open_export
 from devrev_async.models import DateRange, Work
 from devrev_async.models.base import Timestamp
 from devrev_async.models.results import WorksCount
