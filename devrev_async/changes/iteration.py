@@ -26,8 +26,7 @@ from .source import ChangesSource, Post, described, described_raw
 from .windows import Count, Read
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
 __all__ = ["OVERLAP", "ChangeBatch", "WorkChanges", "open_changes"]
@@ -146,7 +145,7 @@ class WorkChanges:
 
     def arrow_batches(
         self, n: int = 1000, columns: Sequence[str] | None = None, depth: int | None = 1
-    ) -> AsyncGenerator[pa.RecordBatch, None]:
+    ) -> AsyncGenerator[RecordBatch, None]:
         """Record batches of `n` works, the last one shorter; they have the schema `arrow.works_schema(columns, depth)`.
 
         This needs the extra ``[arrow]``.

@@ -221,6 +221,9 @@ async def columns(devrev: DevRevClient) -> int:
     async with devrev.works.export_stream() as stream:
         async for batch in stream.arrow_batches(depth=None):
             rows += batch.num_rows
+    async with devrev.works.changes() as changes:
+        async for batch in changes.arrow_batches(columns=["raw"]):
+            rows += batch.num_rows
     return rows
 
 
