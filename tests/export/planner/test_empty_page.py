@@ -1,0 +1,48 @@
+"""Servers that answer an empty page now and then: it is checked like a short one, and asked for once more."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from devrev_async.export.planner import Unprovable
+from tests.export.test_planner import ORDERS, Model, Quirks, Run, fill
+
+from .pages import keys, opened, page, plan
+
+
+def test_nothing_at_all_is_complete_if_the_count_says_so() -> None:
+    planned = plan()
+    export, count = opened(planned)
+    assert planned.feed(export, page([])) == []
+    assert not planned.done
+    assert [batch.items for batch in planned.feed_count(count, 0)] == [[], []]
+    assert planned.done
+
+
+def test_an_empty_page_that_the_count_contradicts_is_asked_for_again() -> None:
+    planned = plan()
+    export, count = opened(planned)
+    planned.feed_count(count, 7)
+    assert planned.feed(export, page([])) == []
+    again = planned.take()
+    assert again is not None
+    assert (again.kind, again.low, again.high) == ("export", export.low, export.high)
+    planned.feed(again, page(keys(*range(7))))
+    assert planned.done
+    assert planned.proofs["count"] == 7
+
+
+@pytest.mark.parametrize("count", ["right", "missing"])
+def test_no_work_is_lost_whatever_pages_are_empty(count: str) -> None:
+    for seed in range(60):
+        rng = random.Random(seed)
+        model = Model(Quirks(order=ORDERS[seed % len(ORDERS)], count=count, blank=(0.1, 0.4)[seed % 2]), rng)
+        fill(model, works=(3, 18, 150)[seed % 3], shape="in order")
+        run = Run(model)
+        try:
+            run.finish(rng)
+        except Unprovable:
+            continue
+        run.check(list(model.items.values()))

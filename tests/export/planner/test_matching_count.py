@@ -1,0 +1,85 @@
+"""Servers that cap a page without a word: a page is all there is if a count says exactly as many works."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.export.test_planner import Model, Quirks, Run, fill
+
+from .pages import keys, opened, page, plan, take
+
+
+@pytest.mark.parametrize("works", [1, 7, 20])
+@pytest.mark.parametrize("count_first", [False, True])
+def test_the_first_page_is_complete_if_the_count_beside_it_says_so(works: int, count_first: bool) -> None:
+    planned = plan()
+    export, count = opened(planned)
+    shown = keys(*range(works))
+    if count_first:
+        assert planned.feed_count(count, works) == []
+        batches = planned.feed(export, page(shown))
+    else:
+        assert planned.feed(export, page(shown)) == []
+        assert planned.take() is None
+        batches = planned.feed_count(count, works)
+    assert [name for batch in batches for name in batch.items] == [name for _, name in shown]
+    assert planned.done
+    assert (planned.proofs["count"], planned.duplicates) == (works, 0)
+
+
+def test_a_count_that_says_more_proves_nothing() -> None:
+    planned = plan()
+    export, count = opened(planned)
+    planned.feed_count(count, 12)
+    assert planned.feed(export, page(keys(*range(11)))) == []
+    assert not planned.done
+    assert planned.take() is not None
+
+
+def test_a_count_that_says_less_is_asked_for_again_with_the_page_and_then_not_used() -> None:
+    planned = plan()
+    export, count = opened(planned)
+    planned.feed(export, page(keys(*range(11))))
+    assert planned.feed_count(count, 10) == []
+    export, count = opened(planned)
+    assert planned.feed(export, page(keys(*range(11)))) == []
+    assert planned.feed_count(count, 10) == []
+    assert planned.expected is None
+    assert take(planned).kind == "export"
+    assert planned.proofs["count"] == 0
+
+
+def test_a_work_that_was_deleted_between_page_and_count() -> None:
+    planned = plan()
+    export, count = opened(planned)
+    planned.feed(export, page(keys(*range(11))))
+    planned.feed_count(count, 10)
+    export, count = opened(planned)
+    planned.feed(export, page(keys(*range(10))))
+    (_, batch) = planned.feed_count(count, 10)
+    assert len(batch.items) == 10
+    assert planned.done
+
+
+@pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
+@pytest.mark.parametrize("count", ["low", "one less"])
+def test_counts_that_are_too_low_hide_nothing(caps: str, count: str) -> None:
+    for seed in range(30):
+        rng = random.Random(seed)
+        model = Model(Quirks(caps=caps, count=count, order="random"), rng)
+        fill(model, works=90, shape="in order")
+        run = Run(model)
+        run.finish(rng)
+        run.check(list(model.items.values()))
+
+
+def test_a_page_of_an_interval_is_proved_by_a_count_of_its_own_range() -> None:
+    rng = random.Random(1)
+    model = Model(Quirks(order="random"), rng)
+    fill(model, works=200, shape="in order")
+    run = Run(model)
+    run.finish(rng)
+    assert any(request.kind == "count" and request.after is not None for request in model.requests)
+    assert run.plan.proofs["count"] == 200
