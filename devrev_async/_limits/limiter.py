@@ -16,7 +16,7 @@ from .headers import parse_http_date, parse_quota
 from .quota import MARGIN, Quota, ServerClock, Wait
 
 LONGEST_SPREAD: Final = 2.0
-"""Seconds over which the tasks that waited for a pause are let out, at most."""
+"""Seconds over which the tasks that waited for a pause resume, at most."""
 
 __all__ = ["Limiter", "WaitTooLongError"]
 
@@ -62,10 +62,10 @@ class Limiter:
         self._changed = asyncio.Event()
 
     async def acquire(self, max_wait: float, on_wait: Callable[[float], None], leaves: int = 0) -> float:
-        """Wait for a turn and a slot; `answered`, `lost` or `withdrawn`, and `release` must follow.
+        """Wait for a slot and a turn; `responded`, `answered`, `lost` or `withdrawn`, and `release` must follow.
 
-        `on_wait` is told of a wait that is about to begin, once. `leaves` is how many requests of the reported quota
-        are left to others.
+        `on_wait` is called with the seconds of a wait that is about to begin, once. `leaves` is how many requests of
+        the reported quota are left to others.
 
         Returns:
             The instant (monotonic seconds) at which the turn came.
@@ -145,7 +145,7 @@ class Limiter:
             self._changed = asyncio.Event()
 
     def release(self) -> None:
-        """Give the slot back."""
+        """Release the slot."""
         self.slots.release()
 
     @property
@@ -154,14 +154,14 @@ class Limiter:
         return time.monotonic() < self.paused_until
 
     def pause(self, seconds: float) -> None:
-        """Stop every task for so long. One pause never shortens another."""
+        """Pause every task for that long. One pause never shortens another."""
         until = time.monotonic() + seconds
         if until > self.paused_until:
             self.paused_until = until
             self._spread = min(LONGEST_SPREAD, max(0.05, seconds / 10))
 
     def report(self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float) -> None:
-        """What an answer says of the quota: `reset` and `date` are epoch seconds of the server's clock."""
+        """Note what a response reports of the quota: `reset` and `date` are epoch seconds of the server's clock."""
         received = time.monotonic()
         if date is not None:
             self.clock.observe(date, sent, received)

@@ -12,26 +12,26 @@ MARGIN: Final = 0.02
 """Seconds after a quota's reset before the next request: the reset is to have happened when it arrives."""
 
 FARTHEST_RESET: Final = 366 * 86400.0
-"""A reset farther away than this (seconds) is taken for garbage, as milliseconds for seconds would be."""
+"""A reset farther away than this (seconds) is ignored as garbage, as milliseconds for seconds would be."""
 
 LATEST_TURN: Final = 1.0
-"""Seconds by which a server's window may end later than it says: the end is told in whole seconds."""
+"""Seconds by which a server's window may end later than it reports: X-Ratelimit-Reset has a resolution of 1 s."""
 
 ROUNDING: Final = 1.0
-"""Seconds by which the told end of one and the same window may differ between answers, where it is rounded."""
+"""Seconds by which the reported end of one and the same window may differ between responses, where it is rounded."""
 
 FLOAT_ROUNDING: Final = 0.1
-"""The same where the end is told with a fraction."""
+"""The same where the end is reported with a fraction."""
 
-PATIENCE: Final = 5.0
-"""Seconds after which another request goes ahead into a new window if the first one has no answer yet."""
+PROBE_TIMEOUT: Final = 5.0
+"""Seconds after which another request probes a new window if the first one has no response yet."""
 
 MOST_LOSSES: Final = 256
-"""Lost answers that are remembered."""
+"""Lost responses that are remembered."""
 
 
 class ServerClock:
-    """What the server's clock says at an instant of ours, from the dates of its answers, which are whole seconds."""
+    """Estimates the server's clock from the dates of its responses, which have a resolution of 1 s."""
 
     __slots__ = ("_high", "_low")
 
@@ -40,7 +40,7 @@ class ServerClock:
         self._high: float | None = None
 
     def observe(self, date: float, sent: float, received: float) -> None:
-        """An answer stamped `date` (epoch) that was asked for and received at these instants of our clock."""
+        """Note a response with `date` (epoch), by the instants of its request and of its arrival on our clock."""
         low, high = date - received, date + 1 - sent
         if self._low is None or self._high is None or low > self._high or high < self._low:
             self._low, self._high = low, high  # the first, or one of the clocks was set
@@ -50,8 +50,9 @@ class ServerClock:
     def offset(self, wall: float) -> float:
         """Seconds to add to our clock to have the server's; `wall` is the offset of our machine's own wall clock.
 
-        The wall clock is believed as long as the server's dates do not contradict it, since it has a finer scale;
-        else the least offset that the dates allow, which makes every deadline of the server's the latest possible.
+        The wall clock is trusted as long as the server's dates do not contradict it, since it has a finer resolution;
+        else the result is the least offset that the dates allow, which makes every deadline of the server's the latest
+        possible.
         """
         if self._low is None or self._high is None or self._low <= wall <= self._high:
             return wall
@@ -62,8 +63,8 @@ class Wait(NamedTuple):
     """How long a request is held back.
 
     Attributes:
-        seconds: after which it may ask again whether its turn has come.
-        firm: nothing but time ends the wait; else an answer in flight may end it sooner.
+        seconds: after which it may ask again.
+        firm: nothing but time ends the wait; else a response in flight may end it sooner.
     """
 
     seconds: float
@@ -71,10 +72,10 @@ class Wait(NamedTuple):
 
 
 class Quota:
-    """How many requests the server still takes, as far as its answers tell. All instants are of one clock of ours.
+    """How many requests the server still accepts, by its responses. All instants are of one clock of ours.
 
     What is left is the least that was reported in this window, less what is in flight, since those may or may not
-    be counted already. Once the window has passed, one request goes ahead to learn what the next one holds.
+    be counted already. Once the window has passed, one request probes the next one.
 
     A request is known by the instant of its turn (`sent`).
     """
@@ -101,17 +102,17 @@ class Quota:
         self._received = 0.0
         self._late = MARGIN
         self._losses: deque[float] = deque(maxlen=MOST_LOSSES)  # when each was noticed
-        self._probe: float | None = None  # the request that went ahead into the next window
+        self._probe: float | None = None  # the request that probes the next window
         self.in_flight = 0
 
     def observe(
         self, *, limit: int | None, remaining: int, reset: float, key: float, sent: float, received: float
     ) -> None:
-        """An answer's report: `reset` is the window's end, `key` the same as the server wrote it.
+        """Note a response's report: `reset` is the window's end, `key` the same as the server wrote it.
 
-        Answers overtake each other, so that a report may be older than what is known. One that was asked for after
-        the last one came is not; of others of this window the least counts; those of earlier windows tell nothing.
-        None of them need know of a request whose answer was lost after they had been asked for.
+        Responses overtake each other, so that a report may be older than what is known. That of a request sent after
+        the last report was received is not; of others of this window the least counts; those of earlier windows are
+        ignored. A report may predate a lost response: losses newer than its request are subtracted.
         """
         if sent == self._probe:
             self._probe = None
@@ -120,7 +121,7 @@ class Quota:
         if self._losses:
             remaining = max(0, remaining - sum(loss > sent for loss in self._losses))
             if self.in_flight <= 1:
-                self._losses.clear()  # whatever is asked from now on is asked after them
+                self._losses.clear()  # requests from now on are sent after them
         flicker = ROUNDING if key.is_integer() else FLOAT_ROUNDING
         turned = key > self._key + flicker or (key > self._key and sent >= self.reset)
         if self.remaining is None or turned or (sent >= self._received and key < self._key - flicker):
@@ -134,41 +135,41 @@ class Quota:
         self.limit = limit if limit is not None else self.limit
         self._received = max(self._received, received)
         if sent >= reset + LATEST_TURN:
-            self.remaining = None  # a window that was long over when it was asked for tells nothing
+            self.remaining = None  # the window had long passed when the request was sent
         elif sent >= reset + self._late:
-            self._late = LATEST_TURN  # the server rounds the end down, or turns its windows late
+            self._late = LATEST_TURN  # the server rounds the end down, or begins its windows late
 
     def wait(self, now: float, leaves: int = 0) -> Wait | None:
-        """None to go ahead, which `sent` must follow, or how long to wait; `leaves` is how many others may need."""
+        """How long to wait; None if the request may be sent now. `leaves` is how many requests others may need."""
         if self.remaining is None:
             return None
         end = self.reset + self._late
         leaves = leaves if self.limit is None else min(leaves, max(0, self.limit - 1))
         kept = max(leaves, math.ceil((self.limit or 0) * self._reserve - 1e-9))
         if now >= end:
-            if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PATIENCE:
-                return Wait(end + PATIENCE - now, firm=False)  # those in flight may be counted to the new window
-            if self._probe is None or now >= self._probe + PATIENCE:
+            if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PROBE_TIMEOUT:
+                return Wait(end + PROBE_TIMEOUT - now, firm=False)  # those in flight may be counted to the new window
+            if self._probe is None or now >= self._probe + PROBE_TIMEOUT:
                 self._probe = now
                 return None
-            return Wait(self._probe + PATIENCE - now, firm=False)
+            return Wait(self._probe + PROBE_TIMEOUT - now, firm=False)
         free = self.remaining - kept
         if free > self.in_flight:
             return None
         return Wait(end - now, firm=free <= 0 or not self.in_flight)
 
     def sent(self) -> None:
-        """A request goes out."""
+        """A request is sent."""
         self.in_flight += 1
 
     def answered(self, sent: float, now: float) -> None:
-        """A request was answered, and the answer tells nothing of the quota (else `observe` has been told)."""
+        """A request was answered, and the response reports nothing of the quota (else `observe` was called)."""
         if sent == self._probe:
-            self.remaining = None  # the window is over, and the server tells nothing of the next one
+            self.remaining = None  # the window is over, and the server reports nothing of the next one
         self.lost(sent, now)
 
     def lost(self, sent: float, now: float) -> None:
-        """The answer to a request is lost; the server may have counted it."""
+        """The response to a request is lost; the server may have counted it."""
         self.in_flight -= 1
         self._losses.append(now)
         if sent == self._probe:
@@ -177,7 +178,7 @@ class Quota:
             self.remaining -= 1
 
     def withdrawn(self, sent: float) -> None:
-        """A request did not go out after all."""
+        """A request was not sent after all."""
         self.in_flight -= 1
         if sent == self._probe:
             self._probe = None

@@ -269,7 +269,7 @@ class Call:
         status = response.status
         if log.isEnabledFor(logging.DEBUG):
             self._log(status, response.request_id)
-        if (encoding := response.header("Content-Encoding")) is not None:
+        if (encoding := response.header("Content-Encoding")) is not None and status != 204:
             try:
                 decoder = ContentDecoder(encoding, self.settings.max_response_bytes)
             except ContentEncodingError as error:

@@ -9,7 +9,7 @@ from typing import Any, Final
 __all__ = ["BodyTooLargeError", "ContentDecoder", "ContentEncodingError"]
 
 PIECE: Final = 256 << 10
-"""Bytes of one piece at most: what a bomb can make us hold at once, and about a millisecond of inflating."""
+"""Bytes of one piece at most: what a decompression bomb can occupy at once, and about a millisecond of inflating."""
 
 
 class ContentEncodingError(Exception):
@@ -47,7 +47,7 @@ class ContentDecoder:
         """Whether there is nothing to undo."""
         return self._make is None
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
+    def decode(self, data: bytes) -> Iterable[bytes]:
         """The pieces that these bytes decompress to.
 
         Raises:
@@ -73,19 +73,19 @@ class ContentDecoder:
             if self._inflater.eof:  # a gzip body may be of several members
                 data, self._inflater = self._inflater.unused_data, None
                 if data and self._make == "deflate":
-                    raise ContentEncodingError("the compressed body goes on behind its end")
+                    raise ContentEncodingError("trailing data after the compressed body")
             self._count(len(piece))
             if piece:
                 yield piece
 
-    def finish(self) -> None:
-        """That was the whole body.
+    def flush(self) -> None:
+        """Check that the whole body was fed.
 
         Raises:
             ContentEncodingError: it ends before its compression does.
         """
         if self._inflater is not None:
-            raise ContentEncodingError("the compressed body is cut short", cut=True)
+            raise ContentEncodingError("the compressed body is truncated", cut=True)
 
     def _open(self, data: bytes) -> Any:
         if self._make != "deflate":

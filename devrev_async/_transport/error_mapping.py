@@ -16,6 +16,7 @@ from devrev_async.options import Timeout
 
 from .connector import ConnectionState
 from .content_decoder import BodyTooLargeError, ContentEncodingError
+from .request import HEAD_BOUNDS
 
 __all__ = [
     "CallContext",
@@ -212,6 +213,9 @@ def described(context: CallContext, problem: Exception) -> str:
     if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | OSError):
         return context.shown(str(problem))[:_SHOWN]
     if isinstance(problem, aiohttp.ClientResponseError):
+        if problem.message.startswith(("Got more than", "Too many headers")):  # aiohttp's words quote the header
+            lines, size = HEAD_BOUNDS["max_headers"], HEAD_BOUNDS["max_line_size"]
+            return f"the head of the response has a line of more than {size} bytes, or more than {lines} lines"
         return f"the response is not valid HTTP ({type(problem).__name__})"
     return type(problem).__name__
 

@@ -13,7 +13,7 @@ from devrev_async._limits.retry import RetryPolicy
 from devrev_async._version import __version__
 from devrev_async.options import ClientEvent, Timeout
 
-__all__ = ["DEFAULT_HEADERS", "Request", "Settings"]
+__all__ = ["DEFAULT_HEADERS", "HEAD_BOUNDS", "Request", "Settings"]
 
 DEFAULT_HEADERS: Final = {
     "Accept": "application/json",
@@ -21,6 +21,10 @@ DEFAULT_HEADERS: Final = {
     "User-Agent": f"devrev-async/{__version__} Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
 }
 """Headers of every request, unless the user's options replace them."""
+
+
+HEAD_BOUNDS: Final = {"max_line_size": 64 << 10, "max_field_size": 64 << 10, "max_headers": 1000}
+"""Bounds of a response's head: bytes of one line, and lines. A proxy's cookies and policies exceed aiohttp's own."""
 
 
 class Settings(NamedTuple):

@@ -131,9 +131,9 @@ class Response:
                 if self.decoder is not None:
                     self._received += len(data)
                     if not data:
-                        self.decoder.finish()
+                        self.decoder.flush()
                         return None
-                    self._pieces = iter(self.decoder.feed(data))
+                    self._pieces = iter(self.decoder.decode(data))
                     continue
                 if not data:
                     return None

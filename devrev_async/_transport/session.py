@@ -16,6 +16,7 @@ from devrev_async.options import RateLimit
 
 from .calls import CallRegistry
 from .connector import Connector, request_class
+from .request import HEAD_BOUNDS
 
 if TYPE_CHECKING:
     import ssl
@@ -61,7 +62,7 @@ class SessionManager:
         self.limiter: Limiter
         self.registry: CallRegistry
         self.owned = session is None
-        self.request_options: dict[str, Any] = {"allow_redirects": False}
+        self.request_options: dict[str, Any] = {"allow_redirects": False, **HEAD_BOUNDS}
         if session is not None:
             _check_session(session)
             self.request_options |= {"auto_decompress": False, "raise_for_status": False}  # it may have other defaults

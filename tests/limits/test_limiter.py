@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from devrev_async._limits import limiter as _limiter
 from devrev_async._limits.headers import parse_http_date
 from devrev_async._limits.limiter import LONGEST_SPREAD, Limiter, WaitTooLongError
-from devrev_async._limits.quota import LATEST_TURN, PATIENCE
+from devrev_async._limits.quota import LATEST_TURN, PROBE_TIMEOUT
 from tests.limits.virtual import VirtualLoop, run
 
 EPOCH = 1_800_000_000.0
@@ -62,7 +62,7 @@ def test_no_schedule_loses_a_slot_or_stops_it(
             assert error.seconds > 200
             return
         assert not limiter.paused
-        assert loop.time() - begun < 40 * (100 + LONGEST_SPREAD + PATIENCE + LATEST_TURN)
+        assert loop.time() - begun < 40 * (100 + LONGEST_SPREAD + PROBE_TIMEOUT + LATEST_TURN)
         try:
             try:
                 await asyncio.sleep(delay)

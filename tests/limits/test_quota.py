@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PATIENCE, Quota, Wait
+from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PROBE_TIMEOUT, Quota, Wait
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Client:
                     plan(self.now + self.rng.uniform(0, self.slow), "arrive", (self.now, self.informed))
                     self.now = math.nextafter(self.now, math.inf)  # no two turns at one instant
                     continue
-                assert 0 < wait.seconds <= max(self.server.window + LATEST_TURN + 1, PATIENCE + 1e-6)
+                assert 0 < wait.seconds <= max(self.server.window + LATEST_TURN + 1, PROBE_TIMEOUT + 1e-6)
                 if timer <= self.now or timer > self.now + wait.seconds:
                     timer = self.now + wait.seconds
                     plan(timer, "ask", None)
@@ -130,7 +130,7 @@ def play(
     assert client.quota.in_flight == 0
     usable = max(1, server.limit - math.ceil(server.limit * max(reserve, others) - 1e-9))
     turns = math.ceil(client.todo / min(usable, client.slots)) + 2
-    assert took <= turns * (server.window + 2 * client.slow + LATEST_TURN) + PATIENCE
+    assert took <= turns * (server.window + 2 * client.slow + LATEST_TURN) + PROBE_TIMEOUT
     return client
 
 
@@ -234,7 +234,7 @@ def test_one_goes_ahead_into_a_new_window_and_the_others_follow_its_answer() -> 
     assert quota.wait(1005.0) == Wait(1010.0 + MARGIN - 1005.0, firm=True)
     assert quota.wait(1010.02) is None
     quota.sent()
-    assert quota.wait(1010.03) == Wait(1010.02 + PATIENCE - 1010.03, firm=False)
+    assert quota.wait(1010.03) == Wait(1010.02 + PROBE_TIMEOUT - 1010.03, firm=False)
     quota.observe(limit=10, remaining=9, reset=1020.0, key=1020.0, sent=1010.02, received=1010.1)
     quota.in_flight -= 1
     assert quota.wait(1010.2) is None
@@ -260,7 +260,7 @@ def test_patience_with_the_first_one_ends() -> None:
     told(quota, 0, 1010.0, 1000.0, 1000.1)
     assert quota.wait(1011.0) is None
     quota.sent()
-    assert quota.wait(1011.0 + PATIENCE) is None
+    assert quota.wait(1011.0 + PROBE_TIMEOUT) is None
 
 
 def test_a_request_that_was_not_sent_leaves_the_way_free() -> None:

@@ -6,6 +6,7 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import aiohttp
 import pytest
 
 from devrev_async import DevRevClient, UnknownWork
@@ -339,3 +340,47 @@ async def test_what_is_no_http_is_no_answer(server: FaultServer, client: DevRevC
     assert caught.value.__cause__ is None
     with pytest.raises(OutcomeUnknownError):
         await client.works.update("ISS-1", title="x")
+
+
+# -- heads ---------------------------------------------------------------------------------------------------------
+
+LONG_HEADS = {
+    "a line of 60 kB": {"X-Policy": "x" * 60_000},
+    "900 lines": {f"X-{n}": "y" for n in range(900)},
+}
+TOO_LONG_HEADS = {
+    "a line of 100 kB": {"X-Policy": "test-token-0123456789" + "x" * 100_000},
+    "a name of 100 kB": {"X-" + "a" * 100_000: "x"},
+    "2000 lines": {f"X-{n}": "y" for n in range(2000)},
+}
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+@pytest.mark.parametrize("name", [*LONG_HEADS, *TOO_LONG_HEADS])
+async def test_heads_are_bounded_generously_and_the_error_names_the_bound(
+    server: FaultServer, connect: Clients, name: str, own_session: bool
+) -> None:
+    headers = LONG_HEADS | TOO_LONG_HEADS
+    server.usual = answer(ONE, headers=headers[name])
+    session = aiohttp.ClientSession() if own_session else None
+    client = connect(max_retries=0, session=session)
+    if name in LONG_HEADS:
+        await client.works.get("ISS-1")
+        await client.works.update("ISS-1", title="x")
+    else:
+        with pytest.raises(
+            APIConnectionError, match="a line of more than 65536 bytes, or more than 1000 lines"
+        ) as caught:
+            await client.works.get("ISS-1")
+        assert len(str(caught.value)) < 400
+    if session is not None:
+        await session.close()
+
+
+@pytest.mark.parametrize("header", ["", "Content-Encoding: br\r\n", "Content-Type: text/html\r\n"])
+async def test_a_204_is_a_success_whatever_its_head_says(
+    server: FaultServer, client: DevRevClient, header: str
+) -> None:
+    server.play(raw(f"HTTP/1.1 204 No Content\r\n{header}\r\n".encode()))
+    await client.works.delete("ISS-1")
+    await client.works.get("ISS-1")

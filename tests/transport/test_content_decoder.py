@@ -27,11 +27,11 @@ def unpack(packed: bytes, encoding: str, limit: int, cuts: list[int]) -> bytes:
     whole = b""
     edges = sorted({0, len(packed), *(cut for cut in cuts if cut < len(packed))})
     for start, end in itertools.pairwise(edges):
-        for piece in body.feed(packed[start:end]):
+        for piece in body.decode(packed[start:end]):
             assert len(piece) <= max(_body.PIECE, 0 if encoding != "identity" else len(packed))
             whole += piece
             assert len(whole) <= limit
-    body.finish()
+    body.flush()
     return whole
 
 
