@@ -1,0 +1,188 @@
+"""A dlt source of works (extra ``[dlt]``): merged on `id`, incremental on `modified_date`, every column declared.
+
+A load reads what `works.changes` yields, so each is complete or fails. The position is kept in dlt's state only: the
+server's clock when the read began, never the newest work seen, whose date may lie in the future. A load looks
+`overlap` back before it, and the merge on `id` absorbs what that repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
+
+import dlt
+from dlt.common.data_types import TDataType
+from dlt.common.schema.typing import TColumnSchema
+
+from devrev_async._requests.bodies import query_body
+from devrev_async.arrow.blocking import BlockingIterator
+from devrev_async.arrow.fields import RAW, Field, Kind, fields_of_works
+from devrev_async.client import DevRevClient
+from devrev_async.errors import InvalidArgumentError
+from devrev_async.models import Filters, UnknownWork, Work
+from devrev_async.models.base import is_array, is_object
+
+if TYPE_CHECKING:
+    from dlt.extract import DltResource
+
+__all__ = ["devrev"]
+
+_PAGE: Final = 1000
+"""Works that are yielded at once; `add_limit` of dlt counts such pages."""
+
+_INT64: Final = range(-(1 << 63), 1 << 63)
+
+_DATA_TYPES: Final[Mapping[Kind, TDataType]] = {
+    Kind.TEXT: "text",
+    Kind.INTEGER: "bigint",
+    Kind.NUMBER: "double",
+    Kind.FLAG: "bool",
+    Kind.TIME: "timestamp",
+}
+"""Of columns; whatever else a field is, lists included, is a column of type json."""
+
+
+class _Page(NamedTuple):
+    until: datetime
+    rows: list[dict[str, Any]]
+
+
+@dlt.source(name="devrev", max_table_nesting=0)
+def devrev(
+    token: str | None = dlt.secrets.value,
+    *,
+    start_date: datetime | None = None,
+    end_date: datetime | None = None,
+    base_url: str | None = None,
+    overlap: timedelta = timedelta(minutes=5),
+    options: Mapping[str, Any] | None = None,
+    **filters: Unpack[Filters],
+) -> DltResource:
+    """The works of a DevRev organisation, as the resource `works`.
+
+    Example:
+        >>> pipeline = dlt.pipeline("devrev", destination="duckdb", dataset_name="raw")
+        >>> pipeline.run(devrev(type=["ticket"]))
+
+    Each run loads what was modified since the run before. The API does not list deletions: run with
+    ``write_disposition="replace"`` and ``refresh="drop_resources"`` now and then to drop what was deleted.
+
+    Args:
+        token: of DevRev, found by dlt as ``sources.devrev.token`` too. None: from ``$DEVREV_TOKEN`` and the like, as
+            by `DevRevClient`.
+        start_date: where the first run begins; None loads everything, works without a `modified_date` included.
+        end_date: loads only what was modified before it, and keeps no position; it needs `start_date`.
+        base_url: as for `DevRevClient`.
+        overlap: how far before the position of the last run a run looks, for works that became visible late.
+        options: further arguments of `DevRevClient` by name, as in ``{"quota_reserve": 0.2}``.
+        filters: see `Filters`; `modified_date` is not one of them here.
+
+    Raises:
+        InvalidArgumentError, TypeError: an argument is wrong. Nothing was sent.
+        ConfigurationError: there is no token, or an option is refused by `DevRevClient`.
+    """
+    bounds = [_aware("start_date", start_date), _aware("end_date", end_date)]
+    if end_date is not None and start_date is None:
+        raise InvalidArgumentError("end_date needs start_date: together they are the range to load")
+    if overlap < timedelta(0):
+        raise InvalidArgumentError(f"overlap takes a timedelta of at least 0, not {overlap!r}")
+    if "modified_date" in filters:
+        raise InvalidArgumentError("filters take no modified_date: start_date and end_date say which range to load")
+    query_body(filters, {}, method="devrev")
+    connect = partial(DevRevClient, token, base_url=base_url, **(options or {}))
+    connect()  # a bad option is refused before the pipeline begins
+    position = dlt.sources.incremental[datetime](
+        "modified_date",
+        initial_value=bounds[0],
+        end_value=bounds[1],
+        lag=overlap.total_seconds(),
+        on_cursor_value_missing="include",
+    )
+
+    @dlt.resource(primary_key="id", write_disposition="merge", columns=columns())
+    def works(modified_date: dlt.sources.incremental[datetime] = position) -> Iterator[list[dict[str, Any]]]:
+        return _load(connect, filters, modified_date)
+
+    return works
+
+
+def columns() -> dict[str, TColumnSchema]:
+    """The declaration of each column: the fields of all work types, then `raw`."""
+    declared: dict[str, TColumnSchema] = {}
+    for field in (*fields_of_works(0), Field(RAW, Kind.TEXT)):
+        data_type: TDataType = "json" if field.repeated else _DATA_TYPES.get(field.kind, "json")
+        declared[field.name] = {"name": field.name, "data_type": data_type, "nullable": field.name != "id"}
+    return declared
+
+
+def _load(
+    connect: partial[DevRevClient], filters: Filters, position: dlt.sources.incremental[datetime]
+) -> Iterator[list[dict[str, Any]]]:
+    end = position.end_value
+    until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
+    # not `last_value`, which would move with each page
+    pages = BlockingIterator(partial(_pages, connect, filters, position.start_value, until))
+    try:
+        for page in pages:
+            # the server's clock, whatever date a work bears; dlt filters nothing from here on
+            position.advance(page.until)
+            if page.rows:
+                yield page.rows
+    finally:
+        pages.close()
+
+
+async def _pages(
+    connect: partial[DevRevClient], filters: Filters, since: datetime | None, until: datetime | None
+) -> AsyncGenerator[_Page, None]:
+    since = None if since is None else since.astimezone(UTC)
+    async with connect() as client, client.works.changes(since=since, until=until, **filters) as changes:
+        async with aclosing(changes.batches(_PAGE)) as batches:
+            async for batch in batches:
+                assert changes.until is not None
+                yield _Page(changes.until, [_row(work) for work in batch.works])
+        if changes.until is not None:
+            yield _Page(changes.until, [])
+
+
+def _row(work: Work) -> dict[str, Any]:
+    """The work as a row: nested values as plain JSON data, timestamps as datetimes, what does not fit in `raw`."""
+    wire, row = work.to_dict(), dict[str, Any]()
+    lossy = isinstance(work, UnknownWork) or work.invalid is not None
+    for field in fields_of_works(0):
+        value = getattr(work, field.name, None)
+        if value is None:
+            continue
+        if field.kind is not Kind.TIME:
+            value = wire[field.name]
+            if not _is_storable(value):
+                lossy = True
+                continue
+        row[field.name] = value
+    if lossy:
+        row[RAW] = work.to_json().decode("utf-8", "replace")
+    row.setdefault("id", f"unknown:{blake2b(work.to_json(), digest_size=16).hexdigest()}")
+    return row
+
+
+def _is_storable(value: object) -> bool:
+    """Whether dlt can write the value: it has no integers of more than 64 bits."""
+    if isinstance(value, int):
+        return value in _INT64
+    if is_object(value):
+        return all(map(_is_storable, value.values()))
+    return not is_array(value) or all(map(_is_storable, value))
+
+
+def _aware(name: str, moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{name} takes a datetime, not {type(moment).__name__}")
+    if moment.tzinfo is None:
+        raise InvalidArgumentError(f"{name} has no time zone: give an aware datetime")
+    return moment.astimezone(UTC)

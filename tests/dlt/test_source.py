@@ -1,0 +1,204 @@
+"""The dlt source, loaded into a real DuckDB: once, again with changes, after a failed load, for a range of dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from devrev_async import ConfigurationError, InvalidArgumentError
+from devrev_async.dlt import columns, devrev
+from devrev_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.filterwarnings("default")  # dlt's own dependencies warn
+
+WORKS = 1200
+Load = Callable[..., int]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dlt.Pipeline:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY", "DEVREV_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return dlt.pipeline(
+        "devrev_test",
+        destination=dlt.destinations.duckdb(str(tmp_path / "works.duckdb")),
+        dataset_name="raw",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+
+
+@pytest.fixture
+def sandbox(devrev_sandbox_factory: Callable[..., Sandbox]) -> Sandbox:
+    return devrev_sandbox_factory(works=WORKS, seed=5)
+
+
+def load(pipeline: dlt.Pipeline, sandbox: Sandbox, **arguments: Any) -> int:
+    """Runs the pipeline; returns the number of works that it loaded."""
+    pipeline.run(devrev(sandbox.token, base_url=sandbox.url, **arguments))
+    trace = pipeline.last_trace
+    assert trace is not None
+    assert trace.last_normalize_info is not None
+    return trace.last_normalize_info.row_counts.get("works", 0)
+
+
+def rows(pipeline: dlt.Pipeline, query: str) -> list[tuple[Any, ...]]:
+    with pipeline.sql_client() as client:
+        return [tuple(row) for row in client.execute_sql(query) or ()]
+
+
+def test_a_first_load_has_every_work_in_declared_columns(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    assert load(pipeline, sandbox) == WORKS
+    truth = {work["id"]: work for work in map(sandbox.get, sandbox.ids())}
+    loaded = dict(rows(pipeline, "select id, title from works"))
+    assert loaded == {id: work.get("title") for id, work in truth.items()}
+
+    declared = pipeline.default_schema.get_table_columns("works")
+    assert {name: column.get("data_type") for name, column in declared.items() if not name.startswith("_dlt")} == {
+        name: column.get("data_type") for name, column in columns().items()
+    }
+    assert [name for name in pipeline.default_schema.tables if not name.startswith("_dlt")] == ["works"]
+    [(stage,)] = rows(pipeline, "select count(*) from works where json_extract_string(stage, '$.name') is not null")
+    assert stage == sum("name" in work.get("stage", {}) for work in truth.values())
+
+
+def test_a_second_load_has_what_changed_and_nothing_else(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    load(pipeline, sandbox)
+    sandbox.clock.advance(timedelta(hours=1))
+    assert load(pipeline, sandbox) == 0
+
+    sandbox.clock.advance(timedelta(hours=1))
+    changed = sandbox.ids()[:3]
+    for number, id in enumerate(changed):
+        sandbox.update(id, {"title": f"changed {number}"})
+    added = sandbox.add({"type": "issue", "title": "added"})
+    sandbox.clock.advance(timedelta(minutes=1))
+    before = sandbox.request_count
+    assert load(pipeline, sandbox) == 4
+    assert sandbox.request_count - before <= 5
+
+    titles = dict(rows(pipeline, "select id, title from works"))
+    assert len(titles) == WORKS + 1
+    assert [titles[id] for id in changed] == ["changed 0", "changed 1", "changed 2"]
+    assert titles[added] == "added"
+
+
+def test_what_became_visible_late_is_in_the_overlap(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    load(pipeline, sandbox)
+    late = sandbox.clock.now() - timedelta(minutes=2)
+    sandbox.clock.advance(timedelta(minutes=1))
+    id = sandbox.ids()[0]
+    sandbox.update(id, {"title": "late", "modified_date": late})
+    assert load(pipeline, sandbox) == 1
+    assert (id, "late") in rows(pipeline, "select id, title from works")
+
+
+def test_a_failed_load_moves_nothing(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    load(pipeline, sandbox)
+    sandbox.clock.advance(timedelta(hours=1))
+    id = sandbox.ids()[7]
+    sandbox.update(id, {"title": "after the failure"})
+    sandbox.fail_next("works.export", status=403)
+    with pytest.raises(PipelineStepFailed) as caught:
+        load(pipeline, sandbox)
+    assert sandbox.token not in str(caught.value)
+    sandbox.clock.advance(timedelta(hours=1))
+    assert load(pipeline, sandbox) == 1
+    assert (id, "after the failure") in rows(pipeline, "select id, title from works")
+
+
+def test_a_date_in_the_future_does_not_move_the_position(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    future = sandbox.ids()[0]
+    sandbox.update(future, {"title": "from the future", "modified_date": sandbox.clock.now() + timedelta(days=300)})
+    assert load(pipeline, sandbox) == WORKS
+    sandbox.clock.advance(timedelta(hours=1))
+    sandbox.update(sandbox.ids()[1], {"title": "today"})
+    sandbox.clock.advance(timedelta(minutes=1))
+    assert load(pipeline, sandbox) == 1
+
+
+def test_what_the_columns_cannot_say_is_in_raw(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    odd = sandbox.add({"type": "issue", "title": "odd", "target_close_date": "soon"})
+    large = sandbox.add({"type": "issue", "title": "large", "custom_fields": {"tnt__n": 1 << 80}})
+    undated = sandbox.add({"type": "task", "title": "undated", "modified_date": None})
+    unknown = sandbox.add({"type": "epic", "title": "unknown"})
+    assert sandbox.add({"type": "issue", "title": "nameless"}, complete=False) == ""
+    assert load(pipeline, sandbox) == WORKS + 5
+    found = {
+        id: (title, date, fields, raw)
+        for id, title, date, fields, raw in rows(
+            pipeline, "select id, title, target_close_date, custom_fields, raw from works"
+        )
+    }
+    assert found[odd][:2] == ("odd", None)
+    assert '"target_close_date":"soon"' in found[odd][3].replace(" ", "")
+    assert found[large][2] is None
+    assert str(1 << 80) in found[large][3]
+    assert found[undated][0] == "undated"
+    assert found[unknown][0] == "unknown"
+    assert found[unknown][3] is not None
+    [nameless] = [id for id, (title, *_) in found.items() if title == "nameless"]
+    assert nameless.startswith("unknown:")
+    assert sum(raw is not None for *_, raw in found.values()) == 4
+
+
+def test_a_range_of_dates_excludes_its_end_and_keeps_no_position(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    dates = sorted(datetime.fromisoformat(sandbox.get(id)["modified_date"]) for id in sandbox.ids())
+    start, end = dates[100], dates[300]
+    expected = sum(start <= date < end for date in dates)
+    assert load(pipeline, sandbox, start_date=start, end_date=end) == expected
+    assert load(pipeline, sandbox, start_date=start, end_date=end) == expected
+    [(count,)] = rows(pipeline, "select count(*) from works")
+    assert count == expected
+
+
+def test_a_limit_counts_pages(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    source = devrev(sandbox.token, base_url=sandbox.url)
+    source.works.add_limit(1)
+    pipeline.run(source)
+    [(count,)] = rows(pipeline, "select count(*) from works")
+    assert count == 1000
+
+
+def test_the_token_is_in_no_file(pipeline: dlt.Pipeline, sandbox: Sandbox, tmp_path: Path) -> None:
+    load(pipeline, sandbox)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if sandbox.token.encode() in path.read_bytes()]
+
+
+def test_the_token_may_come_from_the_usual_environment(
+    pipeline: dlt.Pipeline, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVREV_TOKEN", sandbox.token)
+    monkeypatch.setenv("DEVREV_BASE_URL", sandbox.url)
+    pipeline.run(devrev(type=["task"]))
+    [(tasks,)] = rows(pipeline, "select count(*) from works where type = 'task'")
+    assert tasks == sum(sandbox.get(id)["type"] == "task" for id in sandbox.ids())
+
+
+def test_nothing_is_sent_with_a_wrong_argument(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(**arguments: Any) -> object:
+        return devrev(sandbox.token, base_url=sandbox.url, **arguments)
+
+    with pytest.raises(InvalidArgumentError, match="start_date has no time zone"):
+        make(start_date=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the mistake
+    with pytest.raises(InvalidArgumentError, match="end_date needs start_date"):
+        make(end_date=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(InvalidArgumentError, match="overlap"):
+        make(overlap=timedelta(seconds=-1))
+    with pytest.raises(InvalidArgumentError, match="modified_date"):
+        make(modified_date=None)
+    with pytest.raises((InvalidArgumentError, TypeError), match="typ"):
+        make(typ=["issue"])
+    for name in ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="DEVREV_TOKEN"):
+        devrev(base_url=sandbox.url)
+    assert sandbox.request_count == 0
