@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -119,7 +120,9 @@ class PartFile:
         else:
             self.discarded = resume and found is not None
             self.restart()
-        self._give_rights(self._descriptor, self._replaced())
+        if (replaced := self._replaced()) is not None:
+            # of a file that nobody may write, its owner must be able to open the part again
+            replaced._replace(mode=replaced.mode | stat.S_IRUSR | stat.S_IWUSR).give(self._descriptor)
 
     def restart(self) -> None:
         """Begins anew. The state goes first: it must never speak of another export's bytes."""
@@ -243,8 +246,9 @@ class PartFile:
         remove(self.names.part)
 
     def _remove_outputs(self) -> None:
-        for output in self.names.outputs_among(_names_in(self.names.target.parent)):
-            remove(output)
+        with contextlib.suppress(PermissionError):  # of a folder that may be written and not be read
+            for output in self.names.outputs_among(_names_in(self.names.target.parent)):
+                remove(output)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ._files import create, naming, remove, rights_of, sync, sync_folder, write_all
+from ._files import create_new, naming, remove, rights_of, sync, sync_folder, write_all
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,33 +21,31 @@ class WholeFile:
     Leaving the ``with`` block without `publish` leaves the target as it was. Every method blocks.
 
     Args:
-        target: the file; its folder must exist. One that is there keeps its owner, group and permissions.
+        target: the file; its folder must exist. A file that is there keeps its rights, and passes them on.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the folder cannot be written.
     """
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._path = target.with_name(f".devrev-{secrets.token_hex(8)}.part")
         replaced = rights_of(target)
-        with naming(target):
-            # at no time are more people let in than the older file lets
-            self._descriptor = create(self._path, 0o666 if replaced is None else 0o600)
+        self._descriptor = create_new(self._path, 0o666 if replaced is None else 0o600)
         if replaced is not None:
             replaced.give(self._descriptor)
 
     def write(self, data: bytes) -> None:
-        """Adds bytes."""
+        """Add bytes."""
         with naming(self._target):
             write_all(self._descriptor, data)
 
     def publish(self) -> None:
-        """Puts the file in the target's place; once it returns, it outlives a crash."""
+        """Put the file in the target's place; once it returns, it outlives a crash."""
         with naming(self._target):
             sync(self._descriptor)
-            self._close()
-            self._path.replace(self._target)
+        self._close()
+        self._path.replace(self._target)
         sync_folder(self._target.parent)
 
     def _close(self) -> None:

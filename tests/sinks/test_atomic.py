@@ -266,7 +266,7 @@ def test_the_rights_of_the_replaced_file_are_kept(tmp_path: Path, mode: int) -> 
     target.chmod(mode)
     part = opened(target)
     part.append(b"1\n", 1, "c", ExportReport())
-    assert stat.S_IMODE((tmp_path / ".a.jsonl.part").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / ".a.jsonl.part").stat().st_mode) == mode | 0o600
     part.publish_part()
     assert stat.S_IMODE(target.stat().st_mode) == mode
     part = opened(target)
