@@ -11,6 +11,8 @@ from contextlib import aclosing, suppress
 from queue import SimpleQueue
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from devrev_async.errors import ClientClosedError
+
 __all__ = ["BlockingIterator"]
 
 T = TypeVar("T")
@@ -64,7 +66,10 @@ class BlockingIterator(Generic[T]):
         raise StopIteration
 
     def close(self) -> None:
-        """Ends the thread and waits until it has; closing again does nothing."""
+        """Ends the thread and waits until it has; closing again does nothing.
+
+        A `next` that waits in another thread raises a `ClientClosedError`.
+        """
         self._finalizer()
 
 
@@ -84,9 +89,13 @@ class _Run(Generic[T]):
         """The next outcome. The one after it is asked for."""
         if self._thread is None:
             # a daemon: the exit of the interpreter waits for others before it would stop this one
-            thread = threading.Thread(target=self._work, name="devrev-async scan", daemon=True)
-            thread.start()
-            self._thread = thread
+            self._thread = threading.Thread(target=self._work, name="devrev-async scan", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the system has no thread to give
+                self._ready.set()
+                self._done.set()
+                raise
         outcome = self._outcomes.get()
         if not isinstance(outcome, _End):
             with suppress(RuntimeError):  # the loop may have ended by an error since
@@ -113,7 +122,8 @@ class _Run(Generic[T]):
         try:
             asyncio.run(self._drive())
         except asyncio.CancelledError:
-            pass
+            # for a `take` that waits in another thread: an end without an error would look complete
+            end = _End(ClientClosedError("the reading was closed before it was through"))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the caller of `take` waits for it
             end = _End(error)
         self._outcomes.put(end)

@@ -1,7 +1,7 @@
 """Converts values of Structs into Arrow arrays, field by field; a value that repeats is converted once.
 
 Works that were decoded together share their users, parts, stages and tags, and these are most of what there is to
-convert. Values are therefore told apart by their identity: the distinct ones become an array, and `take` spreads it
+convert. Values are therefore distinguished by their identity: the distinct ones become an array, and `take` spreads it
 over the rows. Loops run in C where they can (`map`, `zip`, `chain`), which makes a third of the time.
 """
 

@@ -19,7 +19,7 @@ class WorksReader(pa.RecordBatchStreamReader):
     """Reads record batches of works; `close`, or ``with``, ends the export at once.
 
     It goes by Arrow's stream format, since pyarrow has no other reader that passes errors of Python on as they are and
-    can be told to close: `RecordBatchReader.from_batches` does nothing when it is closed, and a reader of a C stream
+    can be closed: `RecordBatchReader.from_batches` does nothing when it is closed, and a reader of a C stream
     makes every error its own. The format costs one copy in memory.
 
     Args:

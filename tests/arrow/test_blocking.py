@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from devrev_async.arrow.blocking import BlockingIterator
+from devrev_async.errors import ClientClosedError
 
 
 class Source:
@@ -97,7 +98,7 @@ def close(iterator: BlockingIterator[int]) -> None:
     iterator.close()
 
 
-def let_go(iterator: BlockingIterator[int]) -> None:
+def drop(iterator: BlockingIterator[int]) -> None:
     del iterator
 
 
@@ -107,7 +108,7 @@ def collect_a_cycle(iterator: BlockingIterator[int]) -> None:
     del cycle, iterator
 
 
-@pytest.mark.parametrize("end", [close, let_go, collect_a_cycle])
+@pytest.mark.parametrize("end", [close, drop, collect_a_cycle])
 def test_ending_early_closes_the_generator(end: Callable[[BlockingIterator[int]], None]) -> None:
     source = Source()
     held = [BlockingIterator(source)]
@@ -130,6 +131,32 @@ def test_closing_twice_from_several_threads() -> None:
     assert source.closed == 1
 
 
+def test_closing_in_another_thread_is_no_end() -> None:
+    asked = threading.Event()
+
+    async def waits() -> AsyncGenerator[int, None]:
+        asked.set()
+        await asyncio.Event().wait()
+        yield 0
+
+    iterator = BlockingIterator(waits)
+    found: list[object] = []
+
+    def read() -> None:
+        try:
+            found.append(next(iterator))
+        except (ClientClosedError, StopIteration) as error:
+            found.append(type(error))
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    assert asked.wait(10)
+    iterator.close()
+    reading.join()
+    assert found == [ClientClosedError]
+    assert list(iterator) == []
+
+
 def test_the_last_reference_may_go_in_the_thread_itself() -> None:
     """As where the garbage collector runs there."""
     source = Source()
@@ -137,11 +164,11 @@ def test_the_last_reference_may_go_in_the_thread_itself() -> None:
     next(held[0])
     gone = threading.Event()
 
-    def drop() -> None:
+    def clear() -> None:
         held.clear()
         gone.set()
 
-    source.loop.call_soon_threadsafe(drop)
+    source.loop.call_soon_threadsafe(clear)
     assert gone.wait(10)
     while source.closed == 0 or any(thread.name == "devrev-async scan" for thread in threading.enumerate()):
         pass
