@@ -37,6 +37,8 @@ from ._names import LONGEST_NAME, Names
 __all__ = ["PartFile", "State", "names_of"]
 
 _VERSION: Final = 2
+_DAMAGED: Final = -1
+"""The version of a state that cannot be read."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +107,13 @@ class PartFile:
         if found is not None and found.stage == "publishing":
             if self._all_there(found.files):
                 self._put_in_place(found.files)
-            self._forget()
-            if resume and found.fits(self.state):
-                self.state = found
-                return
-            found = None  # nothing of it is lost
+                self._forget()
+                if resume and found.fits(self.state):
+                    self.state = found
+                    return
+                found = None  # nothing of it is lost
+            else:  # somebody has removed outputs; the works are still there
+                found = msgspec.structs.replace(found, stage="complete", files=0)
         existing = open_existing(self.names.part)
         size = 0 if existing is None else os.fstat(existing).st_size
         if existing is not None:
@@ -118,7 +122,7 @@ class PartFile:
             os.ftruncate(self._descriptor, found.offset)
             self.state = found
         else:
-            self.discarded = resume and found is not None
+            self.discarded = resume and found is not None and (found.works > 0 or found.version == _DAMAGED)
             self.restart()
         if (replaced := self._replaced()) is not None:
             # of a file that nobody may write, its owner must be able to open the part again
@@ -194,6 +198,7 @@ class PartFile:
 
     def publish_outputs(self, files: int) -> None:
         """The outputs become numbered files, in place of all those of earlier exports."""
+        sync_folder(self.names.target.parent)  # the state may speak of outputs only once they have lasting names
         self._save(msgspec.structs.replace(self.state, stage="publishing", files=files))
         self._put_in_place(files)
         self._end()
@@ -264,7 +269,7 @@ class PartFile:
             try:
                 return msgspec.json.decode(file.read(), type=State)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                return State(version=-1, identity="")
+                return State(version=_DAMAGED, identity="")
 
     def _save(self, state: State) -> None:
         fresh = self.names.state.with_name(f"{self.names.state.name}.new")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from devrev_async.reports import ExportReport
 from devrev_async.sinks._atomic import PartFile, names_of
@@ -198,6 +199,35 @@ def test_a_crash_between_two_renames_never_mixes_two_exports(
     else:
         assert numbered(tmp_path) == [b"old"] * 4
         assert again.state.works == (1 if identity == "x" else 0)
+    again.leave()
+
+
+def test_outputs_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = opened(tmp_path / "w.csv")
+    part.append(b"1\n", 1, "c", ExportReport(works=1))
+    written(part, [b"new"] * 3)
+
+    def refuse(_source: Path, _target: Path) -> Path:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        part._save(structs.replace(part.state, stage="publishing", files=3))
+        patch.setattr(Path, "replace", refuse)
+        part._put_in_place(3)
+    os.close(part._lock._descriptor)
+    (tmp_path / ".w.csv.part.00001").unlink()
+    again = opened(tmp_path / "w.csv")
+    assert (again.state.stage, again.state.works, again.discarded) == ("complete", 1, False)
+    again.leave()
+    assert files_in(tmp_path) == [".w.csv.part", ".w.csv.part.state"]
+
+
+def test_an_export_of_nothing_is_not_thrown_away_with_a_warning(tmp_path: Path) -> None:
+    part = opened(tmp_path / "a.jsonl")
+    part.complete(ExportReport(complete=True))
+    os.close(part._lock._descriptor)
+    again = opened(tmp_path / "a.jsonl")
+    assert not again.discarded
     again.leave()
 
 
