@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         WorkUpdate,
     )
     from .options import ClientEvent, RateLimit, Timeout
-    from .reports import ChangesReport, ExportReport
+    from .reports import ChangesReport, ExportReport, SyncReport
     from .resources.bulk import BulkProgress, BulkResult, BulkRun, Failure, Outcome
     from .resources.iterators import WorksStream
     from .resources.pagers import ItemPager, WorksPager
@@ -117,6 +117,7 @@ __all__ = [
     "ServiceUnavailableError",
     "StageFilter",
     "StageUpdate",
+    "SyncReport",
     "SyncStateError",
     "Task",
     "Ticket",
@@ -156,6 +157,7 @@ _MODULES: Final = {
     "ItemPager": ".resources.pagers",
     "Outcome": ".resources.bulk",
     "RateLimit": ".options",
+    "SyncReport": ".reports",
     "Timeout": ".options",
     "WorkChanges": ".changes.iteration",
     "WorkExport": ".export.iteration",

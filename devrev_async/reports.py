@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -74,3 +76,34 @@ class ChangesReport(msgspec.Struct):
     filtered_here: bool = False
     seconds: float = 0.0
     complete: bool = False
+
+
+class SyncReport(msgspec.Struct):
+    """What a run of `works.sync` did.
+
+    Attributes:
+        works: written; `new` of them for the first time with this `modified_date`, as far as it is remembered, and
+            `repeated` perhaps once more.
+        new: see `works`.
+        repeated: see `works`.
+        file: the path of the file that was written; None where nothing had changed.
+        run: the number of the last run that wrote a file, this one included.
+        until: works modified up to this time are in the files: the server's clock when the run began, rounded down.
+        requests: answered, those of `compare` included.
+        seconds: the run took.
+        missing: of `compare`, ids that an earlier run wrote and a complete export no longer has.
+        differing: of `compare`, ids of works whose content differs although their `modified_date` is the same.
+        first: whether there was no state, so that all works were written.
+    """
+
+    works: int = 0
+    new: int = 0
+    repeated: int = 0
+    file: str | None = None
+    run: int = 0
+    until: datetime | None = None
+    requests: int = 0
+    seconds: float = 0.0
+    missing: list[str] = msgspec.field(default_factory=list[str])
+    differing: list[str] = msgspec.field(default_factory=list[str])
+    first: bool = False

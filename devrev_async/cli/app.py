@@ -16,10 +16,11 @@ from .doctor import diagnose
 from .export import Output, export_works
 from .filters import parse_filters
 from .list import Listing, list_items
-from .options import SANDBOX_WORKS, Connection, FilterOptions, grouped
+from .options import SANDBOX_WORKS, Connection, FilterOptions, StatelessFilterOptions, grouped
 from .output import drop_stdout, say
 from .schema import Reader, print_schema
 from .serve import HARDLY_ANY_LIMIT, Served, serve
+from .sync import SyncCommand, sync_works
 from .works import count_works, get_works, update_work
 
 __all__ = ["run_app"]
@@ -160,6 +161,47 @@ def export_command(
         again=context.meta[_ARGS],
     )
     raise typer.Exit(export_works(connection.over(context.obj), parse_filters(filters), wanted))
+
+
+@works.command("sync")
+@grouped
+def sync_command(
+    context: typer.Context,
+    state: Annotated[str, typer.Option("--state", metavar="FILE", help="Says where to go on; made by the first run.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="The folder of the files, one a run.")],
+    filters: StatelessFilterOptions,
+    connection: Connection,
+    format: Annotated[str, typer.Option(metavar="FORMAT", help="jsonl, jsonl.gz, csv or parquet.")] = "jsonl",
+    overlap: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Look back so far for changes that became visible late.")
+    ] = 300.0,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Write all works, and remove the files of earlier runs.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Print ids of works that are gone, or differ without a new modified_date.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
+) -> None:
+    """Write what was modified since the last run into a file of its own, such as works-000018.jsonl.
+
+    The first run writes all works. Where nothing changed there is no file, and the exit code is 0, so that this can be
+    run by cron. A run that was cut off is repeated by the next one into a file of the same name. A work that is
+    modified again is in a later file again: the newest record of each id counts. Deletions do not show, except with
+    --compare, which reads everything.
+
+    Example: devrev-async works sync --state tickets.state -o tickets --type ticket --sandbox
+    """
+    command = SyncCommand(
+        state=state,
+        directory=output,
+        format=format,
+        overlap=overlap,
+        full_refresh=full_refresh,
+        compare=compare,
+        json=json,
+    )
+    raise typer.Exit(sync_works(connection.over(context.obj), parse_filters(filters), command))
 
 
 @works.command("get")

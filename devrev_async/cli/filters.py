@@ -13,7 +13,7 @@ from .values import NOT_JSON, as_json, as_time, split
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .options import FilterOptions
+    from .options import StatelessFilterOptions
 
 __all__ = ["parse_filters"]
 
@@ -38,7 +38,7 @@ _DATES: Final = {
 _OF_ONE_TYPE: Final = (("priority", "issue"), ("severity", "ticket"))
 
 
-def parse_filters(options: FilterOptions) -> Filters:
+def parse_filters(options: StatelessFilterOptions) -> Filters:
     """The keyword arguments of a query.
 
     Raises:
@@ -46,7 +46,7 @@ def parse_filters(options: FilterOptions) -> Filters:
     """
     filters: dict[str, Any] = {}
     for option, name in _LISTS.items():
-        values: list[str] | None = getattr(options, option)
+        values: list[str] | None = getattr(options, option, None)
         if values:
             filters[name] = values
     for option, name in _DATES.items():

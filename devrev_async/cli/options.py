@@ -15,7 +15,7 @@ from .codes import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Connection", "FilterOptions", "grouped"]
+__all__ = ["Connection", "FilterOptions", "StatelessFilterOptions", "grouped"]
 
 SANDBOX_WORKS = 12_000
 """More than two answers of `works.export` hold, so that a trial export has to go on after the first."""
@@ -82,8 +82,8 @@ class Connection:
 
 
 @dataclass(frozen=True)
-class FilterOptions:
-    """Which works: a work must match all options given, and of a repeated one any value."""
+class StatelessFilterOptions:
+    """The filters of a command whose --state is something else."""
 
     type: Annotated[
         _Texts,
@@ -102,7 +102,6 @@ class FilterOptions:
     closed_before: Annotated[str | None, _filter("By the actual close date.", "--closed-before", "TIME")] = None
     due_after: Annotated[str | None, _filter("By the target close date.", "--due-after", "TIME")] = None
     due_before: Annotated[str | None, _filter("By the target close date.", "--due-before", "TIME")] = None
-    state: Annotated[_Texts, _filter("Such as open, in_progress, closed.", "--state", "STATE")] = None
     stage: Annotated[_Texts, _filter("The name of a stage, such as triage.", "--stage", "STAGE")] = None
     owned_by: Annotated[_Texts, _filter("A user.", "--owned-by", "ID")] = None
     created_by: Annotated[_Texts, _filter("A user.", "--created-by", "ID")] = None
@@ -119,6 +118,13 @@ class FilterOptions:
     filter: Annotated[
         _Texts, _filter("Any filter of the API, as in ticket='{\"is_spam\":false}'.", "--filter", "NAME=JSON")
     ] = None
+
+
+@dataclass(frozen=True)
+class FilterOptions(StatelessFilterOptions):
+    """Which works: a work must match all options given, and of a repeated one any value."""
+
+    state: Annotated[_Texts, _filter("Such as open, in_progress, closed.", "--state", "STATE")] = None
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

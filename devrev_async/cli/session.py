@@ -17,7 +17,7 @@ from .options import SANDBOX_WORKS, Connection
 from .output import drop_stdout, log_to_stderr, say
 from .signals import handler
 
-__all__ = ["Job", "open_client", "run", "run_job", "source_of"]
+__all__ = ["Job", "open_client", "run", "run_job", "source_of", "source_of_sandbox"]
 
 Job: TypeAlias = Callable[[DevRevClient], Awaitable[int]]
 
@@ -84,8 +84,13 @@ def run(main: Callable[[], Awaitable[int]], *, kept: Callable[[], str] = str, nu
 async def source_of(connection: Connection, client: DevRevClient) -> list[object]:
     """What tells one source of works from another: an export that goes on must not mix two."""
     if connection.sandbox:  # its port is another one each time
-        return ["sandbox", _works(connection), connection.sandbox_seed or 0]
+        return source_of_sandbox(connection)
     return list(await source_of_client(client.works))
+
+
+def source_of_sandbox(connection: Connection) -> list[object]:
+    """What makes the works of a sandbox those that they are."""
+    return ["sandbox", _works(connection), connection.sandbox_seed or 0]
 
 
 def _works(connection: Connection) -> int:

@@ -205,7 +205,32 @@ class SyncMetadataFilter(_Filter, frozen=True, kw_only=True):
     origin_system: Sequence[str] | UnsetType = UNSET
 
 
-class Filters(TypedDict, total=False):
+class StatelessFilters(TypedDict, total=False):
+    """The keyword arguments of `Filters` but for `state`, which means something else to `works.sync`."""
+
+    type: Sequence[WorkType] | UnsetType
+    actual_close_date: DateFilter | UnsetType
+    applies_to_part: Sequence[Id] | UnsetType
+    created_by: Sequence[Id] | UnsetType
+    created_date: DateFilter | UnsetType
+    custom_fields: Mapping[str, Any] | UnsetType
+    external_ref: Sequence[str] | UnsetType
+    issue: IssueFilter | UnsetType
+    modified_by: Sequence[Id] | UnsetType
+    modified_date: DateFilter | UnsetType
+    opportunity: OpportunityFilter | UnsetType
+    owned_by: Sequence[Id] | UnsetType
+    reported_by: Sequence[Id] | UnsetType
+    stage: Sequence[str] | StageFilter | UnsetType
+    staged_info: StagedInfoFilter | UnsetType
+    sync_metadata: SyncMetadataFilter | UnsetType
+    tags: Sequence[Id] | UnsetType
+    target_close_date: DateFilter | UnsetType
+    ticket: TicketFilter | UnsetType
+    vista: Id | UnsetType
+
+
+class Filters(StatelessFilters, total=False):
     """The keyword arguments of every query, with the wire's names. A work must match all of them; `UNSET` is not sent.
 
     A sequence matches works that have any of its values. Users and other objects are named by id.
@@ -226,24 +251,4 @@ class Filters(TypedDict, total=False):
         vista: a vista, whose filters apply too.
     """
 
-    type: Sequence[WorkType] | UnsetType
-    actual_close_date: DateFilter | UnsetType
-    applies_to_part: Sequence[Id] | UnsetType
-    created_by: Sequence[Id] | UnsetType
-    created_date: DateFilter | UnsetType
-    custom_fields: Mapping[str, Any] | UnsetType
-    external_ref: Sequence[str] | UnsetType
-    issue: IssueFilter | UnsetType
-    modified_by: Sequence[Id] | UnsetType
-    modified_date: DateFilter | UnsetType
-    opportunity: OpportunityFilter | UnsetType
-    owned_by: Sequence[Id] | UnsetType
-    reported_by: Sequence[Id] | UnsetType
-    stage: Sequence[str] | StageFilter | UnsetType
-    staged_info: StagedInfoFilter | UnsetType
     state: Sequence[str] | UnsetType
-    sync_metadata: SyncMetadataFilter | UnsetType
-    tags: Sequence[Id] | UnsetType
-    target_close_date: DateFilter | UnsetType
-    ticket: TicketFilter | UnsetType
-    vista: Id | UnsetType

@@ -7,7 +7,8 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Final, Literal, Unpack, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 from urllib.parse import quote
 
 import msgspec
@@ -22,16 +23,18 @@ from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
 from devrev_async.changes.iteration import OVERLAP, WorkChanges, open_changes
+from devrev_async.changes.query import checked_query
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.export.iteration import MAX_PARALLEL, WorkExport
 from devrev_async.export.opening import open_export, open_plan, open_slice
 from devrev_async.export.slices import WorkSlice
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
+from devrev_async.models.filters import StatelessFilters
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
 from devrev_async.options import Timeout
-from devrev_async.reports import ChangesReport, ExportReport
+from devrev_async.reports import ChangesReport, ExportReport, SyncReport
 from devrev_async.sinks._names import FileFormat
 
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
@@ -39,6 +42,9 @@ from .bulk import BulkProgress, BulkRun, start
 from .bulk_inputs import BegunCall, Job
 from .iterators import WorksStream
 from .pagers import Page, WorksPager, page_limit
+
+if TYPE_CHECKING:
+    from devrev_async.changes.sync import Sync
 
 __all__ = ["Works"]
 
@@ -64,6 +70,10 @@ def check_endpoint(endpoint: str) -> str:
 
 class QueryArguments(Filters, CallOptions, total=False):
     """The keyword arguments of a query."""
+
+
+class SyncArguments(StatelessFilters, CallOptions, total=False):
+    """The keyword arguments of `sync` that are no options of its own."""
 
 
 class UpdateArguments(UpdateFields, CallOptions, total=False):
@@ -335,6 +345,101 @@ class Works(Resource):
             resume=resume,
             on_progress=on_progress,
         )
+
+    async def sync(
+        self,
+        state: str | PathLike[str],
+        directory: str | PathLike[str],
+        *,
+        format: FileFormat = "jsonl",
+        overlap: timedelta = OVERLAP,
+        full_refresh: bool = False,
+        compare: bool = False,
+        on_progress: Callable[[ChangesReport], object] | None = None,
+        **filters: Unpack[SyncArguments],
+    ) -> SyncReport:
+        """Writes what was modified since the last run into a file of its own, and keeps in `state` where to go on.
+
+        The first run writes all works. A run in which nothing changed writes no file. A run that is cut off, by a crash
+        too, is repeated by the next one into a file of the same name. A work that is modified again is in a later file
+        again, and one that became visible late may be: the newest record of each id counts.
+
+        Args:
+            state: the file that says where to go on; it and its folder need not exist.
+            directory: of the run files, ``works-000001.jsonl`` and so on.
+            format: ``"jsonl"``, ``"jsonl.gz"``, ``"csv"`` or ``"parquet"``; the last two need the extra ``[arrow]``.
+            overlap: as in `changes`.
+            full_refresh: whether to write all works, and then to remove the files before.
+            compare: whether to look with a complete export for works that are gone, and for those that differ although
+                their `modified_date` does not. Neither shows in `changes`. Gone means: no longer in the export.
+            on_progress: called with the report of `changes` after each answer and each batch.
+            filters: see `Filters` and `CallOptions`. The filter `state` has the name of the file: it goes into
+                ``extra_body={"state": ["open"]}``.
+
+        Raises:
+            SyncStateError: the state cannot be used, and says what to do; nothing was written.
+            OSError: the disk refuses something.
+
+        Example:
+            >>> report = await devrev.works.sync("tickets.state", "tickets", format="parquet", type=["ticket"])
+            >>> print(report.file, report.new)
+        """
+        return await self._open_sync(
+            state,
+            directory,
+            format=format,
+            overlap=overlap,
+            full_refresh=full_refresh,
+            compare=compare,
+            on_progress=on_progress,
+            origin=self._base_url,
+            filters={**filters},
+        ).run()
+
+    def _open_sync(
+        self,
+        state: str | PathLike[str],
+        directory: str | PathLike[str],
+        *,
+        format: FileFormat,
+        overlap: timedelta,
+        full_refresh: bool,
+        compare: bool,
+        on_progress: Callable[[ChangesReport], object] | None,
+        origin: str,
+        filters: Mapping[str, Any],
+        on_first: Callable[[], object] = lambda: None,
+    ) -> Sync:
+        """A run of `sync`, checked; `origin` is what tells this server from others."""
+        from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - a plain `get` needs none of it
+        from devrev_async.sinks.export import FileOptions  # noqa: PLC0415 - likewise
+
+        folder = Path(directory)
+        options = FileOptions.of(folder / f"works.{format}", format, None, 1, None, csv_safe=False)
+        arguments = dict(filters)
+        given = {name: arguments.pop(name) for name in ("timeout", "max_retries", "extra_body") if name in arguments}
+
+        def open_changes(since: str | None) -> WorkChanges:
+            return self.changes(since, overlap=overlap, on_progress=on_progress, **filters)
+
+        async def sample() -> bytes | None:
+            calls: dict[str, Any] = {name: value for name, value in given.items() if name != "extra_body"}
+            async with self.export_stream(first=1, **calls) as stream:
+                async for texts in stream.raw_batches(1):
+                    return texts[0]
+            return None
+
+        open_changes(None)  # what it refuses is refused before a file is touched
+        wanted = SyncOptions(
+            state=Path(state),
+            folder=folder,
+            format=options.format,
+            query=checked_query(arguments, given.get("extra_body"), method="sync"),
+            origin=origin,
+            full_refresh=full_refresh,
+            compare=compare,
+        )
+        return Sync(wanted, open_changes, lambda: self.export_all(**filters), sample, on_first=on_first)
 
     async def export_to(
         self,

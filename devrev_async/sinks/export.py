@@ -33,7 +33,7 @@ from ._names import FileFormat, format_of
 from ._reports import combined, copy_into
 from .jsonl import JsonlWriter, as_gzip, as_lines
 
-__all__ = ["FileExport", "FileOptions"]
+__all__ = ["FileExport", "FileOptions", "ended"]
 
 _log: Final = logging.getLogger("devrev_async.sinks")
 
@@ -347,7 +347,7 @@ class FileExport:
     async def _saved(self) -> None:
         """Waits until what was fetched is kept, come what may: nobody may close a file that is being written."""
         if self._saving is not None:
-            await _ended(self._saving)
+            await ended(self._saving)
 
     # --- converting ---
 
@@ -366,11 +366,11 @@ class FileExport:
             except asyncio.CancelledError:
                 if stop is not None:
                     stop.set()
-                await _ended(task)
+                await ended(task)
                 raise
 
 
-async def _ended(task: asyncio.Future[None]) -> None:
+async def ended(task: asyncio.Future[Any]) -> None:
     """Waits for the end of a task; a cancellation of the wait takes effect after it."""
     cancellation: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):

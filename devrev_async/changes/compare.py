@@ -1,0 +1,143 @@
+"""What run files hold that a complete export no longer does, or shows otherwise."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from devrev_async._decoders.fallback import decode_one
+from devrev_async.sinks._conversion import read_batches
+from devrev_async.sinks._names import FileFormat
+
+__all__ = ["Comparison", "rows_of_file", "rows_of_works"]
+
+_LONGEST_CELL: Final = 2**31 - 1
+"""Characters of a CSV cell that are read; Python's own bound is 131,072, and custom fields can be longer."""
+
+
+class Row(NamedTuple):
+    """A work as far as it is compared.
+
+    Attributes:
+        id: of the work.
+        modified: its `modified_date` in the form of the format.
+        content: a digest of all that the format says of it.
+    """
+
+    id: str
+    modified: str
+    content: bytes
+
+
+def rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
+    """The works of a run file, in its order; those without an id are left out."""
+    if format == "parquet":
+        yield from _rows_of_parquet(path)
+    elif format == "csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from _rows_of_csv(file)
+    else:
+        with gzip.open(path) if format == "jsonl.gz" else path.open("rb") as file:
+            for lines in read_batches(file):  # type: ignore[arg-type] # gzip's file is none of typing's BinaryIO
+                yield from _rows_of_lines(lines)
+
+
+def rows_of_works(works: Sequence[bytes], format: FileFormat) -> Iterator[Row]:
+    """Works as they came, as a run file of that format would show them."""
+    if format == "parquet":
+        from devrev_async.arrow.conversion import WorksConverter  # noqa: PLC0415 - pyarrow is an extra
+
+        batch = WorksConverter(None, 1).convert([decode_one(text)[0] for text in works])
+        yield from _rows_of_dicts(batch.to_pylist())
+    elif format == "csv":
+        from devrev_async.sinks.csv import CsvWriter  # noqa: PLC0415 - likewise
+
+        buffer = io.BytesIO()
+        writer = CsvWriter(buffer, columns=None, safe=False)
+        writer.write(works)
+        writer.close()
+        yield from _rows_of_csv(io.StringIO(buffer.getvalue().decode(), newline=""))
+    else:
+        yield from _rows_of_lines(works)
+
+
+class Comparison:
+    """Compares run files with the works of a complete export.
+
+    Args:
+        files: number, format and path of each, by number.
+    """
+
+    def __init__(self, files: Iterable[tuple[int, FileFormat, Path]]) -> None:
+        self._formats: dict[str, FileFormat] = {}
+        self._written: dict[str, tuple[str, bytes]] = {}
+        for _, format, path in files:
+            for row in rows_of_file(path, format):
+                self._written[row.id] = row.modified, row.content
+                self._formats[row.id] = format
+        self._present: set[str] = set()
+        self._differing: list[str] = []
+
+    def see(self, works: Sequence[bytes]) -> None:
+        """Works of the export."""
+        for format in sorted(set(self._formats.values())):
+            for row in rows_of_works(works, format):
+                self._present.add(row.id)
+                modified, content = self._written.get(row.id, (None, b""))
+                if self._formats.get(row.id) == format and modified == row.modified and content != row.content:
+                    self._differing.append(row.id)
+
+    def missing(self) -> list[str]:
+        """Ids that a run wrote and the export does not have, sorted; to be asked once the export is complete."""
+        return sorted(self._written.keys() - self._present)
+
+    def differing(self) -> list[str]:
+        """Ids of works whose content differs although their `modified_date` is the same, sorted."""
+        return sorted(self._differing)
+
+
+def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
+    for line in lines:
+        work = decode_one(line)[0]
+        if work.id:
+            content = work.to_json()
+            yield Row(work.id, str(work.modified_date), _digest(content))
+
+
+def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        reader = csv.reader(file)
+        names = next(reader)
+        id_at, modified_at = names.index("id"), names.index("modified_date")
+        for cells in reader:
+            if cells[id_at]:
+                yield Row(cells[id_at], cells[modified_at], _digest(json.dumps(cells).encode()))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _rows_of_parquet(path: Path) -> Iterator[Row]:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - pyarrow is an extra
+
+    reader: Any = pq
+    with reader.ParquetFile(path) as file:
+        for batch in file.iter_batches(1024):
+            yield from _rows_of_dicts(batch.to_pylist())
+
+
+def _rows_of_dicts(rows: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    for row in rows:
+        if row["id"]:
+            content = json.dumps(row, default=str, sort_keys=True).encode(errors="surrogatepass")
+            yield Row(row["id"], str(row["modified_date"]), _digest(content))
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()

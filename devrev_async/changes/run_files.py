@@ -1,0 +1,96 @@
+"""The files of `works.sync`, one a run, and the steps in which they appear. Blocks; made for a thread."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from devrev_async.sinks._conversion import Writer
+from devrev_async.sinks._files import create_new, naming, remove, sync, sync_folder
+from devrev_async.sinks._names import FORMATS, FileFormat
+from devrev_async.sinks.export import FileOptions
+
+__all__ = ["RunFile", "RunFiles"]
+
+_NAME: Final = re.compile(r"works-(\d{6,})\.(" + "|".join(re.escape(known) for known in FORMATS) + r")")
+
+_FORMATS: Final[dict[str, FileFormat]] = {known: known for known in FORMATS}
+
+
+class RunFile:
+    """The file of a run while it is written, under a name that no pattern such as ``*.parquet`` matches.
+
+    Args:
+        target: the name that it is to have.
+        format: of the file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, target: Path, format: FileFormat) -> None:
+        self.target = target
+        self._part = target.with_name(f".{target.name}.part")
+        with naming(target):
+            self._file: BinaryIO = os.fdopen(create_new(self._part), "w+b")
+        options = FileOptions.of(target, format, None, 1, None, csv_safe=False)
+        self._writer: Writer = options.open_writer(self._file)
+
+    def write(self, works: Sequence[bytes]) -> None:
+        """Adds works, each the JSON of one."""
+        with naming(self.target):
+            self._writer.write(works)
+
+    def publish(self) -> None:
+        """Gives the file its name; once this returns, it outlives a crash."""
+        with naming(self.target):
+            self._writer.close()
+            self._file.flush()
+            sync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self.target)
+        sync_folder(self.target.parent)
+
+    def abandon(self) -> None:
+        """Removes what was written, unless it was published."""
+        if not self._file.closed:
+            self._writer.abandon()
+            self._file.close()
+            remove(self._part)
+
+
+class RunFiles:
+    """The run files in a folder.
+
+    Args:
+        folder: where they lie; it is made when the first file is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, number: int, format: FileFormat) -> RunFile:
+        """Begins the file of a run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return RunFile(self.folder / f"works-{number:06}.{format}", format)
+
+    def all(self) -> list[tuple[int, FileFormat, Path]]:
+        """The files there are, by number: the number, the format, the path."""
+        try:
+            names = os.listdir(self.folder)  # noqa: PTH208 - a folder of many files, of which only the names count
+        except FileNotFoundError:
+            return []
+        matches = [match for name in names if (match := _NAME.fullmatch(name))]
+        return sorted((int(match[1]), _FORMATS[match[2]], self.folder / match[0]) for match in matches)
+
+    def remove_others(self, kept: Path | None, *, number: int, earlier: bool) -> None:
+        """Removes the files of this number in other formats; if `earlier`, those with smaller numbers, too."""
+        gone = [path for n, _, path in self.all() if path != kept and (n == number or (earlier and n < number))]
+        for path in gone:
+            with naming(path):
+                remove(path)
+        if gone:
+            sync_folder(self.folder)

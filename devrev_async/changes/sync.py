@@ -1,0 +1,300 @@
+"""`works.sync`: what `changes` yields, in files, one a run, and a state that moves only after its file stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from devrev_async.errors import SyncStateError
+from devrev_async.export.iteration import WorkExport
+from devrev_async.reports import SyncReport
+from devrev_async.sinks._lock import FileLock
+from devrev_async.sinks._names import FileFormat
+from devrev_async.sinks.export import ended
+from devrev_async.sinks.whole import WholeFile
+
+from .compare import Comparison
+from .iteration import WorkChanges
+from .run_files import RunFile, RunFiles
+from .state import State, check_origin, check_query, parse, render
+
+__all__ = ["Sync", "SyncOptions"]
+
+log: Final = logging.getLogger("devrev_async")
+
+T = TypeVar("T")
+
+_TOLERANCE: Final = timedelta(seconds=5)
+"""By how much the clocks of a server's machines may differ."""
+
+_BATCH: Final = 1000
+
+_ORGANISATION: Final = re.compile(r"don:[^:]+:[^:]+:(devo/[^:]+):")
+
+
+class _Stub(msgspec.Struct):
+    id: str | None = None
+
+
+class OpenChanges(Protocol):
+    """Opens `changes` since a checkpoint, or from the beginning."""
+
+    def __call__(self, since: str | None, /) -> WorkChanges: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions:
+    """What a run of `sync` is to do.
+
+    Attributes:
+        state: the state file.
+        folder: where the run files lie.
+        format: of the file of this run.
+        query: the filters, as plain data.
+        origin: the server.
+        full_refresh: whether to write everything, and to remove the files before.
+        compare: whether to look for works that are gone, or differ.
+    """
+
+    state: Path
+    folder: Path
+    format: FileFormat
+    query: Mapping[str, Any]
+    origin: str
+    full_refresh: bool = False
+    compare: bool = False
+
+
+class Sync:
+    """One run; `run` it once.
+
+    Args:
+        options: what it is to do.
+        open_changes: opens `changes` of the query.
+        open_export: opens a complete export of the query.
+        sample: fetches the JSON of any work, or None where there is none; asked where no work changed.
+        on_first: called when there is no state, so that everything is written.
+    """
+
+    def __init__(
+        self,
+        options: SyncOptions,
+        open_changes: OpenChanges,
+        open_export: Callable[[], WorkExport],
+        sample: Callable[[], Awaitable[bytes | None]],
+        *,
+        on_first: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.report = SyncReport()
+        self._options = options
+        self._open_changes = open_changes
+        self._open_export = open_export
+        self._sample = sample
+        self._on_first = on_first
+        self._files = RunFiles(options.folder)
+        self._file: RunFile | None = None
+        self._state: State | None = None
+        self._damaged = False
+
+    async def run(self) -> SyncReport:
+        """Writes what changed, moves the state, and compares where that is wanted.
+
+        Raises:
+            SyncStateError: the state cannot be used; nothing was written.
+            DevRevError: a request failed for good, or a window cannot be proved complete; the state is as it was.
+            OSError: the disk refuses something; it names the file.
+        """
+        begun = time.monotonic()
+        lock: FileLock = await _in_thread(self._lock)
+        try:
+            self._state = await _in_thread(self._load)
+            await self._sync()
+            if self._options.compare:
+                await self._compare()
+        finally:
+            if self._file is not None:
+                await _in_thread(self._file.abandon)
+            await _in_thread(lock.release)
+            self.report.seconds = time.monotonic() - begun
+        return self.report
+
+    # --- the state ---
+
+    def _lock(self) -> FileLock:
+        path = self._options.state
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return FileLock(path.with_name(f".{path.name}.lock"), str(path))
+        except BlockingIOError:
+            raise self._refused("another run is using the state", "wait until it has ended") from None
+
+    def _load(self) -> State | None:
+        path, options = self._options.state, self._options
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            hint = "make it a file that this user can read; it is not taken for a first run"
+            raise self._refused(f"the state cannot be read: {error.strerror}", hint) from error
+        try:
+            state = parse(content, str(path))
+        except SyncStateError:
+            if not options.full_refresh:
+                raise
+            self._damaged = True
+            return None
+        check_origin(state, str(path), options.origin)
+        if not options.full_refresh:
+            check_query(state, str(path), options.query)
+        return state
+
+    def _refused(self, text: str, hint: str) -> SyncStateError:
+        path = str(self._options.state)
+        return SyncStateError(f"{path}: {text}", path=path, hint=hint)
+
+    def _save(self, state: State) -> None:
+        with WholeFile(self._options.state) as file:
+            file.write(render(state))
+            file.publish()
+
+    # --- one run ---
+
+    async def _sync(self) -> None:
+        state, options = self._state, self._options
+        everything = state is None or options.full_refresh or state.refresh is not None
+        if state is None:
+            self.report.first = True
+            self._on_first()
+        number = self._number()
+        changes = self._open_changes(None if everything or state is None else state.checkpoint)
+        organisation: str | None = None
+        async with changes, aclosing(changes.raw_batches(_BATCH)) as batches:
+            async for works in batches:
+                if self._file is None:
+                    organisation = await self._checked(changes.until, works[0])
+                    self._file = await _in_thread(self._files.create, number, options.format)
+                organisation = organisation or _organisation_of(works[0])
+                await _in_thread(self._file.write, works)
+        if self._file is None and state is not None and state.organisation is not None:
+            organisation = await self._checked(changes.until, await self._sample())
+            self.report.requests += 1
+        elif self._file is None:
+            await self._checked(changes.until, None)
+        self._fill(changes, number)
+        await _in_thread(self._publish, self._moved(changes, organisation), number, everything)
+
+    def _moved(self, changes: WorkChanges, organisation: str | None) -> State:
+        """The state after the run."""
+        state, file, until = self._state, self._file, changes.until
+        assert until is not None
+        if state is not None:
+            organisation = organisation or state.organisation
+        return State(
+            query=dict(self._options.query),
+            origin=self._options.origin,
+            organisation=organisation,
+            until=until.isoformat().replace("+00:00", "Z"),
+            run=self.report.run,
+            file=file.target.name if file is not None else state.file if state is not None else None,
+            checkpoint=changes.checkpoint,
+        )
+
+    def _publish(self, moved: State, number: int, everything: bool) -> None:
+        """The file first, then the state; a full refresh removes the files before in between.
+
+        A crash before the state has moved repeats the run into the same name. Once files are removed, that must be a
+        full refresh again, so the state says so before.
+        """
+        state, file = self._state, self._file
+        replaces = everything and (state is not None or self._options.full_refresh)
+        if replaces and state is not None and state.refresh is None:
+            self._save(msgspec.structs.replace(state, refresh=number))
+        if file is not None:
+            file.publish()
+        if file is not None or replaces:
+            kept = None if file is None else file.target
+            self._files.remove_others(kept, number=number, earlier=replaces)
+        self._save(moved)
+
+    def _number(self) -> int:
+        """The number of the file that this run writes, if it writes one."""
+        state = self._state
+        if state is not None:
+            self.report.run = state.run
+            return state.run + 1 if state.refresh is None else state.refresh
+        last = max((n for n, _, _ in self._files.all()), default=0)
+        if self._damaged or self._options.full_refresh:
+            self.report.run = last
+            return last + 1
+        if last > 1:
+            log.warning("%s: has files of earlier runs, whose state is missing", self._options.folder)
+        return 1
+
+    async def _checked(self, until: datetime | None, work: bytes | None) -> str | None:
+        """The organisation that a work belongs to, once clock and organisation are known to fit the state.
+
+        Raises:
+            SyncStateError: they do not.
+        """
+        state, organisation = self._state, None if work is None else _organisation_of(work)
+        if state is None:
+            return organisation
+        if None not in (organisation, state.organisation) and organisation != state.organisation:
+            raise self._refused(
+                f"the state is of organisation {state.organisation}, and this token sees {organisation}",
+                "use another state and folder for each organisation",
+            )
+        reached = datetime.fromisoformat(state.until)
+        if until is not None and reached - until > _TOLERANCE and not self._options.full_refresh:
+            raise self._refused(
+                f"the state is of {state.until}, and the server's clock says {until.isoformat()}",
+                "if the server's clock was put right, start anew with full_refresh=True (--full-refresh)",
+            )
+        return organisation
+
+    def _fill(self, changes: WorkChanges, number: int) -> None:
+        report, done = self.report, changes.report
+        report.works, report.repeated, report.new = done.works, done.repeated, done.works - done.repeated
+        report.until, report.requests = changes.until, report.requests + done.requests
+        if self._file is not None:
+            report.file, report.run = str(self._file.target), number
+
+    # --- comparing ---
+
+    async def _compare(self) -> None:
+        comparison: Comparison = await _in_thread(lambda: Comparison(self._files.all()))
+        async with self._open_export() as export:
+            async for works in export.raw_batches(_BATCH):
+                await _in_thread(comparison.see, works)
+        self.report.requests += export.report.requests
+        self.report.missing, self.report.differing = comparison.missing(), comparison.differing()
+
+
+def _organisation_of(work: bytes) -> str | None:
+    try:
+        id = msgspec.json.decode(work, type=_Stub).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    match = _ORGANISATION.match(id or "")
+    return match[1] if match else None
+
+
+async def _in_thread(call: Callable[..., T], *args: Any) -> T:
+    """Runs a call that blocks in a thread; when cancelled, waits for its end: no file is closed while it is written."""
+    task = asyncio.ensure_future(asyncio.to_thread(call, *args))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await ended(task)
+        raise

@@ -1,0 +1,515 @@
+"""`works.sync` over real HTTP and a real disk. Tests that play a public report of a fault name it: R4 to R65."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from devrev_async import (
+    DevRevClient,
+    InvalidArgumentError,
+    ServiceUnavailableError,
+    SyncReport,
+    SyncStateError,
+    UnauthorizedError,
+)
+from devrev_async.changes.run import Run
+from devrev_async.changes.state import State, render
+from devrev_async.sandbox import Quirks, Sandbox
+from devrev_async.sandbox.server import run_in_thread
+
+from .serving import NOON, serving
+
+pytestmark = pytest.mark.anyio
+
+FORMATS = ["jsonl", "jsonl.gz", "csv", "parquet"]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def records(folder: Path, format: str = "jsonl") -> Iterator[dict[str, Any]]:
+    """What a glob over the folder loads, in the order of the names."""
+    for path in sorted(folder.glob(f"works-*.{format}")):
+        if format == "parquet":
+            parquet = pytest.importorskip("pyarrow.parquet")
+            yield from parquet.read_table(path).to_pylist()
+        elif format == "csv":
+            with path.open(encoding="utf-8", newline="") as file:
+                yield from csv.DictReader(file)
+        else:
+            with gzip.open(path) if format == "jsonl.gz" else path.open("rb") as lines:
+                yield from (msgspec.json.decode(line) for line in lines)
+
+
+def newest(folder: Path, format: str = "jsonl") -> dict[str, Any]:
+    return {record["id"]: record for record in records(folder, format)}
+
+
+def truth(sandbox: Sandbox) -> dict[str, Any]:
+    return {id: sandbox.get(id) for id in sandbox.ids()}
+
+
+class Synced:
+    """A state and its folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.state = path / "state.json"
+        self.folder = path / "out"
+
+    async def run(self, client: DevRevClient, **options: Any) -> SyncReport:
+        return await client.works.sync(state=self.state, directory=self.folder, **options)
+
+    def values(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self.state.read_bytes())
+        return values
+
+    def seen(self) -> tuple[bytes | None, list[str]]:
+        return self.state.read_bytes() if self.state.is_file() else None, files(self.folder)
+
+
+@pytest.fixture
+def synced(tmp_path: Path) -> Synced:
+    return Synced(tmp_path)
+
+
+# --- what a run writes ---
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_each_run_writes_what_changed_and_the_newest_of_each_id_is_the_truth(synced: Synced, format: str) -> None:
+    if format in ("csv", "parquet"):
+        pytest.importorskip("pyarrow")
+    async with serving(works=120) as (sandbox, client):
+        first = await synced.run(client, format=format)
+        assert (first.works, first.new, first.repeated, first.run, first.first) == (120, 120, 0, 1, True)
+        assert first.file == str(synced.folder / f"works-000001.{format}")
+        assert first.until == NOON.replace(microsecond=0)
+        for run in (2, 3):
+            sandbox.clock.advance(3600)
+            for id in sandbox.ids()[run : run + 5]:
+                sandbox.update(id, {"title": f"run {run}"})
+            sandbox.clock.advance(1)
+            report = await synced.run(client, format=format)
+            assert (report.works, report.run) == (5, run)
+        assert files(synced.folder) == [f"works-00000{run}.{format}" for run in (1, 2, 3)]
+        assert {id: work["title"] for id, work in newest(synced.folder, format).items()} == {
+            id: work["title"] for id, work in truth(sandbox).items()
+        }
+
+
+async def test_r29_r26_nothing_new_writes_no_file_and_moves_the_state(synced: Synced) -> None:
+    async with serving(works=10) as (sandbox, client):
+        await synced.run(client)
+        before = synced.values()
+        sandbox.clock.advance(60)
+        report = await synced.run(client)
+        assert (report.works, report.file, report.run) == (0, None, 1)
+        assert report.requests <= 4
+        assert files(synced.folder) == ["works-000001.jsonl"]
+        after = synced.values()
+        assert (before["until"], after["until"]) == ("2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z")
+        assert (after["run"], after["file"]) == (1, "works-000001.jsonl")
+
+
+async def test_a_first_run_without_works_uses_no_number_up(synced: Synced) -> None:
+    async with serving(works=0) as (sandbox, client):
+        assert (await synced.run(client)).run == 0
+        sandbox.add({"title": "new"})
+        sandbox.clock.advance(1)
+        assert (await synced.run(client)).run == 1
+
+
+async def test_json_lines_are_the_servers_bytes_r33_half_a_surrogate_pair_too(synced: Synced) -> None:
+    async with serving() as (sandbox, client):
+        sandbox.add({"title": "cut\ud83dend", "unheard_of": 1})
+        sandbox.clock.advance(1)
+        await synced.run(client)
+        (line,) = (synced.folder / "works-000001.jsonl").read_bytes().splitlines()
+        assert b'"cut\\ud83dend"' in line
+        assert b'"unheard_of":1' in line
+
+
+async def test_the_state_is_readable_json_that_says_what_it_is(synced: Synced) -> None:
+    async with serving(works=10) as (sandbox, client):
+        await synced.run(client, type=["ticket", "issue"])
+        assert synced.state.read_bytes()[:60].startswith(b'{\n "format": "devrev-async sync state",\n "version": 1,')
+        values = synced.values()
+        assert values["query"] == {"type": ["issue", "ticket"]}
+        assert values["origin"] == sandbox.url
+        assert values["organisation"] == "devo/0SandBox"
+        assert values["until"] == "2026-03-01T12:00:00Z"
+        assert client.base_url == sandbox.url
+        assert sandbox.token not in synced.state.read_text()
+
+
+async def test_r63_names_are_good_on_any_system_and_nothing_else_is_left(synced: Synced) -> None:
+    async with serving(works=10) as (_, client):
+        await synced.run(client)
+        assert files(synced.folder.parent) == ["out", "state.json"]
+        assert files(synced.folder) == ["works-000001.jsonl"]
+
+
+# --- full refresh, compare ---
+
+
+async def test_a_full_refresh_writes_all_and_removes_the_files_before(synced: Synced) -> None:
+    async with serving(works=30) as (sandbox, client):
+        await synced.run(client)
+        sandbox.clock.advance(600)
+        sandbox.update(sandbox.ids()[0])
+        sandbox.clock.advance(1)
+        await synced.run(client)
+        sandbox.delete(sandbox.ids()[5])
+        report = await synced.run(client, full_refresh=True, format="jsonl.gz")
+        assert (report.run, report.works) == (3, 29)
+        assert files(synced.folder) == ["works-000003.jsonl.gz"]
+        assert newest(synced.folder, "jsonl.gz") == truth(sandbox)
+        sandbox.clock.advance(600)
+        sandbox.update(sandbox.ids()[1])
+        sandbox.clock.advance(1)
+        assert (await synced.run(client)).run == 4
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_r16_r17_compare_lists_what_is_gone_and_what_differs_at_an_equal_modified_date(
+    synced: Synced, format: str
+) -> None:
+    if format in ("csv", "parquet"):
+        pytest.importorskip("pyarrow")
+    async with serving(works=50) as (sandbox, client):
+        await synced.run(client, format=format)
+        gone, stale = sorted(sandbox.ids()[3:6]), sandbox.ids()[10]
+        for id in gone:
+            sandbox.delete(id)
+        sandbox.update(stale, {"title": "changed by the system"}, touch=False)
+        sandbox.clock.advance(600)
+        sandbox.update(sandbox.ids()[20], {"title": "changed by a user"})
+        sandbox.add({"title": "new"})
+        sandbox.clock.advance(1)
+        quiet = await synced.run(client, format=format)
+        assert (quiet.works, quiet.missing, quiet.differing) == (2, [], [])
+        report = await synced.run(client, format=format, compare=True)
+        assert (report.works, report.missing, report.differing) == (0, gone, [stale])
+
+
+async def test_r18_a_listing_that_was_cut_short_reports_nothing_as_gone(synced: Synced) -> None:
+    async with serving(works=50, max_retries=0) as (sandbox, client):
+        await synced.run(client)
+        sandbox.delete(sandbox.ids()[0])
+        left = {"requests": 3}
+
+        def fail(_: object) -> None:
+            left["requests"] -= 1
+            if left["requests"] == 0:
+                sandbox.fail_next(status=503, times=99)
+
+        sandbox.on_request(fail)
+        with pytest.raises(ServiceUnavailableError):
+            await synced.run(client, compare=True)
+
+
+# --- R21 to R28: the damage table ---
+
+
+def altered(values: dict[str, Any], **changes: Any) -> bytes:
+    values = {**values, **changes}
+    values.pop("check")
+    return render(msgspec.convert(values, State))
+
+
+async def refused(synced: Synced, client: DevRevClient, **options: Any) -> SyncStateError:
+    before = synced.seen()
+    with pytest.raises(SyncStateError) as caught:
+        await synced.run(client, **options)
+    assert synced.seen() == before  # nothing written, and the file untouched
+    assert caught.value.path == str(synced.state)
+    assert caught.value.hint
+    return caught.value
+
+
+async def test_no_file_is_a_first_run(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        assert (await synced.run(client)).first
+
+
+@pytest.mark.parametrize("damage", ["empty", "spaces", "cut", "altered", "not ours", "no JSON", "binary"])
+async def test_r23_r24_a_state_that_is_empty_cut_altered_or_not_ours_is_refused(synced: Synced, damage: str) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        good = synced.state.read_bytes()
+        synced.state.write_bytes(
+            {
+                "empty": b"",
+                "spaces": b" \n",
+                "cut": good[: len(good) // 2],
+                "altered": good.replace(b'"run": 1', b'"run": 2'),
+                "not ours": b'{"bookmarks": {}}',
+                "no JSON": b"hello",
+                "binary": b"\xff\x00\xfe",
+            }[damage]
+        )
+        sandbox.update(sandbox.ids()[0])
+        error = await refused(synced, client)
+        assert "full" in error.hint or damage == "not ours"
+        report = await synced.run(client, full_refresh=True)
+        assert (report.run, files(synced.folder)) == (2, ["works-000002.jsonl"])
+
+
+async def test_r25_a_newer_version_is_refused_and_both_are_named(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        await synced.run(client)
+        synced.state.write_bytes(json.dumps({**synced.values(), "version": 99}).encode())
+        error = await refused(synced, client)
+        assert "version 99" in str(error)
+        assert "up to 1" in str(error)
+
+
+async def test_r25_a_version_before_the_first_is_refused(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        await synced.run(client)
+        synced.state.write_bytes(altered(synced.values(), version=0))
+        await refused(synced, client)
+
+
+async def test_r21_another_query_is_refused_and_both_are_spelt_out(synced: Synced) -> None:
+    async with serving(works=20) as (_, client):
+        await synced.run(client, type=["ticket"])
+        error = await refused(synced, client, type=["issue"])
+        assert 'type was ["ticket"] and is ["issue"]' in str(error)
+        assert "full_refresh" in error.hint
+        report = await synced.run(client, type=["issue"], full_refresh=True)
+        assert synced.values()["query"] == {"type": ["issue"]}
+        assert report.run == 2
+
+
+async def test_the_meaning_of_a_query_counts_and_not_its_spelling(synced: Synced) -> None:
+    async with serving(works=20) as (_, client):
+        await synced.run(client, type=["ticket", "issue"])
+        assert (await synced.run(client, type=["issue", "ticket"], overlap=timedelta(0))).works == 0
+
+
+async def test_another_origin_is_refused_even_for_a_full_refresh(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        await synced.run(client)
+    async with serving(works=5) as (_, client):
+        for full_refresh in (False, True):
+            error = await refused(synced, client, full_refresh=full_refresh)
+            assert client.base_url in str(error)
+
+
+async def test_another_organisation_is_refused_before_a_file_stands(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        synced.state.write_bytes(altered(synced.values(), organisation="devo/other"))
+        sandbox.clock.advance(600)
+        await refused(synced, client)  # nothing has changed
+        sandbox.update(sandbox.ids()[0])
+        sandbox.clock.advance(1)
+        for full_refresh in (False, True):
+            error = await refused(synced, client, full_refresh=full_refresh)
+            assert "devo/other" in str(error)
+            assert "devo/0SandBox" in str(error)
+
+
+async def test_a_state_later_than_the_servers_clock_is_refused(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        sandbox.clock.advance(-3600)
+        error = await refused(synced, client)
+        assert "clock" in str(error)
+        sandbox.update(sandbox.ids()[0])
+        sandbox.clock.advance(1)
+        await refused(synced, client)
+
+
+async def test_r24_a_state_that_cannot_be_read_is_no_first_run(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        synced.state.mkdir()
+        with pytest.raises(SyncStateError, match="cannot be read"):
+            await synced.run(client)
+        assert files(synced.folder) == []
+        assert synced.state.is_dir()
+
+
+async def test_r27_a_second_run_on_the_state_ends_at_once_and_the_lock_dies_with_its_process(synced: Synced) -> None:
+    async with serving(works=2000) as (sandbox, client):
+        sandbox.fail_next("works.count", status=None, delay=0.5)
+        running = asyncio.create_task(synced.run(client))
+        await asyncio.sleep(0.2)
+        with pytest.raises(SyncStateError, match="another run is using the state") as caught:
+            await synced.run(client)
+        assert caught.value.hint
+        assert (await running).works == 2000
+        assert (await synced.run(client)).works == 0
+
+
+async def test_r26_a_run_that_fails_leaves_the_state_as_it_was(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        before = synced.seen()
+        async with DevRevClient("wrong", base_url=sandbox.url) as other:
+            with pytest.raises(UnauthorizedError):
+                await synced.run(other)
+        assert synced.seen() == before
+
+
+async def test_r20_r37_a_run_that_fails_midway_leaves_no_file_that_a_glob_matches(synced: Synced) -> None:
+    async with serving(works=12_000, max_retries=0) as (sandbox, client):
+        seen: list[int] = []
+
+        def fail(report: Any) -> None:
+            if report.works and not seen:
+                seen.append(report.works)
+                sandbox.fail_next("works.export", times=1)
+
+        with pytest.raises(ServiceUnavailableError):
+            await synced.run(client, on_progress=fail)
+        assert seen
+        assert (synced.state.exists(), files(synced.folder)) == (False, [])
+
+
+async def test_r28_r64_a_disk_that_refuses_leaves_the_state_as_it_was(
+    synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        sandbox.update(sandbox.ids()[0])
+        sandbox.clock.advance(1)
+        before = synced.seen()
+
+        def full(descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(OSError, match=r"works-000002\.jsonl"):
+                await synced.run(client)
+        assert synced.seen() == before
+        assert (await synced.run(client)).run == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"format": "xml"}, "format takes one of"), ({"overlap": timedelta(-1)}, "overlap")],
+)
+async def test_arguments_are_refused_before_anything_is_touched(synced: Synced, options: Any, message: str) -> None:
+    async with serving(works=5) as (sandbox, client):
+        with pytest.raises(InvalidArgumentError, match=message):
+            await synced.run(client, **options)
+        assert (synced.seen(), len(sandbox.requests)) == ((None, []), 0)
+
+
+# --- kill -9 ---
+
+
+def killed(sandbox: Sandbox, synced: Synced, at: int, **options: Any) -> tuple[int, int]:
+    """Runs `sync` in a process that ends itself at a step; its exit code, and the steps it has if it came to its end."""
+    given = {"token": sandbox.token, "url": sandbox.url, "state": str(synced.state), "directory": str(synced.folder)}
+    command = [sys.executable, "-m", "tests.changes.sync_child", json.dumps(given | options), str(at)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode, int(done.stdout or 0)
+
+
+def check(sandbox: Sandbox, synced: Synced) -> None:
+    """Newest per id is the truth, and no record is loaded twice by a glob."""
+    loaded = [(record["id"], record["modified_date"]) for record in records(synced.folder)]
+    assert len(loaded) == len(set(loaded))
+    assert newest(synced.folder) == truth(sandbox)
+    assert [name for name in files(synced.folder) if not name.startswith("works-")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("what", ["first run", "next run", "full refresh"])
+def test_r28_a_kill_between_any_two_steps_loses_and_repeats_nothing(synced: Synced, what: str, tmp_path: Path) -> None:
+    works = [{"id": f"don:core:dvrv-us-1:devo/0SandBox:issue/{n}", "display_id": f"ISS-{n}"} for n in range(1, 8)]
+    at, run = 1, 0
+    while True:
+        run += 1
+        one = Synced(tmp_path / f"{run}")
+        with run_in_thread(Sandbox(works=works)) as sandbox:
+            sandbox.clock.advance(5)
+            if what != "first run":
+                assert killed(sandbox, one, -1)[0] == 0
+                sandbox.clock.advance(3600)
+                sandbox.update("ISS-1", {"title": "next"})
+                sandbox.clock.advance(5)
+            code, _ = killed(sandbox, one, at, full_refresh=what == "full refresh")
+            sandbox.clock.advance(3600)
+            sandbox.update("ISS-2", {"title": "later"})
+            sandbox.clock.advance(5)
+            asyncio.run(finished(sandbox, one))
+            check(sandbox, one)
+        if code == 0:
+            break
+        at += 2  # before a step is after the one before it
+    assert run > 5
+
+
+async def finished(sandbox: Sandbox, synced: Synced) -> None:
+    async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+        await synced.run(client)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.timeout(300)
+def test_r27_r28_kills_at_random_moments_twenty_times(synced: Synced) -> None:
+    rng = random.Random(11)
+    with run_in_thread(Sandbox(works=600)) as sandbox:
+        given = {
+            "token": sandbox.token,
+            "url": sandbox.url,
+            "state": str(synced.state),
+            "directory": str(synced.folder),
+        }
+        command = [sys.executable, "-m", "tests.changes.sync_child", json.dumps(given), "-1"]
+        for _ in range(20):
+            for id in rng.sample(sandbox.ids(), 9):
+                sandbox.update(id, {"title": f"{rng.random()}"})
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(rng.uniform(0.3, 1.2))
+            process.kill()
+            process.communicate()
+            sandbox.clock.advance(30)
+        sandbox.clock.advance(5)
+        asyncio.run(finished(sandbox, synced))
+        assert newest(synced.folder) == truth(sandbox)
+        loaded = [(record["id"], record["modified_date"]) for record in records(synced.folder)]
+        assert len(loaded) == len(set(loaded))
+
+
+# --- the size of the state ---
+
+
+async def test_r4_the_state_stays_small_after_a_bulk_edit(synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More works of one timestamp than are remembered: the state keeps its bound, and what repeats is said."""
+    monkeypatch.setattr("devrev_async.changes.iteration.Run", partial(Run[Any], most=500))
+    async with serving(works=700, quirks=Quirks(modified_ties=700)) as (sandbox, client):
+        tied = datetime.fromisoformat(sandbox.get(sandbox.ids()[0])["modified_date"])
+        sandbox.clock.freeze((tied + timedelta(seconds=9)).astimezone(UTC))
+        reports = [await synced.run(client) for _ in range(3)]
+        assert synced.state.stat().st_size < 10_000
+        assert [(report.works, report.new, report.repeated) for report in reports] == [
+            (700, 700, 0),
+            (200, 0, 200),
+            (200, 0, 200),
+        ]
