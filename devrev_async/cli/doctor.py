@@ -107,8 +107,8 @@ async def _way(client: DevRevClient, connection: Connection, environment: Mappin
     source = "sandbox" if connection.sandbox else None
     findings = [base_url_finding(client.base_url, connection.base_url, environment, source)]
     parts = urlsplit(client.base_url)
-    proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.netloc):
+    from_environment = None if proxy_bypass(parts.netloc) or parts.scheme == "http" else getproxies().get(parts.scheme)
+    if proxy := connection.proxy or from_environment:
         return [*findings, proxy_finding(proxy)]
     return findings + await probe(client.base_url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -120,8 +121,9 @@ def test_version(here: Here) -> None:
 def test_serving_a_sandbox(command: Command, tmp_path: Path) -> None:
     process = command.start("sandbox", "--works", "30", "--seed", "3")
     assert process.stdout is not None
-    url, token = process.stdout.readline().decode().split()
-    ended = command("works", "count", env={"DEVREV_BASE_URL": url, "DEVREV_TOKEN": token})
+    word, *assignments = shlex.split(process.stdout.readline().decode())
+    assert word == "export"
+    ended = command("works", "count", env=dict(each.split("=", 1) for each in assignments))
     assert ended.stdout == b"30\n"
     process.send_signal(2)
     stdout, _ = process.communicate(timeout=30)

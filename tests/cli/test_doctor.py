@@ -246,13 +246,23 @@ def test_certificates_clocks_and_proxies() -> None:
     assert "proxy.example:8080" in proxy_finding("http://user:secret@proxy.example:8080").text
 
 
-def test_a_proxy_of_the_environment_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["environment", "option"])
+def test_a_proxy_is_named_without_its_password(here: Here, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setenv("DEVREV_TOKEN", SECRET)
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:9")
-    ended = here("doctor", "--base-url", "https://localhost:9", "--max-retries", "0")
+    proxy = "http://user:secret@127.0.0.1:9"
+    options = ["--base-url", "https://localhost:9", "--max-retries", "0"]
+    if way == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "")
+    else:
+        options += ["--proxy", proxy]
+    ended = here("doctor", *options)
     assert ended.code == 1
     assert lines(ended)["proxy"][1].startswith("through 127.0.0.1:9")
-    assert "secret" not in ended.stdout.decode()
+    assert "secret@" not in ended.stdout.decode()
+    if way == "environment":
+        monkeypatch.setenv("NO_PROXY", "localhost")
+        assert "proxy" not in lines(here("doctor", *options))
 
 
 def test_the_example_of_the_help_runs(here: Here, sandbox: Sandbox) -> None:
