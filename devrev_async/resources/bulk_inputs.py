@@ -25,7 +25,7 @@ MAX_QUEUED: Final = 1000
 """Inputs that wait for an earlier one of the same key, at most; reading stops meanwhile."""
 
 _TURN: Final = 100
-"""Inputs that are checked between two turns of the event loop."""
+"""Inputs that are read or checked between two turns of the event loop."""
 
 _END: Final = object()
 
@@ -104,6 +104,8 @@ class Reader(Generic[T]):
                 while self._queued >= MAX_QUEUED:
                     self._room.clear()
                     await self._room.wait()
+                if self._count % _TURN == _TURN - 1:
+                    await asyncio.sleep(0)  # inputs that need no request would hold the loop
                 item = await anext(self._items, _END)
                 if item is _END:
                     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ class Server:
     def __init__(self, held: set[str] = frozenset(), missing: set[str] = frozenset()) -> None:  # type: ignore[assignment]
         self.held = {id: asyncio.Event() for id in held}
         self.missing = missing
+        self.body = ""
         self.asked: list[str] = []
         self.titles: list[str] = []
         self.in_flight = 0
@@ -62,7 +64,7 @@ class Server:
             self.in_flight -= 1
         if id in self.missing:
             return error(404, type="not_found")
-        return web.json_response({"work": work(id, title=body.get("title", "t"))})
+        return web.json_response({"work": work(id, title=body.get("title", "t"), body=self.body)})
 
     async def until_asked(self, count: int) -> None:
         async with self.changed:
@@ -136,11 +138,27 @@ async def test_ten_thousand_ids_hold_no_more_outcomes_than_requests_in_flight() 
                 for _ in range(200):  # a consumer that is slow: the workers come as far as they can
                     await asyncio.sleep(0.001)
                 ahead = max(ahead, read - taken)
-                alive = [each for each in gc.get_objects() if isinstance(each, Outcome | Issue)]
-                assert len(alive) <= 2 * (8 + 1)
             assert outcome.error is None
     assert taken == 10_000
     assert ahead <= 8 + 1
+
+
+async def test_works_that_were_yielded_are_not_kept_where_nobody_can_ask_for_them() -> None:
+    server = Server()
+    server.body = "x" * 50_000
+    async with server.client(max_concurrency=4) as devrev:
+        taken, sizes = 0, list[int]()
+        tracemalloc.start()
+        try:
+            async for outcome in devrev.works.get_many(f"ISS-{number}" for number in range(700)):
+                assert outcome.work is not None
+                taken += 1
+                if taken in (200, 700):
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert taken == 700
+    assert sizes[1] - sizes[0] < 5_000_000  # the works between the two have 25 MB
 
 
 async def test_a_run_that_is_referenced_keeps_its_result() -> None:
@@ -286,6 +304,24 @@ async def test_endless_equal_inputs_are_not_read_ahead_without_bound() -> None:
         assert read <= 1002
         server.held["ISS-0"].set()
         assert (await waiting).key == "ISS-0"
+
+
+async def test_inputs_that_need_no_request_leave_the_loop_its_turns() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with Server().client() as devrev:
+        counting = asyncio.create_task(count())
+        result = await devrev.works.get_many(iter(["ISS-1"] + ["not an id"] * 20_000))
+        counting.cancel()
+        await asyncio.wait([counting])
+        assert len(result.failed) == 20_000
+    assert turns >= 200
 
 
 async def test_progress_counts_every_outcome() -> None:
