@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devrev_async.arrow.blocking import BlockingIterator
+from devrev_async.arrow.blocking import _PATIENCE, BlockingIterator
 from devrev_async.errors import ClientClosedError
 
 
@@ -169,7 +169,7 @@ def test_the_last_reference_may_go_in_the_thread_itself() -> None:
         gone.set()
 
     source.loop.call_soon_threadsafe(clear)
-    assert gone.wait(10)
+    assert gone.wait(_PATIENCE / 2), "the thread waited for itself"
     while source.closed == 0 or any(thread.name == "devrev-async scan" for thread in threading.enumerate()):
         pass
 
