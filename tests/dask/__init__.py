@@ -1,0 +1,3 @@
+import pytest
+
+pytest.importorskip("dask.dataframe", reason="Dask is in the dependency group `engines`, which is not installed")
