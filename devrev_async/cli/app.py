@@ -238,7 +238,7 @@ def update_command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Of --from: make the last line, on stderr, JSON.")] = False,
     type: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="Of the work, where a field needs it and a DON does not tell.")
+        str | None, typer.Option(metavar="TYPE", help="Of the work, where a field needs it and a DON does not say it.")
     ] = None,
 ) -> None:
     """Change fields of a work, and print it as it is then; or of many works, with --from.

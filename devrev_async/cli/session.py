@@ -82,7 +82,7 @@ def run(main: Callable[[], Awaitable[int]], *, kept: Callable[[], str] = str, nu
 
 
 async def source_of(connection: Connection, client: DevRevClient) -> list[object]:
-    """What tells one source of works from another: an export that goes on must not mix two."""
+    """Identifies whose works are exported, and from where: an export that goes on must not mix two sources."""
     if connection.sandbox:  # its port is another one each time
         return source_of_sandbox(connection)
     return list(await source_of_client(client.works))

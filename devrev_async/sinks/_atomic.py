@@ -45,7 +45,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a part.
 
     Attributes:
-        identity: tells exports apart; only one with the same is continued.
+        identity: of the export; only an export with the same identity is continued.
         checkpoint: of the export, after the last work that counts.
         offset: bytes of the part that count.
         works: how many they hold.

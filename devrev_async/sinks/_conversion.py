@@ -24,7 +24,7 @@ BATCH_BYTES: Final = 8 << 20
 
 
 class Abandoned(Exception):  # noqa: N818 - no failure: it is how a thread learns that nobody waits for it any more
-    """The conversion was told to stop."""
+    """The conversion was stopped by its caller."""
 
 
 class Writer(Protocol):
