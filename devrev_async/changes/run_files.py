@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -94,3 +95,9 @@ class RunFiles:
                 remove(path)
         if gone:
             sync_folder(self.folder)
+
+    def remove_parts(self) -> None:
+        """Removes what runs left that were killed."""
+        with contextlib.suppress(FileNotFoundError):
+            for path in list(self.folder.glob(".works-*.part")):
+                remove(path)

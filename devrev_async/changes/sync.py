@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,10 +19,10 @@ import msgspec
 from devrev_async.errors import SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.reports import SyncReport
+from devrev_async.sinks._files import create_new, naming, rights_of, sync, sync_folder, write_all
 from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FileFormat
 from devrev_async.sinks.export import ended
-from devrev_async.sinks.whole import WholeFile
 
 from .compare import Comparison
 from .iteration import WorkChanges
@@ -57,7 +58,7 @@ class SyncOptions:
     """What a run of `sync` is to do.
 
     Attributes:
-        state: the state file.
+        state: the state file, links followed.
         folder: where the run files lie.
         format: of the file of this run.
         query: the filters, as plain data.
@@ -164,9 +165,20 @@ class Sync:
         return SyncStateError(f"{path}: {text}", path=path, hint=hint)
 
     def _save(self, state: State) -> None:
-        with WholeFile(self._options.state) as file:
-            file.write(render(state))
-            file.publish()
+        """Puts a state in the place of the last one; once this returns, it outlives a crash."""
+        path = self._options.state
+        fresh, rights = path.with_name(f".{path.name}.part"), rights_of(path)
+        with naming(path):
+            descriptor = create_new(fresh, 0o666 if rights is None else 0o600)
+            try:
+                if rights is not None:
+                    rights.give(descriptor)
+                write_all(descriptor, render(state))
+                sync(descriptor)
+            finally:
+                os.close(descriptor)
+            fresh.replace(path)
+        sync_folder(path.parent)
 
     # --- one run ---
 
@@ -225,6 +237,7 @@ class Sync:
         if file is not None or replaces:
             kept = None if file is None else file.target
             self._files.remove_others(kept, number=number, earlier=replaces)
+        self._files.remove_parts()
         self._save(moved)
 
     def _number(self) -> int:

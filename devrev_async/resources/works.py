@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -431,7 +432,7 @@ class Works(Resource):
 
         open_changes(None)  # what it refuses is refused before a file is touched
         wanted = SyncOptions(
-            state=Path(state),
+            state=Path(os.path.realpath(state)),
             folder=folder,
             format=options.format,
             query=checked_query(arguments, given.get("extra_body"), method="sync"),

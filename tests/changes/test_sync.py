@@ -167,6 +167,43 @@ async def test_r63_names_are_good_on_any_system_and_nothing_else_is_left(synced:
         assert files(synced.folder) == ["works-000001.jsonl"]
 
 
+async def test_r40_r42_the_files_of_all_runs_have_one_schema_whatever_their_works_lack(synced: Synced) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    async with serving() as (sandbox, client):
+        sandbox.add({"id": "poorest", "type": "ticket", "modified_date": NOON - timedelta(days=1)}, complete=False)
+        await synced.run(client, format="parquet")
+        sandbox.add({"artifacts": [{"id": "a"}], "custom_fields": {"tnt__x": 1, "tnt__X": {}}, "tags": []})
+        sandbox.clock.advance(1)
+        await synced.run(client, format="parquet")
+        first, second = (parquet.read_schema(synced.folder / name) for name in files(synced.folder))
+        assert first.equals(second, check_metadata=True)
+        assert parquet.read_table(synced.folder).num_rows == 2
+
+
+async def test_r60_r61_a_link_stays_a_link_and_a_state_keeps_its_rights(synced: Synced, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    synced.state.symlink_to(kept / "real.json")
+    async with serving(works=3) as (sandbox, client):
+        await synced.run(client)
+        assert synced.state.is_symlink()
+        (kept / "real.json").chmod(0o640)
+        sandbox.clock.advance(60)
+        await synced.run(client)
+        assert synced.state.is_symlink()
+        assert (kept / "real.json").stat().st_mode & 0o777 == 0o640
+        assert files(kept) == ["real.json"]
+
+
+async def test_what_a_killed_run_left_is_removed_by_one_with_nothing_new(synced: Synced) -> None:
+    async with serving(works=3) as (sandbox, client):
+        await synced.run(client)
+        (synced.folder / ".works-000002.jsonl.part").write_bytes(b"{")
+        sandbox.clock.advance(60)
+        await synced.run(client)
+        assert files(synced.folder) == ["works-000001.jsonl"]
+
+
 # --- full refresh, compare ---
 
 
@@ -435,6 +472,7 @@ def check(sandbox: Sandbox, synced: Synced) -> None:
     assert len(loaded) == len(set(loaded))
     assert newest(synced.folder) == truth(sandbox)
     assert [name for name in files(synced.folder) if not name.startswith("works-")] == []
+    assert files(synced.folder.parent) == ["out", "state.json"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
