@@ -46,8 +46,15 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
         state.pages.add(state.first_page)
         return judge_first_page(state)
     state.counts.doubts.note_page(request, page.keys)
+    if state.other_end is not None and request.number in state.other_end.presumed:
+        state.other_end.early.append((request, page))
+        return []
     if request.descending and state.other_end is not None and request.low == state.other_end.request.low:
-        return _compare_ends(state, state.other_end, request, page)
+        first = state.other_end
+        batches = _compare_ends(state, first, request, page)
+        for early in first.early:
+            batches += judge_page(state, *early)
+        return batches
     if size == 0 and empty_page.contradicts_seen(state, request) and state.repeats(request):
         return []
     full = size >= min(server.longest_page, request.first) > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .intervals import SECOND, UNDATED, Domain, Interval, Key, chosen
@@ -21,10 +21,21 @@ class AwaitingOtherEnd(Generic[T]):
 
     Ends: proved by order, if the two pages show that the server sorts; `AwaitingCount`, if together they show as many
     works as were counted; else its interval is bisected.
+
+    Attributes:
+        presumed: numbers of the requests that were sent beside it, as if the server were known to sort.
+        early: their answers, until the ends were compared.
     """
 
     request: Request
     page: Page[T]
+    presumed: list[int] = field(default_factory=list[int])
+    early: list[tuple[Request, Page[T]]] = field(default_factory=list[tuple["Request", "Page[T]"]])
+
+    @property
+    def works(self) -> int:
+        """Works that it keeps in memory."""
+        return len(self.page.keys) + sum(len(page.keys) for _, page in self.early)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

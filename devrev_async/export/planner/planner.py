@@ -10,6 +10,7 @@ from .errors import NO_LIST, Unprovable
 from .intervals import UNDATED
 from .state import Sizes, State
 from .strategies import counting, listing, other_end
+from .strategies.presumption import ask_presumed_end
 from .strategies.undated import ask_for_undated
 from .totals import Counted
 
@@ -82,7 +83,7 @@ class Plan(Generic[T]):
         """Works that came more often than they are emitted, or not at all; those kept for a proof aside."""
         state = self._state
         kept = state.pages.works
-        kept += len(state.other_end.page.keys) if state.other_end else 0
+        kept += state.other_end.works if state.other_end else 0
         kept += len(state.listing.held) if state.listing else 0
         return state.tally.fetched - state.tally.proved - kept
 
@@ -182,8 +183,11 @@ class Plan(Generic[T]):
         state = self._state
         if state.other_end is not None:
             asked = state.other_end.request
-            if not state.in_flight.covers(asked.low, asked.high):
+            exports = [each for each in state.in_flight.exports if each.number not in state.other_end.presumed]
+            if not any(each.low < asked.high and each.high > asked.low for each in exports):
                 return state.export(asked.low, asked.high, descending=True, first=state.page_size())
+            if (request := ask_presumed_end(state)) is not None:
+                return request
         intervals = [each for each in state.coverage.intervals if each.low != UNDATED and not each.needs_list]
         if state.pages:
             intervals = [each for each in intervals if not state.pages.cover(each.low, each.high)]

@@ -90,7 +90,7 @@ class State(Generic[T]):
         """Works that were counted and neither shown nor asked for yet; None if that is not known."""
         if self.counts.expected is None:
             return None
-        kept = self.pages.works + (len(self.other_end.page.keys) if self.other_end else 0)
+        kept = self.pages.works + (self.other_end.works if self.other_end else 0)
         asked = sum(request.first for request in self.in_flight.exports)
         return self.counts.expected - self.tally.found - kept - asked
 

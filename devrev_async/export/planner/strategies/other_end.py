@@ -42,7 +42,7 @@ def next_end(
     longest: tuple[float, End] | None = None
     exports = list(in_flight)
     for interval in intervals:
-        asked = [request for request in exports if request.low < interval.high and request.high > interval.low]
+        asked = [request for request in exports if _begins_in(request, intervals) is interval]
         upward = any(request.low == interval.low and not request.descending for request in asked)
         downward = any(request.high == interval.high and request.descending for request in asked)
         room = pages(interval) - len(asked)
@@ -58,6 +58,14 @@ def next_end(
     if free:
         return max(free, key=lambda entry: entry[0])[1]
     return longest[1] if longest else None
+
+
+def _begins_in(request: Request, intervals: Sequence[Interval]) -> Interval | None:
+    """The interval that a page shows first; those behind it were one with it when it was asked for."""
+    within = [each for each in intervals if request.low < each.high and request.high > each.low]
+    if not within:
+        return None
+    return max(within, key=lambda each: each.low) if request.descending else min(within, key=lambda each: each.low)
 
 
 def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
