@@ -38,3 +38,14 @@ def test_of_several_intervals_both_ends_are_asked_for_only_if_they_are_long() ->
     """How many works are left of all of them says nothing of one."""
     asked = [UP, Request("export", 3, 3000, 3500)]
     assert next_end([LONG, SHORT], asked, lambda _: 1.5, 10_000) is None
+
+
+def test_a_request_belongs_to_the_interval_that_it_shows_first() -> None:
+    """It was sent for all of them when they were one."""
+    low, high = Interval(1000, 1400), Interval(1600, 2000)
+    end = next_end([low, high], [UP, DOWN], lambda _: BOTH_ENDS_AT)
+    assert end is not None
+    assert end.interval in (low, high)
+    assert end.descending is (end.interval is low)
+    asked = [UP, DOWN, Request("export", 3, 1000, 1400, descending=True), Request("export", 4, 1600, 2000)]
+    assert next_end([low, high], asked, lambda _: BOTH_ENDS_AT) is None

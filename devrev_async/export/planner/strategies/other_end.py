@@ -70,12 +70,17 @@ def _begins_in(request: Request, intervals: Sequence[Interval]) -> Interval | No
 
 def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     """Returns a request for a free end of an interval, or for an end made by cutting the longest one in two."""
-    left, size = state.left, state.server.longest_page
-    end = next_end(intervals, state.in_flight.exports, lambda each: state.coverage.pages(each, size), left)
+    left, longest = state.left, state.server.longest_page
+    end = next_end(intervals, state.in_flight.exports, lambda each: state.coverage.pages(each, longest), left)
     if end is None:
         return None
     if not end.split:
-        return _ask_end(state, end.interval, descending=end.descending)
+        # of several intervals, how many works are left of all says nothing of one; its own range bounds the page
+        bounded = len(intervals) > 1 and not any(
+            _begins_in(request, intervals) is end.interval for request in state.in_flight.exports
+        )
+        size = state.sizes.first if bounded else state.page_size()
+        return _ask_end(state, end.interval, descending=end.descending, first=size)
     if left is not None:
         if state.coverage.cuts > left // (CUT_EVERY * state.sizes.first):
             return None
@@ -83,10 +88,10 @@ def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     start, stop = state.coverage.span(end.interval)
     pieces = cut(end.interval, [(start + stop) // 2])
     state.coverage.replace(end.interval, pieces)
-    return _ask_end(state, pieces[-1], descending=False) if len(pieces) > 1 else None
+    return _ask_end(state, pieces[-1], descending=False, first=state.sizes.first) if len(pieces) > 1 else None
 
 
-def _ask_end(state: State[T], interval: Interval, *, descending: bool) -> Request:
+def _ask_end(state: State[T], interval: Interval, *, descending: bool, first: int) -> Request:
     """A page from one end of an interval, as far as the nearest work that was seen behind the other one."""
     low, high = interval.low, interval.high
     if descending and interval.seen_below is not None:
@@ -94,4 +99,4 @@ def _ask_end(state: State[T], interval: Interval, *, descending: bool) -> Reques
     elif not descending and interval.seen_above is not None:
         high = interval.seen_above + 1
     low, high, descending = state.coverage.detours.pop((interval.low, interval.high), (low, high, descending))
-    return state.export(low, high, descending=descending, first=state.page_size())
+    return state.export(low, high, descending=descending, first=first)
