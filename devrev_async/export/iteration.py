@@ -33,8 +33,8 @@ __all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size"]
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
 
-MAX_PARALLEL: Final = 5
-"""Pages under way or waiting to be consumed, at most; each may have 5000 works. Three do where answers are fast."""
+MAX_PARALLEL: Final = 3
+"""Pages under way or waiting to be consumed, at most; each may have 5000 works."""
 
 _TURN: Final = 250
 """Works yielded between two turns of the event loop, at least: to free so many takes two milliseconds."""

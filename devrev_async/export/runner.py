@@ -24,9 +24,6 @@ __all__ = ["NO_ENDPOINT", "ExportRunner", "Source"]
 NO_ENDPOINT: Final = (404, 405, 501)
 """Statuses of a server that does not have an endpoint."""
 
-_AT_FIRST: Final = 3
-"""Pages side by side while answers arrive as fast as they are read; more would take memory and no time away."""
-
 
 class Source(Protocol):
     """Sends the requests of an export; every failure is a `DevRevError`."""
@@ -50,8 +47,7 @@ class ExportRunner:
         report: is kept up to date.
         on_progress: called with the report after each answer.
         limit: works to ask for in one page of `works.list`.
-        parallel: pages under way or waiting to be consumed at most; no more than `_AT_FIRST` until one has shown that
-            the server takes its time.
+        parallel: pages under way or waiting to be consumed at most.
         raw: whether works are wanted as the server's bytes.
     """
 
@@ -73,8 +69,7 @@ class ExportRunner:
         self._report = report
         self._on_progress = on_progress
         self._limit = limit
-        self._parallel = min(parallel, _AT_FIRST)
-        self._most = parallel
+        self._parallel = parallel
         self._raw = raw
         self._begun = time.monotonic()
         self._sorts = True
@@ -164,8 +159,6 @@ class ExportRunner:
             if isinstance(answer, Answer):
                 report.bytes += answer.bytes
                 report.retries += answer.retries
-                if answer.waited > answer.read:
-                    self._parallel = self._most  # it is the server that takes the time: more pages side by side
                 self._ready += plan.feed(request, Page(answer.keys, answer.works, answer.next_cursor))
             elif request.kind == "list":
                 plan.feed_refusal(request)

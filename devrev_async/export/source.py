@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import datetime
 from functools import partial
@@ -46,8 +45,6 @@ class Answer(msgspec.Struct):
     Attributes:
         works: `Work` or `RawWork`.
         keys: the key of each.
-        waited: seconds until it began, retries included.
-        read: seconds from there to its end.
     """
 
     works: list[Any]
@@ -55,8 +52,6 @@ class Answer(msgspec.Struct):
     next_cursor: str | None = None
     bytes: int = 0
     retries: int = 0
-    waited: float = 0.0
-    read: float = 0.0
 
 
 class _Stub(msgspec.Struct):
@@ -80,17 +75,8 @@ class ExportSource:
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         """A whole answer, its works as `RawWork` if `raw`."""
         call = self._pages.transport.call(self._prepare(endpoint, body))
-        read = self._read_raw if raw else partial(self._read, endpoint)
-        asked = begun = time.monotonic()
-
-        async def timed(incoming: Response) -> Answer | Failure:
-            nonlocal begun
-            begun = time.monotonic()
-            return await read(incoming)
-
-        answer = await self._pages.transport.run(call, timed)
+        answer = await self._pages.transport.run(call, self._read_raw if raw else partial(self._read, endpoint))
         answer.retries = call.attempts - 1
-        answer.waited, answer.read = begun - asked, time.monotonic() - begun
         return answer
 
     async def count(self, body: Mapping[str, Any]) -> int | None:

@@ -39,7 +39,6 @@ class Coverage:
 
     Attributes:
         detours: intervals to be asked for in another way than others of their kind: from and to, and whether downwards.
-        cuts: intervals that were cut by time, to have something to ask for.
     """
 
     def __init__(self, domain: Domain, intervals: Iterable[Interval], now: int) -> None:
@@ -48,7 +47,6 @@ class Coverage:
         self._now = now
         self._span = (LATEST, EARLIEST)
         self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
-        self.cuts = 0
 
     def note(self, times: Sequence[int]) -> None:
         """A page showed these timestamps."""

@@ -27,11 +27,6 @@ Effect: `test_price.py`, 5001 works."""
 MARGIN_SHARE: Final = 50
 """The same as a part of what is left, one in so many, for what is created meanwhile: 2 of the 10 percent allowed."""
 
-CUT_EVERY: Final = 20
-"""Pages left for each cut of an interval by time: each may end in a page that is not full, 5 percent of twenty.
-
-Effect: `test_price.py`, 100,000 works."""
-
 SPLIT_AT: Final = 4.0
 """Pages that must be left in an interval, beyond those under way, to cut it for an idle slot.
 

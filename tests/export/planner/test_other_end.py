@@ -34,10 +34,11 @@ def test_an_interval_that_nobody_asked_for_comes_first() -> None:
     assert next_end([LONG, SHORT], [UP], lambda each: 9.0 if each is LONG else 0.5) == End(SHORT, False, False)
 
 
-def test_of_several_intervals_both_ends_are_asked_for_only_if_they_are_long() -> None:
-    """How many works are left of all of them says nothing of one."""
+def test_of_several_intervals_one_end_each_is_asked_for() -> None:
+    """How many works are left of all of them says nothing of one: both ends might bring the same works."""
     asked = [UP, Request("export", 3, 3000, 3500)]
-    assert next_end([LONG, SHORT], asked, lambda _: 1.5, 10_000) is None
+    assert next_end([LONG, SHORT], asked, lambda _: 9.0, 10_000) is None
+    assert next_end([LONG, SHORT], asked, lambda _: 9.0) is not None
 
 
 def test_a_request_belongs_to_the_interval_that_it_shows_first() -> None:

@@ -11,16 +11,14 @@ from tests.export.test_planner import Item, Model, Quirks, fill
 from .pages import keys, opened, page, plan, take
 
 
-def test_beside_the_other_end_the_next_pages_are_asked_for() -> None:
+def test_beside_the_other_end_the_next_page_is_asked_for() -> None:
     planned = plan(first=20, parallel=5)
     export, count = opened(planned)
     planned.feed(export, page(keys(*range(20))))
     planned.feed_count(count, 400)
-    requests = [take(planned) for _ in range(4)]
-    assert [request.descending for request in requests] == [True, False, False, True]
-    other, low, high, back = requests
-    assert other.low == export.low
-    assert (low.high, back.high) == (high.low, high.low)
+    other, behind = take(planned), take(planned)
+    assert (other.descending, behind.descending) == (True, False)
+    assert (other.low, other.high, behind.high) == (export.low, export.high, export.high)
     assert planned.take() is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from devrev_async.export.planner.intervals import LATEST, Interval, cut
-from devrev_async.export.planner.tuning import BOTH_ENDS_AT, CUT_EVERY, SPLIT_AT
+from devrev_async.export.planner.tuning import BOTH_ENDS_AT, SPLIT_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,12 +48,12 @@ def next_end(
         room = pages(interval) - len(asked)
         if not asked:
             free.append((room + LATEST, End(interval, descending=False, split=False)))
-        elif left is not None and left <= 0:
-            continue
+        elif left is not None and (left <= 0 or len(intervals) > 1 or (upward and downward)):
+            continue  # a page more might bring works once more: how many are left of all says nothing of one interval
         elif upward and downward:
             if room >= SPLIT_AT and (longest is None or room > longest[0]):
                 longest = room, End(interval, descending=False, split=True)
-        elif room >= BOTH_ENDS_AT - 1 or (left is not None and len(intervals) == 1):
+        elif left is not None or room >= BOTH_ENDS_AT - 1:
             free.append((room, End(interval, descending=upward, split=False)))
     if free:
         return max(free, key=lambda entry: entry[0])[1]
@@ -81,10 +81,6 @@ def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
         )
         size = state.sizes.first if bounded else state.page_size()
         return _ask_end(state, end.interval, descending=end.descending, first=size)
-    if left is not None:
-        if state.coverage.cuts > left // (CUT_EVERY * state.sizes.first):
-            return None
-        state.coverage.cuts += 1
     start, stop = state.coverage.span(end.interval)
     pieces = cut(end.interval, [(start + stop) // 2])
     state.coverage.replace(end.interval, pieces)
