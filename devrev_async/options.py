@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from .errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["ClientEvent", "RateLimit", "Timeout"]
 

@@ -1,4 +1,4 @@
-"""The queries of docs/incremental.md, as they stand there, over the files of runs."""
+"""The queries of docs/guides/incremental.md, as they stand there, over the files of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .serving import serving
 
 pytestmark = pytest.mark.anyio
 
-GUIDE = Path(__file__).parents[2] / "docs" / "incremental.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "incremental.md"
 
 
 def example(language: str, word: str) -> str:

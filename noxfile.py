@@ -1,0 +1,77 @@
+"""One command for each habit: ``nox -s lint types tests docs``; ``nox -l`` lists them all."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+"""The versions that the classifiers in pyproject.toml name; a version that is not installed is skipped with a word."""
+
+EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+
+OLDEST_TESTS = ["tests/decoders", "tests/models", "tests/transport", "tests/cli"]
+
+
+def install(session: nox.Session, *groups: str, extras: tuple[str, ...] = ("cli", "arrow")) -> None:
+    """Installs the project with its extras, and the named dependency groups."""
+    project = "-e.[" + ",".join(extra for extra in extras if extra in EXTRAS) + "]"
+    session.install(project, *(f"--group={group}" for group in groups))
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Runs ruff (linter and formatter) and the import rules."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(python="3.11")
+def types(session: nox.Session) -> None:
+    """Runs mypy and pyright, both strict."""
+    install(session, "lint", "test")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", f"{session.virtualenv.location}/bin/python")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Runs the tests; further arguments go to pytest."""
+    install(session, "test")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session: nox.Session) -> None:
+    """Runs the tests on the oldest dependencies that pyproject.toml admits."""
+    install(session, "test")
+    session.install("-r", "tests/oldest-requirements.txt")
+    session.run("pytest", "-q", *(session.posargs or OLDEST_TESTS))
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """Measures branch coverage, and fails below the floor in pyproject.toml."""
+    install(session, "test", "coverage")
+    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "combine", success_codes=[0, 1])
+    session.run("coverage", "report")
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Builds the documentation into docs/_build; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """Runs the benchmarks beside the rivals; arguments go to ``python -m benchmarks``."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
