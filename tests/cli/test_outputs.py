@@ -324,7 +324,7 @@ def test_a_file_that_the_sandbox_cannot_serve(here: Here, tmp_path: Path, conten
 
 def commands() -> list[list[str]]:
     return [
-        ["works", "export"], ["works", "get"], ["works", "update"], ["works", "count"],
+        ["works", "export"], ["works", "get"], ["works", "update"], ["works", "count"], ["works", "sync"],
         ["list"], ["doctor"], ["schema"], ["sandbox"],
     ]  # fmt: skip
 
