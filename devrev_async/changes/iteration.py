@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from .checkpoint import decode, encode
 from .instants import micros, moment
 from .query import checked_query, words_of
 from .run import NoClockError, Run, Start
-from .source import ChangesSource, Post, described, described_raw
+from .source import ChangesSource, Counted, Post, described, described_raw
 from .windows import Count, Read
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class WorkChanges:
         limit = None if until is None else micros(until)
         self._run: Run[Any] = Run(start, overlap=overlap // timedelta(microseconds=1), until=limit)
         self._export: WorkExport | None = None
+        self._counting: asyncio.Future[Counted] | None = None
         self._begun: float | None = None
         self._closed = False
 
@@ -190,10 +192,12 @@ class WorkChanges:
     # --- closing ---
 
     async def aclose(self) -> None:
-        """End the requests under way. Report and checkpoint stay."""
+        """Ends the requests under way; who iterates gets a `ClientClosedError`. Report and checkpoint stay."""
         if not self._closed:
             self._report.seconds = self.report.seconds
             self._closed = True
+        if self._counting is not None:
+            self._counting.cancel()
         if self._export is not None:
             await self._export.aclose()
 
@@ -216,6 +220,8 @@ class WorkChanges:
         """Ask and read until all is read; there may be works to yield after each step."""
         run = self._run
         while (step := run.next()) is not None:
+            if self._closed:
+                raise _closed_error()
             if isinstance(step, Count):
                 await self._count(step)
                 yield
@@ -226,7 +232,7 @@ class WorkChanges:
             self._tell()
 
     async def _count(self, step: Count) -> None:
-        counted = await self._source.count(*step.asked)
+        counted = await self._counted(step)
         self._report.requests += 1
         try:
             self._run.counted(counted.count, counted.date)
@@ -236,6 +242,18 @@ class WorkChanges:
             ) from None
         if counted.refused:
             self._refused()
+
+    async def _counted(self, step: Count) -> Counted:
+        task = self._counting = asyncio.ensure_future(self._source.count(*step.asked))
+        try:
+            return await task
+        except asyncio.CancelledError:
+            consumer = asyncio.current_task()
+            if self._closed and (consumer is None or not consumer.cancelling()):
+                raise _closed_error() from None
+            raise
+        finally:
+            self._counting = None
 
     async def _read(self, step: Read, *, raw: bool) -> AsyncGenerator[None, None]:
         run, before = self._run, self._run.filtered_here
@@ -248,6 +266,10 @@ class WorkChanges:
                         return
                     yield
             run.finished()
+        except errors.ClientClosedError:
+            if self._closed:
+                raise _closed_error() from None
+            raise
         except errors.BadRequestError:
             if step.asked == (None, None):
                 raise
@@ -325,6 +347,10 @@ def start_of(since: datetime | str | None, words: Mapping[str, str]) -> Start:
         _check_aware("since", since)
         return Start.at(micros(since))
     return decode(since, words)
+
+
+def _closed_error() -> errors.ClientClosedError:
+    return errors.ClientClosedError("works.changes: closed before it was complete")
 
 
 def _check_aware(name: str, value: object) -> None:

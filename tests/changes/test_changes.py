@@ -15,6 +15,7 @@ import pytest
 
 from devrev_async import (
     ChangeBatch,
+    ClientClosedError,
     DateRange,
     DevRevClient,
     IncompleteExportError,
@@ -538,6 +539,22 @@ async def test_a_refused_token_raises_at_once() -> None:
             await ids_of(client.works.changes())
 
 
+async def test_a_server_whose_answers_bear_no_date_is_no_clock() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"count":0,"has_more":false}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with DevRevClient("t", base_url=url) as client:
+            changes = client.works.changes()
+            with pytest.raises(IncompleteExportError, match="bear no Date"):
+                await ids_of(changes)
+            assert (changes.until, changes.report.complete) == (None, False)
+
+
 async def test_a_filter_that_is_refused_or_ignored_is_said(caplog: pytest.LogCaptureFixture) -> None:
     for support in ("refused", "ignored"):
         async with serving(works=100, quirks=Quirks(modified_date_filter=support)) as (sandbox, client):
@@ -561,6 +578,33 @@ async def test_leaving_the_loop_early_ends_the_requests() -> None:
         assert sandbox.requests_in_flight == 0
         with pytest.raises(RuntimeError, match="iterated once"):
             await ids_of(changes)
+
+
+@pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
+async def test_closing_from_another_task_ends_the_request_and_the_consumer_learns_of_it(endpoint: str) -> None:
+    async with serving(works=9) as (sandbox, client):
+        arrived = asyncio.Event()
+        sandbox.on_request(lambda _: arrived.set(), endpoint)
+        sandbox.fail_next(endpoint, status=None, delay=30)
+        changes = client.works.changes()
+        consumer = asyncio.create_task(ids_of(changes))
+        await arrived.wait()
+        await changes.aclose()
+        with pytest.raises(ClientClosedError, match=r"works\.changes: closed"):
+            await asyncio.wait_for(consumer, 5)
+        assert not changes.report.complete
+
+
+async def test_cancelling_the_consumer_cancels_it() -> None:
+    async with serving(works=9) as (sandbox, client):
+        arrived = asyncio.Event()
+        sandbox.on_request(lambda _: arrived.set(), "works.count")
+        sandbox.fail_next("works.count", status=None, delay=30)
+        consumer = asyncio.create_task(ids_of(client.works.changes()))
+        await arrived.wait()
+        consumer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await consumer
 
 
 async def test_progress_is_the_report() -> None:
