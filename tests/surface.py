@@ -20,7 +20,7 @@ import devrev_async
 SNAPSHOT = Path(__file__).with_name("public_surface.txt")
 INTERNAL = frozenset({"cli", "changes", "client", "export", "options", "reports", "resources", "sinks"})
 """Modules without an underscore whose public names `devrev_async` itself exports."""
-ENGINES = frozenset({"dask"})
+ENGINES = frozenset({"dask", "spark"})
 """Modules that can be imported only where their engine is installed; their own tests see to their names."""
 
 

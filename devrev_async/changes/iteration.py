@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
-__all__ = ["OVERLAP", "ChangeBatch", "WorkChanges", "open_changes"]
+__all__ = ["OVERLAP", "ChangeBatch", "WorkChanges", "clock_of", "open_changes"]
 
 log: Final = logging.getLogger("devrev_async")
 
@@ -333,6 +333,19 @@ def open_changes(
         until=until,
         on_progress=on_progress,
     )
+
+
+async def clock_of(changes: WorkChanges) -> datetime:
+    """The server's clock, rounded down, for the cost of the first count; nothing is read, nor can be any more.
+
+    Raises:
+        DevRevError: as iterating over them would.
+    """
+    async with aclosing(changes._steps(raw=False)) as steps:  # noqa: SLF001 - of this module
+        await anext(steps)
+    until = changes.until
+    assert until is not None
+    return until
 
 
 def start_of(since: datetime | str | None, words: Mapping[str, str]) -> Start:

@@ -1,0 +1,6 @@
+from typing import Any
+
+from pyspark.sql.types import StructType
+
+def from_arrow_schema(arrow_schema: Any) -> StructType: ...
+def to_arrow_schema(schema: StructType, *, timezone: str | None = ...) -> Any: ...
