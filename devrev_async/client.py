@@ -18,7 +18,9 @@ from ._transport.checks import (
     check_headers,
     check_hook,
     check_policy,
+    check_session,
     check_timeout,
+    check_trace_configs,
     headers_of,
     proxy_of,
 )
@@ -117,6 +119,8 @@ class DevRevClient:
         if session is not None and trust_env:
             raise ConfigurationError("trust_env cannot be combined with session=; set it on your session")
         self._base_url = check_base_url(base_url)
+        if session is not None:
+            check_session(session, self._base_url)
         self._beta = beta
         self._own_headers = check_headers(headers)
         manager = SessionManager(
@@ -127,7 +131,7 @@ class DevRevClient:
             session=session,
             proxy=proxy_of(proxy, self._base_url, trust_env=trust_env),
             ssl=ssl,
-            trace_configs=tuple(trace_configs),
+            trace_configs=check_trace_configs(trace_configs),
             headers=DEFAULT_HEADERS,
         )
         settings = Settings(

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,7 @@ from yarl import URL
 
 import devrev_async
 from devrev_async import DevRevClient, RateLimit, Timeout
-from devrev_async.errors import APIError, ClientClosedError, ConfigurationError, ResponseDecodeError
+from devrev_async.errors import APIConnectionError, APIError, ClientClosedError, ConfigurationError, ResponseDecodeError
 from tests.transport.server import ONE, WORK, FaultServer, answer, refuse
 
 pytestmark = pytest.mark.anyio
@@ -122,7 +123,11 @@ def test_other_base_urls_are_refused(url: str) -> None:
         {"retry_wait": (-1, 5)}, {"retry_wait": (5, 1)}, {"retry_wait": (0.5, float("inf"))},
         {"retry_wait": (float("nan"), 1)}, {"timeout": 0}, {"timeout": -1}, {"timeout": float("nan")},
         {"base_url": "https://a..b.example"}, {"base_url": "https://" + "x" * 64 + ".example"},
-        {"proxy": "127.0.0.1:8080"},
+        {"proxy": "127.0.0.1:8080"}, {"proxy": "http://a..b:80"}, {"proxy": "http://a.example:0"},
+        {"headers": {"X": "\ud800"}}, {"base_url": "https://a.example/\ud800"}, {"base_url": "https://a.example:0"},
+        {"base_url": "https://1.2.3.256"}, {"base_url": "https://1.2.3"}, {"base_url": "https://a,b.example"},
+        {"base_url": "https://" + "a." * 200 + "example"}, {"base_url": "https://-a.example"},
+        {"base_url": "https://%41.example"},
     ],
 )  # fmt: skip
 def test_other_options_are_refused(options: dict[str, Any]) -> None:
@@ -133,7 +138,8 @@ def test_other_options_are_refused(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"headers": {5: "a"}}, {"headers": {"X": 5}}, {"session": "x"}, {"base_url": 5}, {"base_url": b"https://x.example"},
+        {"headers": {5: "a"}}, {"headers": {"X": 5}}, {"headers": 5}, {"headers": ["ab"]}, {"headers": "ab"},
+        {"trace_configs": 5}, {"trace_configs": [5]}, {"session": "x"}, {"base_url": 5}, {"base_url": b"https://x.example"},
         {"retry_wait": 5}, {"retry_wait": (1, 2, 3)}, {"retry_wait": ("1", "2")}, {"max_rate_limit_wait": "5"},
         {"quota_reserve": "x"}, {"on_event": 5}, {"proxy": 5}, {"timeout": "5"}, {"timeout": True},
     ],
@@ -165,6 +171,39 @@ def test_infinity_is_no_bound() -> None:
         Timeout(total=10**400)
     with pytest.raises(devrev_async.InvalidArgumentError, match=r"Timeout\.read must be above 0"):
         Timeout(read=0)
+
+
+@pytest.mark.parametrize("where", ["environment", "session"])
+async def test_a_session_with_a_proxy_shows_it_no_token(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """aiohttp gives a proxy the whole request where it is plain http."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    inside: Any = {"trust_env": True} if where == "environment" else {"proxy": "http://127.0.0.1:9"}
+    async with aiohttp.ClientSession(**inside) as session:
+        with pytest.raises(ConfigurationError, match="session= has a proxy"):
+            DevRevClient(TOKEN, base_url=server.url, session=session)
+        DevRevClient(TOKEN, session=session)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        if where == "environment":
+            async with DevRevClient(TOKEN, base_url=server.url, session=session) as client:
+                await client.works.get("ISS-1")
+
+
+async def test_a_session_that_adds_its_own_authorisation_is_told_what_is_wrong(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with (
+        aiohttp.ClientSession(trust_env=True) as session,
+        DevRevClient(TOKEN, base_url=server.url, session=session) as client,
+    ):
+        with pytest.raises(APIConnectionError, match=r"session= cannot send the request: .*AUTH") as caught:
+            await client.works.get("ISS-1")
+    assert caught.value.attempts == 1
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_session_that_cannot_serve_is_refused_with_a_reason(server: FaultServer) -> None:

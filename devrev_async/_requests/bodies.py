@@ -71,6 +71,17 @@ def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> byt
     except UnicodeEncodeError:
         where = _find_surrogate(body, "") or "the body"
         raise InvalidArgumentError(f"{where}: lone surrogate: cannot be encoded as UTF-8") from None
+    except ValueError:
+        where = next((name for name, value in body.items() if not _has_writable_integers(value)), "the body")
+        raise InvalidArgumentError(f"{where}: an integer has more digits than Python writes") from None
+
+
+def _has_writable_integers(value: Any) -> bool:
+    try:
+        _encode(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _find_surrogate(value: Any, path: str) -> str | None:

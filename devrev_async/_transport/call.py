@@ -98,6 +98,7 @@ class Call:
             max_response_bytes=settings.max_response_bytes,
             owned=manager.owned,
             closed=manager.closed,
+            proxy=manager.proxy,
             hide=source.hide,
             hide_bytes=source.hide_bytes,
         )

@@ -6,17 +6,18 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+import aiohttp
 from yarl import URL
 
 from devrev_async._limits.retry import RetryPolicy
 from devrev_async.errors import ConfigurationError, InvalidArgumentError
 from devrev_async.options import ClientEvent, Timeout, as_seconds, as_timeout, count_problem
 
-from .proxies import checked_proxy, environment_proxy
+from .proxies import check_host, checked_proxy, environment_proxy, is_address
 from .request import DEFAULT_HEADERS
 from .session import SessionManager
 
@@ -26,7 +27,9 @@ __all__ = [
     "check_headers",
     "check_hook",
     "check_policy",
+    "check_session",
     "check_timeout",
+    "check_trace_configs",
     "headers_of",
     "proxy_of",
 ]
@@ -48,12 +51,12 @@ def check_base_url(given: str | URL | None) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
-        if not _is_address(host):
-            host.encode("idna")
+        check_host(host)
+        url.encode()
         URL(url)
     except ValueError:
         raise ConfigurationError("base_url is not a valid URL") from None
-    if not host or parts.scheme not in ("https", "http"):
+    if not host or parts.port == 0 or parts.scheme not in ("https", "http"):
         raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
     if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\\x00-\x20\x7f]", url):
         raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
@@ -62,16 +65,21 @@ def check_base_url(given: str | URL | None) -> str:
     return url
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def check_session(session: object, base_url: str) -> None:
+    """Checks that the user's session can serve, and shows the token to no proxy."""
+    if not isinstance(session, aiohttp.ClientSession):
+        raise TypeError(f"session takes an aiohttp.ClientSession, not {type(session).__name__}")
+    if session.auth is not None:
+        raise ConfigurationError("session= has auth=; the client sends an Authorization header of its own")
+    if not base_url.startswith("http:"):
+        return
+    of_session = getattr(session, "_default_proxy", None)
+    if of_session or (session.trust_env and environment_proxy(base_url, "http") is not None):
+        raise ConfigurationError("session= has a proxy, which would see the token: not with plain http")
 
 
 def proxy_of(given: str | URL | None, base_url: str, *, trust_env: bool) -> URL | None:
@@ -117,15 +125,25 @@ def check_hook(on_event: Callable[[ClientEvent], object] | None) -> Callable[[Cl
 
 
 def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"headers takes a mapping, not {type(given).__name__}")
     headers = dict(given or {})
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"headers takes strings, not {name!r} with a value of type {type(value).__name__}")
         if name.lower() in _TAKEN_HEADERS:
             raise ConfigurationError(f"headers: {name} is set by the client")
-        if not _HEADER_NAME.match(name) or any(ord(c) < 32 or ord(c) == 127 for c in value):
+        if not _HEADER_NAME.match(name) or any(
+            ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in value
+        ):
             raise ConfigurationError(f"headers: invalid header name or value: {name!r}")
     return headers
+
+
+def check_trace_configs(given: Sequence[aiohttp.TraceConfig]) -> tuple[aiohttp.TraceConfig, ...]:
+    if isinstance(given, Sequence) and all(isinstance(each, aiohttp.TraceConfig) for each in given):
+        return tuple(given)
+    raise TypeError("trace_configs takes a sequence of aiohttp.TraceConfig")
 
 
 def headers_of(own: Mapping[str, str], *, beta: bool, manager: SessionManager) -> dict[str, str]:

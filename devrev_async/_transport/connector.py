@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,6 +13,8 @@ from weakref import WeakSet
 import aiohttp
 
 from devrev_async._limits.limiter import Limiter
+
+from .protocol import Protocol
 
 __all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "request_class"]
 
@@ -51,6 +54,8 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own gap
+        factory: Any = functools.partial(Protocol, loop=self._loop)
+        self._factory = factory
         self._used: WeakSet[object] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
@@ -60,7 +65,8 @@ class Connector(aiohttp.TCPConnector):
             raise aiohttp.ServerDisconnectedError
         connection = await super().connect(req, traces, timeout)
         if state is not None:
-            protocol = connection.protocol
+            protocol: Any = connection.protocol
+            protocol.head, protocol.no_content = b"", False
             state.reused = protocol in self._used
             if not state.reused:
                 self._used.add(protocol)
@@ -69,7 +75,6 @@ class Connector(aiohttp.TCPConnector):
                 connection.release()
                 raise HeldBackError
             state.connected = True
-            assert protocol is not None
             state.fail = protocol.set_exception
             state.waiting_since = now
         return connection

@@ -68,6 +68,7 @@ class CallContext(NamedTuple):
         max_response_bytes: of the client.
         owned: the session is the client's own, whose connector reports whether a request may have been sent.
         closed: the client was closed.
+        proxy: that requests go through, as host and port; None for none.
         hide: replaces the token in a text; `hide_bytes` in bytes.
         hide_bytes: see `hide`.
     """
@@ -80,6 +81,7 @@ class CallContext(NamedTuple):
     max_response_bytes: int
     owned: bool
     closed: bool
+    proxy: str | None
     hide: Callable[[str], str]
     hide_bytes: Callable[[bytes], bytes]
 
@@ -97,8 +99,12 @@ def connection_failure(context: CallContext, problem: Exception, connection: Con
     )
     sent = not never and (connection.connected or not context.owned)
     lost = isinstance(problem, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError)
+    named = isinstance(problem, aiohttp.ClientHttpProxyError)  # the proxy is, by its own words
+    through = ""
+    if context.proxy is not None and context.owned and not (connection.connected or named):
+        through = f"through the proxy {context.proxy}: "
     return Failure(
-        _no_response(context, problem, sent=sent),
+        _no_response(context, problem, sent=sent, through=through),
         sent=sent,
         free=lost and sent and connection.reused and context.idempotent,
         permanent=context.closed or _is_permanent(problem),
@@ -198,7 +204,8 @@ def described(context: CallContext, problem: Exception) -> str:
     """A foreign error in a few words; of kinds that cannot hold a header its own."""
     timeout = context.timeout
     if isinstance(problem, aiohttp.ConnectionTimeoutError):
-        return f"no connection within {timeout.connect} s (Timeout.connect)"
+        busy = "" if context.owned else "; waiting for session= counts (see its connector's limit)"
+        return f"no connection within {timeout.connect} s (Timeout.connect){busy}"
     if isinstance(problem, asyncio.TimeoutError):
         return f"no data received for {timeout.read} s (Timeout.read)"
     if isinstance(problem, aiohttp.ServerDisconnectedError):
@@ -217,6 +224,8 @@ def described(context: CallContext, problem: Exception) -> str:
             lines, size = HEAD_BOUNDS["max_headers"], HEAD_BOUNDS["max_line_size"]
             return f"the head of the response has a line of more than {size} bytes, or more than {lines} lines"
         return f"the response is not valid HTTP ({type(problem).__name__})"
+    if not context.owned and isinstance(problem, ValueError | TypeError | RuntimeError):
+        return context.shown(f"session= cannot send the request: {problem}")[:_SHOWN]
     return type(problem).__name__
 
 
@@ -225,10 +234,10 @@ def _reason(error: OSError) -> str:
     return os.strerror(code) if code > 0 else error.strerror or str(error) or type(error).__name__
 
 
-def _no_response(context: CallContext, problem: Exception, *, sent: bool) -> errors.DevRevError:
+def _no_response(context: CallContext, problem: Exception, *, sent: bool, through: str = "") -> errors.DevRevError:
     if context.closed:
         return _closed(context, sent=sent)
-    words = described(context, problem)
+    words = through + described(context, problem)
     lost = sent and not context.idempotent
     if lost:
         words = f"request sent, no response received, it may have been applied: {words}"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from typing import Final
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from yarl import URL
 
 from devrev_async.errors import ConfigurationError
 
-__all__ = ["checked_proxy", "environment_proxy"]
+__all__ = ["check_host", "checked_proxy", "environment_proxy", "is_address"]
+
+_LONGEST_NAME: Final = 253
+_NAME: Final = re.compile(r"\A(\w[\w-]*\.)*\w[\w-]*\Z", re.ASCII)
+_LAST_IS_NUMBER: Final = re.compile(r"(\A|\.)\d+\Z")
+"""A name that ends in a number is a mistaken IPv4 address (WHATWG URL, 3.5)."""
 
 
 def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
@@ -22,18 +30,48 @@ def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
         raise TypeError(f"{name} takes a str or a yarl.URL, not {type(given).__name__}")
     try:
         url = URL(given)
+        check_host(url.host or "")
     except ValueError:
         url = URL()
-    if url.scheme not in ("http", "https") or not url.host or url.path not in ("", "/") or url.query or url.fragment:
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or url.port == 0
+        or url.path not in ("", "/")
+        or url.query
+        or url.fragment
+    ):
         raise ConfigurationError(f"{name} must be the URL of an HTTP proxy, as in http://127.0.0.1:8080")
     return url
 
 
-def environment_proxy(base_url: str) -> URL | None:
+def environment_proxy(base_url: str, scheme: str = "https") -> URL | None:
     """What ``HTTPS_PROXY`` (else ``ALL_PROXY``) says for requests to `base_url`, unless ``NO_PROXY`` names its host."""
     host = URL(base_url).host or ""
     proxies: dict[str, str] = getproxies_environment()
-    proxy = proxies.get("https") or proxies.get("all")
+    proxy = proxies.get(scheme) or proxies.get("all")
     if not proxy or proxy_bypass_environment(host, proxies):
         return None
     return checked_proxy(proxy if "://" in proxy else f"http://{proxy}", "HTTPS_PROXY or ALL_PROXY")
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_host(host: str) -> None:
+    """Checks that a host of a URL may be looked up.
+
+    Raises:
+        ValueError: it is neither an address nor a name.
+    """
+    if is_address(host):
+        return
+    name = host.removesuffix(".").encode("idna").decode()
+    if len(name) > _LONGEST_NAME or not _NAME.match(name) or _LAST_IS_NUMBER.search(name):
+        raise ValueError("neither an address nor a name")

@@ -18,6 +18,9 @@ from .request import Settings
 
 __all__ = ["Response"]
 
+_LONGEST_ID = 300
+"""Characters of a request id that are kept: it stands in every line of the log."""
+
 
 class _Call(Protocol):
     """The call that a response belongs to."""
@@ -106,7 +109,7 @@ class Response:
     def request_id(self) -> str | None:
         """The server's name for the request, if it gave one, without the token and without control characters."""
         value = self.header("X-Request-Id")
-        return None if value is None else self._call.context.shown(value)
+        return None if value is None else self._call.context.shown(value)[:_LONGEST_ID]
 
     def idle(self) -> bool:
         """Whether no further byte of the body has arrived; the last piece must have been the last of its chunk."""

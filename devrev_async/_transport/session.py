@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class SessionManager:
         current: the session, None before it is opened.
         loop: the event loop that it was opened in.
         owned: whether the session is the client's own, whose connector reports on its connections.
+        proxy: that `proxy=` or the environment names, as host and port, or None.
         request_options: what each request of the session is given.
     """
 
@@ -57,15 +59,15 @@ class SessionManager:
         self.auth = auth
         # The semaphore bounds the connections of our own session too: the connector would count those of streams whose
         # consumers are busy, and let such a consumer's own call wait for its stream for ever.
-        self.max_concurrency = min(max_concurrency, max_connections) if session is None else max_concurrency
+        self.max_concurrency = min(max_concurrency, max_connections if session is None else _connections_of(session))
         self.closed = False
         self.limiter: Limiter
         self.registry: CallRegistry
         self.owned = session is None
         self.request_options: dict[str, Any] = {"allow_redirects": False, **HEAD_BOUNDS}
         if session is not None:
-            _check_session(session)
             self.request_options |= {"auto_decompress": False, "raise_for_status": False}  # it may have other defaults
+        self.proxy = None if proxy is None else f"{proxy.host}:{proxy.port}"
         if proxy is not None:
             self.request_options["proxy"] = proxy
         if ssl is not None:
@@ -140,11 +142,11 @@ class SessionManager:
             await self._closer.aclose()
 
 
-def _check_session(session: object) -> None:
-    if not isinstance(session, aiohttp.ClientSession):
-        raise TypeError(f"session takes an aiohttp.ClientSession, not {type(session).__name__}")
-    if session.auth is not None:
-        raise errors.ConfigurationError("session= has auth=; the client sends an Authorization header of its own")
+def _connections_of(session: aiohttp.ClientSession) -> int:
+    """The connections to one host that the user's session may have: a call that waits for one is not connecting."""
+    connector = session.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min((limit for limit in limits if limit), default=sys.maxsize)
 
 
 def _closed_with_its_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:

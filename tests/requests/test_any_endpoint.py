@@ -50,6 +50,7 @@ def test_bodies(canned: Canned, body: Any, sent: dict[str, Any]) -> None:
         ({"x": float("nan")}, InvalidArgumentError),
         ({"x": datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)}, InvalidArgumentError),
         ({"x": "\ud83e"}, InvalidArgumentError),
+        ({"x": [10**5000]}, InvalidArgumentError),
         (Query(5, filter={"x": float("inf")}), InvalidArgumentError),
     ],
 )

@@ -13,13 +13,14 @@ from devrev_async import DevRevClient, UnknownWork
 from devrev_async.errors import (
     APIConnectionError,
     APIError,
+    NotFoundError,
     OutcomeUnknownError,
     ResponseDecodeError,
     ResponseTooLargeError,
     ServiceUnavailableError,
 )
 from tests.transport.conftest import Clients
-from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, chunked, message, raw, zipped
+from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, chunked, message, raw, refuse, zipped
 
 pytestmark = pytest.mark.anyio
 
@@ -377,6 +378,20 @@ async def test_heads_are_bounded_generously_and_the_error_names_the_bound(
         await session.close()
 
 
+async def test_a_long_request_id_is_cut(
+    server: FaultServer, client: DevRevClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stands in every line of the log."""
+    caplog.set_level("DEBUG", "devrev_async.transport")
+    server.usual = refuse(404, headers={"X-Request-Id": "r" * 60_000})
+    with pytest.raises(NotFoundError) as caught:
+        await client.works.get("ISS-1")
+    assert caught.value.request_id == "r" * 300
+    lines = [record.getMessage() for record in caplog.records if record.name == "devrev_async.transport"]
+    assert lines
+    assert max(map(len, lines)) < 500
+
+
 @pytest.mark.parametrize("header", ["", "Content-Encoding: br\r\n", "Content-Type: text/html\r\n"])
 async def test_a_204_is_a_success_whatever_its_head_says(
     server: FaultServer, client: DevRevClient, header: str
@@ -384,3 +399,39 @@ async def test_a_204_is_a_success_whatever_its_head_says(
     server.play(raw(f"HTTP/1.1 204 No Content\r\n{header}\r\n".encode()))
     await client.works.delete("ISS-1")
     await client.works.get("ISS-1")
+
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"
+BODIES_OF_A_204 = {
+    "a length": [NO_CONTENT + b"Content-Length: 5\r\n\r\nhello"],
+    "chunks": [NO_CONTENT + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"],
+    "no chunk": [NO_CONTENT + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    "no header": [NO_CONTENT + b"\r\n{}"],
+    "bare line feeds": [b"HTTP/1.1 204 No Content\nContent-Length: 2\n\n{}"],
+    "an encoding": [NO_CONTENT + b"Content-Encoding: zstd\r\nContent-Length: 2\r\n\r\n{}"],
+    "another response": [NO_CONTENT + b"\r\n" + message(ONE)],
+    "in pieces": [NO_CONTENT[:5], NO_CONTENT[5:] + b"Content-", b"Length: 2\r\n\r", b"\n{", b"}"],
+}
+
+
+@pytest.mark.parametrize("name", BODIES_OF_A_204)
+async def test_a_204_is_a_success_whatever_follows(server: FaultServer, connect: Clients, name: str) -> None:
+    """And what follows is taken for no other response."""
+
+    async def play(peer: Any) -> None:
+        for piece in BODIES_OF_A_204[name]:
+            await peer.send(piece)
+            await asyncio.sleep(0.01)  # a segment of its own
+
+    client = connect(max_retries=0)
+    for _ in range(3):
+        server.play(play)
+        await client.works.delete("ISS-1")
+        await client.works.update("ISS-1", title="x")
+
+
+async def test_a_204_without_a_body_keeps_its_connection(server: FaultServer, client: DevRevClient) -> None:
+    server.usual = raw(NO_CONTENT + b"Content-Length: 0\r\n\r\n")
+    for _ in range(3):
+        await client.works.delete("ISS-1")
+    assert server.accepted == 1

@@ -118,9 +118,10 @@ async def test_a_proxy_that_swallows_the_connection_is_bounded_by_connect(
             await session.close()
 
 
-@pytest.mark.parametrize(("status", "attempts"), [(407, 1), (403, 1), (429, 2), (502, 2)])
-async def test_a_proxy_that_refuses_is_named(connect: Clients, status: int, attempts: int) -> None:
-    async with Proxy(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as proxy:
+@pytest.mark.parametrize(("status", "attempts"), [(407, 1), (403, 1), (302, 2), (429, 2), (502, 2)])
+@pytest.mark.parametrize("header", ["X: y", f"Set-Cookie: {'x' * 60_000}"], ids=["short", "long"])
+async def test_a_proxy_that_refuses_is_named(connect: Clients, status: int, attempts: int, header: str) -> None:
+    async with Proxy(b"HTTP/1.1 %d No\r\n%b\r\nContent-Length: 0\r\n\r\n" % (status, header.encode())) as proxy:
         url = proxy.url.replace("127.0.0.1", "user:secret@127.0.0.1")
         client = connect(proxy=url, base_url="https://127.0.0.1:1", max_retries=1)
         for call in (client.works.get("ISS-1"), client.works.update("ISS-1", title="x")):
@@ -130,3 +131,28 @@ async def test_a_proxy_that_refuses_is_named(connect: Clients, status: int, atte
             assert f"the proxy 127.0.0.1:{proxy.port} refused the connection: {status}" in str(error)
             assert (error.attempts, error.retryable, error.outcome_unknown) == (attempts, attempts == 2, False)
             assert "secret" not in repr(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"", "closed the connection without a response"),
+        (b"HTTP/1.1 2", "closed the connection without a response"),
+        (b"SSH-2.0-x\r\n\r\n", "the response is not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", "a line of more than 65536 bytes"),
+    ],
+    ids=["nothing", "half a status line", "no HTTP", "a long head"],
+)
+async def test_a_proxy_that_breaks_off_is_named_and_nothing_was_sent(
+    connect: Clients, said: bytes, reason: str
+) -> None:
+    async with Proxy(said) as proxy:
+        url = proxy.url.replace("127.0.0.1", "user:secret@127.0.0.1")
+        client = connect(proxy=url, base_url="https://127.0.0.1:1", max_retries=1)
+        for call in (client.works.get("ISS-1"), client.works.update("ISS-1", title="x")):
+            with pytest.raises(
+                APIConnectionError, match=f"through the proxy 127.0.0.1:{proxy.port}: .*{reason}"
+            ) as caught:
+                await call
+            assert (caught.value.attempts, caught.value.outcome_unknown) == (2, False)
+            assert "secret" not in repr(caught.value)

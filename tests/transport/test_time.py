@@ -576,3 +576,35 @@ async def test_a_server_that_does_not_read_is_bounded_by_read(connect: Clients) 
                 await client.request("x.create", {"a": "b" * 30_000_000})
         assert caught.value.outcome_unknown
         await client.close()
+
+
+# -- the pool of the user's session --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limits", [{"limit": 1}, {"limit_per_host": 1}])
+async def test_the_wait_for_a_connection_of_ones_own_session_is_no_failure(
+    server: FaultServer, connect: Clients, limits: Any
+) -> None:
+    async def slow(peer: Any) -> None:
+        await asyncio.sleep(0.2)
+        await peer.send(message())
+
+    server.usual = slow
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(**limits)) as session:
+        client = connect(session=session, max_retries=0, timeout=Timeout(connect=0.1, read=5))
+        await asyncio.gather(*(client.works.get("ISS-1") for _ in range(4)))
+    assert server.most_open == 1
+
+
+async def test_a_stream_that_holds_the_only_connection_of_a_session_is_named(
+    server: FaultServer, connect: Clients
+) -> None:
+    server.usual = raw(message(PAGE)[:-100], then="silence")
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        client = connect(session=session, max_retries=0, timeout=Timeout(connect=0.1, read=5))
+        with pytest.raises(
+            APITimeoutError, match=r"Timeout\.connect\); .* session= counts \(see its connector's limit"
+        ):
+            async with client.works.export_stream() as stream:
+                async for _ in stream:
+                    await client.works.get("ISS-1")
