@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from devrev_async import errors
 from devrev_async._requests.bodies import encode_body, query_body
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from devrev_async.reports import ExportReport
 
 __all__ = ["open_export", "open_plan", "open_slice"]
+
+_OWN_KEYS: Final = frozenset({"created_date", "cursor", "first", "limit", "mode", "sort_by"})
+"""Keys that a complete export chooses anew for each request."""
 
 
 def open_export(
@@ -49,7 +52,7 @@ def open_export(
         InvalidArgumentError: an argument is wrong; TypeError likewise.
     """
     body = query_body(filters, {}, method="export_all")
-    encode_body(body, extra_body)  # refuses what a later body would not get past
+    _check_extra(body, extra_body)
     source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
     whole = {**body, **(extra_body or {})}
     return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel)
@@ -109,6 +112,18 @@ async def open_plan(
     if shares < 1:
         raise errors.InvalidArgumentError(f"n takes at least 1, not {shares}")
     body = query_body(filters, {}, method="plan_slices")
-    encode_body(body, extra_body)
+    _check_extra(body, extra_body)
     source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
     return await plan_slices(source, ExportQuery.of({**body, **(extra_body or {})}, datetime.now(UTC)), shares)
+
+
+def _check_extra(body: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> None:
+    """Refuses an `extra_body` that no later body would get past, or whose keys each request has values of its own for.
+
+    Raises:
+        InvalidArgumentError: a key is given already, or is one that the export sets; TypeError: it is no mapping.
+    """
+    encode_body(body, extra_body)
+    if own := sorted(_OWN_KEYS & (extra_body or {}).keys()):
+        hint = "; pass created_date= as a filter" if "created_date" in own else ""
+        raise errors.InvalidArgumentError(f"extra_body has what each request sets by itself: {', '.join(own)}{hint}")

@@ -51,6 +51,7 @@ class BulkRun(Generic[R]):
     def __init__(self, engine: Engine[Any], ledger: Ledger, bodies: Callable[[list[Any]], Any] | None = None) -> None:
         self._engine = engine
         self._bodies = bodies
+        self._dry_result: Any = None
         self._result = BulkResult(ledger)
         self._entered = False
         self._outcomes: AsyncGenerator[Outcome, None] | None = None
@@ -65,8 +66,10 @@ class BulkRun(Generic[R]):
 
     async def _awaited(self) -> R:
         if self._bodies is not None:
-            self._engine.phase = "ended"
-            return cast("R", self._bodies(await self._engine.arguments()))
+            if self._dry_result is None:
+                self._engine.phase = "ended"
+                self._dry_result = self._bodies(await self._engine.arguments())
+            return cast("R", self._dry_result)
         if self._engine.phase == "running":
             raise RuntimeError("this bulk run is under way already; its `result` has the outcomes so far")
         if self._engine.phase == "new":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, cast
 
 from msgspec import structs
@@ -26,7 +25,8 @@ def _added(earlier: Any, now: Any) -> Any:
     if isinstance(now, int | float) and isinstance(earlier, int | float):
         return earlier + now
     if isinstance(now, dict):
-        return dict(Counter(cast("dict[str, int]", earlier)) + Counter(cast("dict[str, int]", now)))
+        counts, more = cast("dict[str, int]", earlier), cast("dict[str, int]", now)
+        return {key: counts.get(key, 0) + more.get(key, 0) for key in {**counts, **more}}
     return now
 
 

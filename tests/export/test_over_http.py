@@ -18,6 +18,7 @@ from devrev_async import (
     DateRange,
     DevRevClient,
     ExportReport,
+    InvalidArgumentError,
     ServiceUnavailableError,
     Ticket,
     UnknownWork,
@@ -300,6 +301,11 @@ async def test_filters_and_arguments() -> None:
             export_all(client, resume=export.checkpoint)
         with pytest.raises(ValueError, match="extra_body"):
             export_all(client, type=["issue"], extra_body={"type": ["task"]})
+        for own in ({"created_date": {"type": "range"}}, {"first": 10}, {"sort_by": ["created_date:desc"]}):
+            with pytest.raises(InvalidArgumentError, match=next(iter(own))):
+                export_all(client, extra_body=own)
+            with pytest.raises(InvalidArgumentError, match=next(iter(own))):
+                await client.works.plan_slices(2, extra_body=own)
         odd = export_all(client, extra_body={"no_such_key": 1})
         with pytest.raises(Exception, match="no_such_key"):
             _ = [work async for work in odd]

@@ -175,6 +175,14 @@ async def test_dry_run_gives_the_bodies_and_sends_nothing() -> None:
         assert sandbox.requests == []
 
 
+async def test_a_dry_run_that_is_awaited_again_gives_the_same_bodies() -> None:
+    async with DevRevClient("a-token", base_url="http://127.0.0.1:9") as devrev:
+        for updates in ([WorkUpdate(id="ISS-1", title="t")], iter([WorkUpdate(id="ISS-1", title="t")])):
+            dry = devrev.works.update_many(updates, dry_run=True)
+            assert await dry == [{"id": "ISS-1", "title": "t"}]
+            assert await dry == [{"id": "ISS-1", "title": "t"}]
+
+
 async def test_a_write_with_a_lost_answer_is_unknown_and_the_others_are_not() -> None:
     applied: list[str] = []
 

@@ -98,6 +98,7 @@ async def test_the_same_call_goes_on(devrev: DevRevClient, sandbox: Sandbox, tmp
     assert progress[0] >= WORKS // 2 - 1000
     assert progress == sorted(progress)
     assert (report.works, report.complete, report.restarted) == (WORKS, True, False)
+    assert report.proofs.keys() == ExportReport().proofs.keys()
     assert sum(report.proofs.values()) == report.works
     assert report.expected in (None, WORKS)
     assert files_in(tmp_path) == [name]
