@@ -25,7 +25,7 @@ from devrev_async import (
 )
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.server import run_in_thread
-from tests.servers import serving
+from tests.servers import serving, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -311,6 +311,22 @@ async def test_filters_and_arguments() -> None:
             _ = [work async for work in odd]
         left = sandbox.request_count
     assert left == sandbox.request_count
+
+
+async def test_timestamps_that_lie_outside_of_the_years_of_utc_are_exported() -> None:
+    dates = ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"]
+    works = [work(f"TKT-{number}", created_date=date) for number, date in enumerate(dates)]
+
+    async def handler(request: web.Request) -> web.Response:
+        counted = {"count": len(works), "has_more": False}
+        return web.json_response(counted if request.path == "/works.count" else {"works": works})
+
+    async with serving(handler) as url, DevRevClient("a-token", base_url=url) as client:
+        export = export_all(client)
+        assert {each.display_id async for each in export} == {each["display_id"] for each in works}
+        assert (export.report.duplicates, export.report.complete) == (0, True)
+        texts = [text async for batch in export_all(client).raw_batches() for text in batch]
+        assert len(texts) == len(works)
 
 
 def exporting() -> list[object]:

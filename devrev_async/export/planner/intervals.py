@@ -32,6 +32,8 @@ UNDATED: Final = EARLIEST - 2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDATED: Final = UNDATED * SECOND
+_LEAST: Final = EARLIEST * SECOND
+_MOST: Final = LATEST * SECOND - 1
 _first: Final = itemgetter(0)
 _EDGE: Final = timedelta(milliseconds=1)
 _TOLERANCE: Final = timedelta(seconds=2)
@@ -44,11 +46,17 @@ def micros(moment: datetime) -> int:
 
 
 def key_of(created: datetime | None, identity: str) -> Key:
-    """Returns the key of a work; `created` is aware, or None for a work that shows no timestamp."""
+    """Returns the key of a work; `created` is aware, or None for a work that shows no timestamp.
+
+    A timestamp that its offset puts outside the years 1 to 9999 of UTC stands at the first or last instant of them.
+    """
     if created is None:
         return (_UNDATED, identity)
     since = created - _EPOCH  # `micros`, without the call: a page has thousands of keys
-    return ((since.days * 86400 + since.seconds) * SECOND + since.microseconds, identity)
+    shown = (since.days * 86400 + since.seconds) * SECOND + since.microseconds
+    if not _LEAST <= shown <= _MOST:
+        shown = _LEAST if shown < _LEAST else _MOST
+    return (shown, identity)
 
 
 def second_of(key: Key) -> int:
