@@ -10,7 +10,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql.functions import col
 
-from devrev_async.sandbox import Sandbox
+from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 
 from .conftest import TOKEN_OF_THE_ENVIRONMENT
@@ -124,6 +124,23 @@ def test_a_task_that_fails_is_tried_again(reader: Any, sandbox: Sandbox) -> None
     sandbox.fail_next("works.export", status=400, times=1)
     rows = frame.collect()
     assert sorted(row.id for row in rows) == sorted(sandbox.ids())
+
+
+def test_a_task_that_dies_midway_changes_nothing(spark: Any) -> None:
+    with run_in_thread(Sandbox(works=3000, seed=6, quirks=Quirks(cap=500))) as sandbox:
+        options = {"token": sandbox.token, "baseUrl": sandbox.url, "numPartitions": "1"}
+        frame = spark.read.format("devrev").schema("id string").options(**options).load()
+        pages: list[object] = []
+
+        def heard(request: object) -> None:
+            pages.append(request)
+            if len(pages) == 4:
+                sandbox.fail_next("works.export", status=400)
+
+        sandbox.on_request(heard, "works.export")
+        ids = [row.id for row in frame.collect()]
+        assert sorted(ids) == sorted(sandbox.ids())
+        assert len(pages) > 8  # of two attempts
 
 
 def test_a_query_that_ends_early(reader: Any, sandbox: Sandbox) -> None:
