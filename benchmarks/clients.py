@@ -151,7 +151,7 @@ def _orjson() -> Callable[[bytes], list[Any]]:
 
 
 def _structs(*, gc: bool) -> Callable[[Any], list[Any]]:
-    from devrev_async.structs import page_decoder
+    from benchmarks.structs import page_decoder
 
     return page_decoder(gc=gc)
 
@@ -239,7 +239,8 @@ async def get_many_ours(url: str, count: int, concurrency: int) -> None:
 
 async def get_bare(url: str, count: int, concurrency: int) -> None:
     import aiohttp
-    from devrev_async.structs import single_decoder
+
+    from benchmarks.structs import single_decoder
 
     decode = single_decoder(gc=False)
     async with aiohttp.ClientSession(headers=HEADERS) as session:

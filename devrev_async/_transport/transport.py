@@ -33,13 +33,13 @@ class Transport:
         """A call whose response is read piece by piece; each part of it is awaited through `guarded`."""
         return Call(self.manager, self.settings, request)
 
-    async def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
-        """Call, read the whole body, decode it; retries included."""
+    def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> Awaitable[T]:
+        """Call, read the whole body, decode it; retries included. To be awaited at once: the deadline is set here."""
         call = Call(self.manager, self.settings, request)
         call.follows = follow
-        return await self.finish(call, decode)
+        return self.finish(call, decode)
 
-    async def finish(self, call: Call, decode: Callable[[bytes], T]) -> T:
+    def finish(self, call: Call, decode: Callable[[bytes], T]) -> Awaitable[T]:
         """As `fetch`, of a call whose state the caller can look at meanwhile."""
 
         async def consume(response: Response) -> T | Failure:
@@ -52,9 +52,9 @@ class Transport:
                 problem = str(error)
             return response.unreadable(problem, body=body, cut=is_cut_short(body))
 
-        return await self.run(call, consume)
+        return self.run(call, consume)
 
-    async def run(self, call: Call, consume: Callable[[Response], Awaitable[T | Failure]]) -> T:
+    def run(self, call: Call, consume: Callable[[Response], Awaitable[T | Failure]]) -> Awaitable[T]:
         """Call until a response is consumed without a failure; every attempt is consumed anew."""
 
         async def work() -> T:
@@ -72,7 +72,7 @@ class Transport:
                 assert isinstance(outcome, Failure)
                 await call.again(outcome)
 
-        return await self.guarded(call, work)
+        return self.guarded(call, work)
 
     def _open(self, call: Call) -> None:
         try:

@@ -50,7 +50,8 @@ class Engine(Generic[T]):
         self._workers = workers if total is None else min(workers, total)
         self._on_error = on_error
         self._on_progress = on_progress
-        self._progress = BulkProgress(0, total, 0, 0, 0)
+        self._total = total
+        self._failed = self._unknown = self._ok = 0
         self._handover: _Handover | None = None
         self._error: Exception | None = None
         self._closed = False
@@ -126,13 +127,14 @@ class Engine(Generic[T]):
 
     async def _work(self) -> None:
         """Take inputs and run them, until there is no other."""
+        reader = self._reader
         try:
-            while self._error is None and (following := await self._reader.next()) is not None:
+            while self._error is None and (following := reader.next_now() or await reader.next()) is not None:
                 current, entry = following
-                if entry is not None:
-                    await self._finish(current, entry)
-                else:
+                if entry is None:
                     await self._run_key(current)
+                elif (untaken := self._finish(current, entry)) is not None:
+                    await untaken
         except Exception as error:  # noqa: BLE001 - the caller's iterator or callback failed, and the caller sees it
             self._fail(error)
 
@@ -140,10 +142,12 @@ class Engine(Generic[T]):
         """Run an input and those of the same key that were read meanwhile."""
         while current is not None and self._error is None:
             entry = await self._call(current)
-            await self._finish(current, entry)
+            if (untaken := self._finish(current, entry)) is not None:
+                await untaken
             if not self._job.write:
                 while (same := self._reader.following(current.key)) is not None:
-                    await self._finish(same, entry)
+                    if (untaken := self._finish(same, entry)) is not None:
+                        await untaken
                 self._reader.release(current.key, entry)
                 return
             following = self._reader.following(current.key)
@@ -165,29 +169,29 @@ class Engine(Generic[T]):
                 self._record(current, errors.OutcomeUnknownError("cancelled while the write was under way"))
             raise
 
-    async def _finish(self, done: Input, entry: Entry) -> None:
-        """Report an outcome, and wait until it was taken if someone takes them."""
-        outcome = self._record(done, entry)
-        if self._on_progress is not None:
-            self._on_progress(self._progress)
-        if outcome.error is not None and self._on_error == "raise":
-            self._fail(outcome.error)
-        if self._handover is not None and self._error is None:
-            await self._handover.put(outcome)
-
-    def _record(self, done: Input, entry: Entry) -> Outcome:
+    def _finish(self, done: Input, entry: Entry) -> asyncio.Future[None] | None:
+        """Report an outcome; where someone takes the outcomes, the result is to be awaited: it was taken then."""
+        self._record(done, entry)
         error = entry if isinstance(entry, Exception) else None
-        unknown = error is not None and is_unknown(error)
-        before = self._progress
-        self._progress = BulkProgress(
-            done=before.done + 1,
-            total=before.total,
-            ok=before.ok + (error is None),
-            failed=before.failed + (error is not None and not unknown),
-            unknown=before.unknown + unknown,
+        if self._on_progress is not None:
+            ok, failed, unknown = self._ok, self._failed, self._unknown
+            self._on_progress(BulkProgress(ok + failed + unknown, self._total, ok, failed, unknown))
+        if error is not None and self._on_error == "raise":
+            self._fail(error)
+        if self._handover is None or self._error is not None:
+            return None
+        return self._handover.put(
+            Outcome(done.position, done.key, None if isinstance(entry, Exception) else entry, error)
         )
+
+    def _record(self, done: Input, entry: Entry) -> None:
+        if not isinstance(entry, Exception):
+            self._ok += 1
+        elif is_unknown(entry):
+            self._unknown += 1
+        else:
+            self._failed += 1
         self._reader.record(done, entry)
-        return Outcome(done.position, done.key, None if isinstance(entry, Exception) else entry, error)
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
@@ -203,12 +207,12 @@ class _Handover:
         self.ready: deque[tuple[Outcome, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
-    async def put(self, outcome: Outcome) -> None:
-        """Offer an outcome, and wait until it is taken."""
+    def put(self, outcome: Outcome) -> asyncio.Future[None]:
+        """Offer an outcome; the future is done once it is taken."""
         taken = asyncio.get_running_loop().create_future()
         self.ready.append((outcome, taken))
         self.wake()
-        await taken
+        return taken
 
     def take(self) -> Outcome:
         """The oldest outcome; its worker goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from devrev_async import errors
@@ -76,18 +76,19 @@ class Reader(Generic[T]):
         self._job = job
         self._inputs = inputs
         self._ledger = ledger
-        self._items: AsyncGenerator[Any, None] = _iterate(inputs)
+        self._items: Iterator[T] | None = None if isinstance(inputs, AsyncIterable) else _iterate(inputs)
+        self._awaited_items = _iterate_async(inputs) if isinstance(inputs, AsyncIterable) else None
         self._lock = asyncio.Lock()
         self._room = asyncio.Event()
         self._count = 0
         self._queued = 0
-        self._queues: dict[str, deque[Input]] = {}
+        self._queues: dict[str, deque[Input] | None] = {}  # by key in use; None while nothing waits
         self._known: dict[str, Entry] = {}
 
     async def arguments(self) -> list[Any]:
         """The calls' arguments of all inputs; raises what is wrong with the first bad one."""
         arguments: list[Any] = []
-        async for item in self._items:
+        while (item := await self._item()) is not _END:
             arguments.append(await self._checked(len(arguments), item))
         return arguments
 
@@ -96,6 +97,18 @@ class Reader(Generic[T]):
         if isinstance(self._inputs, Sequence):
             for index, item in enumerate(self._inputs):
                 await self._checked(index, item)
+
+    def next_now(self) -> tuple[Input, Entry | None] | None:
+        """As `next` where nothing must be awaited, at a fraction of the cost; otherwise, and at the end, None."""
+        if self._items is not None:
+            while self._queued < MAX_QUEUED and self._count % _TURN != _TURN - 1:
+                item: Any = next(self._items, _END)
+                if item is _END:
+                    return None
+                following = self._begin(item)
+                if following is not None:
+                    return following
+        return None
 
     async def next(self) -> tuple[Input, Entry | None] | None:
         """The next input whose key is free, with its outcome where that is known already; None at the end."""
@@ -106,7 +119,7 @@ class Reader(Generic[T]):
                     await self._room.wait()
                 if self._count % _TURN == _TURN - 1:
                     await asyncio.sleep(0)  # inputs that need no request would hold the loop
-                item = await anext(self._items, _END)
+                item = await self._item()
                 if item is _END:
                     return None
                 following = self._begin(item)
@@ -137,7 +150,15 @@ class Reader(Generic[T]):
 
     async def aclose(self) -> None:
         """Stop reading."""
-        await self._items.aclose()
+        if self._awaited_items is not None:
+            await self._awaited_items.aclose()
+
+    async def _item(self) -> Any:
+        """The next input, or `_END`."""
+        if self._items is not None:
+            return next(self._items, _END)
+        assert self._awaited_items is not None
+        return await anext(self._awaited_items, _END)
 
     async def _checked(self, index: int, item: Any) -> Any:
         if index % _TURN == _TURN - 1:
@@ -161,19 +182,21 @@ class Reader(Generic[T]):
         current = Input(index, key, item, argument)
         if key in self._known:
             return current, self._known[key]
-        queue = self._queues.get(key)
-        if queue is None:
-            self._queues[key] = deque()
+        if key not in self._queues:
+            self._queues[key] = None
             return current, None
+        queue = self._queues[key]
+        if queue is None:
+            queue = self._queues[key] = deque()
         queue.append(current)
         self._queued += 1
         return None
 
 
-async def _iterate(inputs: Inputs[T]) -> AsyncGenerator[T, None]:
-    if isinstance(inputs, AsyncIterable):
-        async for item in inputs:
-            yield item
-    else:
-        for item in inputs:
-            yield item
+def _iterate(inputs: Iterable[T]) -> Iterator[T]:
+    yield from inputs
+
+
+async def _iterate_async(inputs: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    async for item in inputs:
+        yield item
