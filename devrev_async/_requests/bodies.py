@@ -39,6 +39,7 @@ __all__ = [
     "query_body",
     "type_of_id",
     "update_body",
+    "update_content",
 ]
 
 MAX_FIRST: Final = 5000
@@ -152,6 +153,18 @@ def update_body(
     if "stage" in body:
         body["stage"] = _stage(body["stage"], id_key="stage")
     return _with_schema(body)
+
+
+def update_content(
+    id: str,
+    type: str | UnsetType | None,
+    fields: Mapping[str, Any],
+    extra: Mapping[str, Any] | None,
+    *,
+    method: str = "update",
+) -> bytes:
+    """`update_body` as JSON, with the keys of `extra_body` added."""
+    return encode_body(update_body(id, type, fields, method=method), extra)
 
 
 def create_body(required: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ __all__ = ["BulkProgress", "BulkResult", "BulkRun", "Failure", "Outcome", "start
 
 T = TypeVar("T")
 
-log: Final = logging.getLogger("devrev_async")
+log: Final = logging.getLogger("devrev_async.bulk")
 
 
 class BulkRun(Generic[R]):

@@ -18,7 +18,7 @@ from yarl import URL
 
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.responses import decode_count, decode_nothing, work_under
-from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_body
+from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_content
 from devrev_async._transport.call import Call
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
@@ -111,7 +111,7 @@ class Works(Resource):
 
     def __init__(self, transport: Transport, base_url: str) -> None:
         super().__init__(transport, base_url)
-        self._get_url = f"{base_url}/works.get?id="
+        self._get_url = URL(f"{base_url}/works.get", encoded=True)
         self._pages = PageReader(transport, "works")
 
     async def get(self, id: str, *, timeout: Timeout | float | None = None, max_retries: int | None = None) -> Work:
@@ -120,9 +120,13 @@ class Works(Resource):
         Raises:
             NotFoundError: there is no such work for this token.
         """
-        if not (isinstance(id, str) and _is_plain(id)):  # the usual id needs neither a check nor quoting
-            id = quote(check_id(id), safe="")
-        request = Request("works.get", URL(self._get_url + id, encoded=True), None, True)
+        if isinstance(id, str) and _is_plain(
+            id
+        ):  # the usual id needs neither a check nor quoting, nor a URL to be parsed
+            url = self._get_url.with_query(f"id={id}")
+        else:
+            url = URL(f"{self._get_url}?id={quote(check_id(id), safe='')}", encoded=True)
+        request = Request("works.get", url, None, True)
         if timeout is not None or max_retries is not None:
             request = self._bounded(request, timeout, max_retries)
         return self._single(GET, await self._transport.fetch(request, decode_work, follow=True))
@@ -149,7 +153,8 @@ class Works(Resource):
             NotFoundError: there is no such work for this token.
         """
         options = take_options(fields)
-        return self._single(UPDATE, await self._call(UPDATE, update_body(id, type, fields), options))
+        content = update_content(id, type, fields, options.get("extra_body"))
+        return self._single(UPDATE, await self._send(UPDATE, content, options))
 
     async def create(
         self,
@@ -558,7 +563,7 @@ class Works(Resource):
             return check_id(id), id
 
         def begin(id: str) -> BegunCall:
-            return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), lambda: False)
+            return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), _never_sent)
 
         self._request(UPDATE, b"", {"timeout": timeout, "max_retries": max_retries})  # checks the options
         job = Job(prepare, begin, write=False, open=self._transport.manager.session)
@@ -629,8 +634,8 @@ class Works(Resource):
         def prepare(update: WorkUpdate) -> tuple[str, bytes]:
             if not isinstance(update, WorkUpdate):
                 raise TypeError(f"a WorkUpdate is expected, not {type(update).__name__}")
-            body = update_body(update.id, update.type, fields_of(update), method="WorkUpdate")
-            return update.id, encode_body(body, extra_body)
+            content = update_content(update.id, update.type, fields_of(update), extra_body, method="WorkUpdate")
+            return update.id, content
 
         def begin(content: bytes) -> BegunCall:
             call = self._transport.call(self._request(UPDATE, content, given))
@@ -658,6 +663,11 @@ class Works(Resource):
         if misfit is not None:
             self._pages.warn(endpoint.name, [misfit], 1)
         return work
+
+
+def _never_sent() -> bool:
+    """Says of a read that no write is under way."""
+    return False
 
 
 def _decode_bodies(contents: builtins.list[bytes]) -> builtins.list[dict[str, Any]]:
