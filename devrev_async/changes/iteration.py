@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OVERLAP", "ChangeBatch", "WorkChanges", "clock_of", "open_changes"]
 
-log: Final = logging.getLogger("devrev_async")
+log: Final = logging.getLogger("devrev_async.changes")
 
 OVERLAP: Final = timedelta(minutes=5)
 """How late a change may become visible. DevRev publishes no bound: this is what other services were seen to need."""

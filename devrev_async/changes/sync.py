@@ -31,7 +31,7 @@ from .state import State, check_origin, check_query, parse, render
 
 __all__ = ["Sync", "SyncOptions"]
 
-log: Final = logging.getLogger("devrev_async")
+log: Final = logging.getLogger("devrev_async.changes")
 
 T = TypeVar("T")
 
