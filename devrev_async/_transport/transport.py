@@ -33,11 +33,11 @@ class Transport:
         """A call whose response is read piece by piece; each part of it is awaited through `guarded`."""
         return Call(self.manager, self.settings, request)
 
-    def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> Awaitable[T]:
-        """Call, read the whole body, decode it; retries included. To be awaited at once: the deadline is set here."""
+    async def fetch(self, request: Request, decode: Callable[[bytes], T], *, follow: bool = False) -> T:
+        """Call, read the whole body, decode it; retries included."""
         call = Call(self.manager, self.settings, request)
         call.follows = follow
-        return self.finish(call, decode)
+        return await self.finish(call, decode)
 
     def finish(self, call: Call, decode: Callable[[bytes], T]) -> Awaitable[T]:
         """As `fetch`, of a call whose state the caller can look at meanwhile."""
