@@ -108,6 +108,12 @@ def count_problem(name: str, value: object, least: int) -> str | None:
     return None
 
 
+def check_callback(name: str, value: object) -> None:
+    """Refuses a callback that cannot be called; TypeError, before anything is sent."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} takes a callable, not {type(value).__name__}")
+
+
 def as_seconds(name: str, value: object) -> float:
     """A user's number of seconds as a float, which may be infinite; TypeError for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -15,7 +15,7 @@ from yarl import URL
 
 from devrev_async._limits.retry import RetryPolicy
 from devrev_async.errors import ConfigurationError, InvalidArgumentError
-from devrev_async.options import ClientEvent, Timeout, as_seconds, as_timeout, count_problem
+from devrev_async.options import ClientEvent, Timeout, as_seconds, as_timeout, check_callback, count_problem
 
 from .proxies import check_host, checked_proxy, environment_proxy, is_address
 from .request import DEFAULT_HEADERS
@@ -119,8 +119,7 @@ def check_policy(max_retries: int, retry_wait: tuple[float, float], max_rate_lim
 
 
 def check_hook(on_event: Callable[[ClientEvent], object] | None) -> Callable[[ClientEvent], object] | None:
-    if on_event is not None and not callable(on_event):
-        raise TypeError(f"on_event takes a callable, not {type(on_event).__name__}")
+    check_callback("on_event", on_event)
     return on_event
 
 

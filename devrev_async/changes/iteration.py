@@ -17,6 +17,7 @@ from devrev_async._transport.page_reader import PageReader
 from devrev_async.export.iteration import WorkExport, check_batch_size
 from devrev_async.models import Work
 from devrev_async.models.filters import check_aware
+from devrev_async.options import check_callback
 from devrev_async.reports import ChangesReport
 
 from .checkpoint import decode, encode
@@ -100,6 +101,7 @@ class WorkChanges:
     ) -> None:
         self._source = source
         self._words = words
+        check_callback("on_progress", on_progress)
         self._on_progress = on_progress
         self._report = ChangesReport()
         limit = None if until is None else micros(until)

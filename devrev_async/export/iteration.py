@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 from devrev_async import errors
 from devrev_async._requests.bodies import MAX_FIRST
 from devrev_async.models import UnknownWork, Work
+from devrev_async.options import check_callback
 from devrev_async.reports import ExportReport
 
 from .checkpoint import Ledger
@@ -76,6 +77,7 @@ class WorkExport:
     ) -> None:
         if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {parallel!r}")
+        check_callback("on_progress", on_progress)
         now = datetime.now(UTC)
         query = ExportQuery.of(body, now)
         fingerprint = query.fingerprint

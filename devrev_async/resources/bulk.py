@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast
 
 from devrev_async import errors
+from devrev_async.options import check_callback
 
 from .bulk_engine import Engine, OnError
 from .bulk_inputs import Inputs, Job
@@ -127,7 +128,7 @@ def start(
     With `bodies`, nothing is sent: awaiting gives what it makes of the calls' arguments.
 
     Raises:
-        TypeError: `inputs` is a single string, or cannot be iterated over.
+        TypeError: `inputs` is a single string, or cannot be iterated over; `on_progress` cannot be called.
         InvalidArgumentError: `on_error` is of no known kind.
     """
     if on_error not in ("collect", "raise"):
@@ -136,6 +137,7 @@ def start(
         raise TypeError("a sequence or an iterator is expected, not a single string")
     if not isinstance(inputs, Iterable | AsyncIterable):
         raise TypeError(f"a sequence or an iterator is expected, not {type(inputs).__name__}")
+    check_callback("on_progress", on_progress)
     ledger = Ledger(inputs if isinstance(inputs, Sequence) else ())
     engine = Engine(job, inputs, ledger, workers=workers, on_error=on_error, on_progress=on_progress)
     return BulkRun(engine, ledger, bodies)

@@ -24,6 +24,7 @@ import anyio
 import msgspec
 
 from devrev_async.errors import IncompleteExportError, InvalidArgumentError
+from devrev_async.options import check_callback
 from devrev_async.reports import ExportReport
 
 from ._atomic import PartFile, names_of
@@ -191,6 +192,7 @@ class FileExport:
         self._identity = sha256(msgspec.json.encode([options.format, limit, *source])).hexdigest()
         self._resume = resume
         self._limit = limit
+        check_callback("on_progress", on_progress)
         self._on_progress = on_progress
         self._on_stage = on_stage
         self._part: PartFile | None = None
