@@ -246,6 +246,29 @@ def free_port() -> int:
         return port
 
 
+class _TwoAddresses(aiohttp.abc.AbstractResolver):
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[aiohttp.abc.ResolveResult]:
+        both = (("127.0.0.1", socket.AF_INET), ("ff02::1", socket.AF_INET6))  # refused, and not to be reached
+        return [
+            {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": 0}
+            for address, kind in both
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_host_whose_addresses_fail_in_different_ways_has_the_reasons(connect: Clients) -> None:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=_TwoAddresses())) as session:
+        client = connect(base_url=f"https://two.example:{free_port()}", session=session, max_retries=0)
+        with pytest.raises(APIConnectionError) as caught:
+            await client.works.get("ISS-1")
+    text = str(caught.value)
+    assert "cannot connect to two.example" in text
+    assert "127.0.0.1" in text
+    assert text.count("Errno") == 2
+
+
 @pytest.mark.parametrize("call", [read, *WRITES])
 async def test_a_connection_that_was_never_made_is_tried_again(connect: Clients, call: Any) -> None:
     client = connect(base_url=f"http://127.0.0.1:{free_port()}", max_retries=3)
