@@ -1,1 +1,1 @@
-"""When a request may be sent: concurrency, quota, retries. Knows no HTTP client."""
+"""Decides when a request may be sent: concurrency, quota, retries. Imports no HTTP client."""

@@ -1,4 +1,4 @@
-"""Reading the headers that speak of time. Pure; garbage is None, never an exception."""
+"""Parses the headers of rate limits, dates and waits. Pure; an invalid value is None, never an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["parse_count", "parse_http_date", "parse_quota", "parse_retry_after",
 def parse_quota(
     limit: str | None, remaining: str | None, reset: str | None
 ) -> tuple[int | None, int | None, float | None]:
-    """The headers X-Ratelimit-Limit, -Remaining and -Reset; None for each that is absent or garbage."""
+    """Parses X-Ratelimit-Limit, -Remaining and -Reset; None for each that is absent or invalid."""
     if limit and remaining and reset:
         digits = limit + remaining + reset
         if len(digits) <= 18 * 2 and digits.isascii() and digits.isdigit():  # the usual form, at a fraction of the cost
@@ -21,7 +21,7 @@ def parse_quota(
 
 
 def parse_http_date(value: str | None) -> float | None:
-    """An HTTP date, in any of its three forms, as seconds since the epoch; None if it is none."""
+    """Parses an HTTP date, in any of its three forms (RFC 9110), to seconds since the epoch; None if it is invalid."""
     if not value:
         return None
     try:
@@ -34,7 +34,7 @@ def parse_http_date(value: str | None) -> float | None:
 
 
 def parse_seconds(value: object) -> float | None:
-    """A number of seconds, at least 0; None if it is none or not finite."""
+    """Parses a number of seconds, raised to at least 0; None if it is invalid or not finite."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -45,7 +45,7 @@ def parse_seconds(value: object) -> float | None:
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """A Retry-After header, seconds (a fraction is taken too) or a date, as seconds from `now` (epoch), at least 0."""
+    """Parses Retry-After, seconds (fractions included) or a date, to seconds after `now` (epoch), at least 0."""
     if value is None:
         return None
     seconds = parse_seconds(value.strip())
@@ -56,6 +56,6 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
 
 
 def parse_count(value: str | None) -> int | None:
-    """A whole number, at least 0, of at most 18 digits; None if it is none."""
+    """Parses an integer of at least 0 and at most 18 digits; None if it is invalid."""
     value = value.strip() if value else ""
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None

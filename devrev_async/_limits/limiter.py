@@ -1,7 +1,7 @@
-"""How many requests are in flight, how fast they may follow each other, and when all must stop. Knows no HTTP.
+"""Limits requests by concurrency, by the pauses that a server asks for, and by its quota. Knows no HTTP.
 
-Three gates stand one behind the other: the semaphore, the pause that a refusal imposes on every task, and the quota
-as the server reports it. `Quota` and `ServerClock` are pure (the time is an argument); `Limiter` waits.
+A request passes the semaphore, then the pause that a 429 imposes on every task, then the quota that the server reports.
+`Quota` and `ServerClock` are pure (the time is an argument); `Limiter` waits.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Limiter:
 
     Args:
         max_concurrency: requests in flight.
-        reserve: share of the quota (0 to 1) that is left to others.
+        reserve: share of the quota (0 to 1) that other clients keep.
 
     Attributes:
-        slots: one for each request in flight.
+        slots: a semaphore with one slot for each request in flight.
         paused_until: monotonic seconds; nothing is sent before.
         reported: limit, remaining and reset (epoch seconds) as the last response with a quota had them, or None.
     """
@@ -62,13 +62,13 @@ class Limiter:
         self._changed = asyncio.Event()
 
     async def acquire(self, max_wait: float, on_wait: Callable[[float], None], leaves: int = 0) -> float:
-        """Wait for a slot and a turn; `responded`, `answered`, `lost` or `withdrawn`, and `release` must follow.
+        """Waits until a request may be sent; `responded`, `answered`, `lost` or `withdrawn`, and `release` must follow.
 
         `on_wait` is called with the seconds of a wait that is about to begin, once. `leaves` is how many requests of
         the reported quota are left to others.
 
         Returns:
-            The instant (monotonic seconds) at which the turn came.
+            The instant (monotonic seconds) at which the request was admitted; it identifies the request.
 
         Raises:
             WaitTooLongError: the server asks for a wait of more than `max_wait`.
@@ -85,7 +85,7 @@ class Limiter:
         return now
 
     def answered(self, turn: float, *, reported: bool) -> None:
-        """The request that had its turn then was answered; `reported` says whether `report` was called."""
+        """Notes the response to the request admitted at `turn`; `reported` says whether `report` was called."""
         if reported:
             self.quota.in_flight -= 1
         else:
@@ -95,7 +95,7 @@ class Limiter:
     def responded(
         self, turn: float, *, limit: str | None, remaining: str | None, reset: str | None, date: str | None
     ) -> None:
-        """The request that had its turn then was answered, with these headers as the server wrote them.
+        """Notes the response to the request admitted at `turn`, with these headers as the server sent them.
 
         `Date` is parsed when it changes, which is once a second, and not for each response.
         """
@@ -118,7 +118,7 @@ class Limiter:
         self._wake()
 
     def _observe_date(self, date: str | None, sent: float, received: float) -> None:
-        """Note a response's `Date`: the first and the last one of each second say most about the server's clock."""
+        """Notes a response's `Date`: the first and the last one of each second bound the server's clock best."""
         if date != self._date:
             if self._epoch is not None:
                 self.clock.observe(self._epoch, self._latest_sent, self._latest_received)
@@ -130,12 +130,12 @@ class Limiter:
         self._latest_received = received
 
     def lost(self, turn: float) -> None:
-        """The request that had its turn then was sent, and its answer is lost."""
+        """Notes that the request admitted at `turn` was sent and its response is lost."""
         self.quota.lost(turn, time.monotonic())
         self._wake()
 
     def withdrawn(self, turn: float) -> None:
-        """The request that had its turn then was not sent."""
+        """Notes that the request admitted at `turn` was not sent."""
         self.quota.withdrawn(turn)
         self._wake()
 
@@ -145,7 +145,7 @@ class Limiter:
             self._changed = asyncio.Event()
 
     def release(self) -> None:
-        """Release the slot."""
+        """Releases a slot."""
         self.slots.release()
 
     @property
@@ -154,14 +154,14 @@ class Limiter:
         return time.monotonic() < self.paused_until
 
     def pause(self, seconds: float) -> None:
-        """Pause every task for that long. One pause never shortens another."""
+        """Pauses every task for so many seconds. A pause never shortens another."""
         until = time.monotonic() + seconds
         if until > self.paused_until:
             self.paused_until = until
             self._spread = min(LONGEST_SPREAD, max(0.05, seconds / 10))
 
     def report(self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float) -> None:
-        """Note what a response reports of the quota: `reset` and `date` are epoch seconds of the server's clock."""
+        """Notes the quota that a response reports: `reset` and `date` are epoch seconds of the server's clock."""
         received = time.monotonic()
         if date is not None:
             self.clock.observe(date, sent, received)
@@ -169,7 +169,7 @@ class Limiter:
         self.quota.observe(limit=limit, remaining=remaining, reset=at, key=reset, sent=sent, received=received)
 
     def seconds_until(self, reset: float) -> float:
-        """How long it is until an instant of the server's clock (epoch); negative if it has passed."""
+        """Returns the seconds until an instant of the server's clock (epoch); negative if it has passed."""
         now = time.monotonic()
         return self._on_our_clock(reset, now) + MARGIN - now
 
@@ -177,7 +177,7 @@ class Limiter:
         return epoch - self.clock.offset(time.time() - now)
 
     async def _pass(self, now: float, max_wait: float, on_wait: Callable[[float], None], leaves: int) -> float:
-        told = False
+        reported = False
         while True:
             pause = self.paused_until - now
             wait = Wait(pause, firm=True) if pause > 0 else self.quota.wait(now, leaves)
@@ -185,11 +185,11 @@ class Limiter:
                 return now
             if wait.firm and wait.seconds > max_wait:
                 raise WaitTooLongError(wait.seconds)
-            if wait.firm and not told:
-                told = True
+            if wait.firm and not reported:
+                reported = True
                 on_wait(wait.seconds)
             if pause > 0:
-                await asyncio.sleep(pause + random.uniform(0, self._spread))  # noqa: S311 - it spreads load, and guards nothing
+                await asyncio.sleep(pause + random.uniform(0, self._spread))  # noqa: S311 - it spreads load, no secret
             else:
                 await self._until_changed(wait.seconds)
             now = time.monotonic()

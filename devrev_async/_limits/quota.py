@@ -1,4 +1,4 @@
-"""The quota as the server reports it, and the clock it is reported against. Pure: the time is an argument."""
+"""Tracks the quota that the server reports, and the server's clock. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ServerClock:
         self._high: float | None = None
 
     def observe(self, date: float, sent: float, received: float) -> None:
-        """Note a response with `date` (epoch), by the instants of its request and of its arrival on our clock."""
+        """Notes a response with `date` (epoch), and when its request was sent and it was received on our clock."""
         low, high = date - received, date + 1 - sent
         if self._low is None or self._high is None or low > self._high or high < self._low:
             self._low, self._high = low, high  # the first, or one of the clocks was set
@@ -48,7 +48,7 @@ class ServerClock:
             self._low, self._high = max(self._low, low), min(self._high, high)
 
     def offset(self, wall: float) -> float:
-        """Seconds to add to our clock to have the server's; `wall` is the offset of our machine's own wall clock.
+        """Returns the seconds between our monotonic clock and the server's; `wall` is the offset of our own wall clock.
 
         The wall clock is trusted as long as the server's dates do not contradict it, since it has a finer resolution;
         else the result is the least offset that the dates allow, which makes every deadline of the server's the latest
@@ -60,11 +60,11 @@ class ServerClock:
 
 
 class Wait(NamedTuple):
-    """How long a request is held back.
+    """How long a request must wait.
 
     Attributes:
-        seconds: after which it may ask again.
-        firm: nothing but time ends the wait; else a response in flight may end it sooner.
+        seconds: until `Quota.wait` is to be called again.
+        firm: only time ends the wait; otherwise a response in flight may end it sooner.
     """
 
     seconds: float
@@ -72,12 +72,12 @@ class Wait(NamedTuple):
 
 
 class Quota:
-    """How many requests the server still accepts, by its responses. All instants are of one clock of ours.
+    """Derives from responses how many requests the server still accepts. All instants are monotonic seconds.
 
-    What is left is the least that was reported in this window, less what is in flight, since those may or may not
-    be counted already. Once the window has passed, one request probes the next one.
+    The remaining quota is the lowest that was reported in this window, minus the requests in flight, which the report
+    may or may not include. Once the window has passed, one request probes the next one.
 
-    A request is known by the instant of its turn (`sent`).
+    A request is identified by the instant of its admission (`sent`).
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Quota:
     def observe(
         self, *, limit: int | None, remaining: int, reset: float, key: float, sent: float, received: float
     ) -> None:
-        """Note a response's report: `reset` is the window's end, `key` the same as the server wrote it.
+        """Notes a response's report: `reset` is the window's end, `key` the same as the server wrote it.
 
         Responses overtake each other, so that a report may be older than what is known. That of a request sent after
         the last report was received is not; of others of this window the least counts; those of earlier windows are
@@ -140,7 +140,7 @@ class Quota:
             self._late = LATEST_TURN  # the server rounds the end down, or begins its windows late
 
     def wait(self, now: float, leaves: int = 0) -> Wait | None:
-        """How long to wait; None if the request may be sent now. `leaves` is how many requests others may need."""
+        """Returns how long to wait; None if the request may be sent now. `leaves` requests are kept for others."""
         if self.remaining is None:
             return None
         end = self.reset + self._late
@@ -148,7 +148,7 @@ class Quota:
         kept = max(leaves, math.ceil((self.limit or 0) * self._reserve - 1e-9))
         if now >= end:
             if self.limit and self.in_flight >= max(1, self.limit - kept) and now < end + PROBE_TIMEOUT:
-                return Wait(end + PROBE_TIMEOUT - now, firm=False)  # those in flight may be counted to the new window
+                return Wait(end + PROBE_TIMEOUT - now, firm=False)  # the new window may count those in flight
             if self._probe is None or now >= self._probe + PROBE_TIMEOUT:
                 self._probe = now
                 return None
@@ -159,17 +159,17 @@ class Quota:
         return Wait(end - now, firm=free <= 0 or not self.in_flight)
 
     def sent(self) -> None:
-        """A request is sent."""
+        """Notes that a request is sent."""
         self.in_flight += 1
 
     def answered(self, sent: float, now: float) -> None:
-        """A request was answered, and the response reports nothing of the quota (else `observe` was called)."""
+        """Notes a response without rate-limit headers; one with them goes to `observe`."""
         if sent == self._probe:
-            self.remaining = None  # the window is over, and the server reports nothing of the next one
+            self.remaining = None  # the window is over, and the server does not report the next one
         self.lost(sent, now)
 
     def lost(self, sent: float, now: float) -> None:
-        """The response to a request is lost; the server may have counted it."""
+        """Notes that the response to a request is lost; the server may have counted the request."""
         self.in_flight -= 1
         self._losses.append(now)
         if sent == self._probe:
@@ -178,7 +178,7 @@ class Quota:
             self.remaining -= 1
 
     def withdrawn(self, sent: float) -> None:
-        """A request was not sent after all."""
+        """Notes that an admitted request was not sent."""
         self.in_flight -= 1
         if sent == self._probe:
             self._probe = None

@@ -1,4 +1,4 @@
-"""The retry policy, pure: what is sent again, and after what wait."""
+"""The retry policy: which requests are retried, and after what delay. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import backoff
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "leaves_open", "may_retry", "own_wait"]
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
-"""Responses to an idempotent request after which it is worth sending again."""
+"""Statuses after which an idempotent request is retried."""
 
 _MOST_DOUBLINGS: Final = 64
 
 
 class RetryPolicy(NamedTuple):
-    """What of a client's options decides about another attempt.
+    """The options of a client that decide whether there is another attempt.
 
     Attributes:
         max_retries: attempts after the first.
-        retry_wait: seconds; bounds of the first and of the longest wait of the client's own.
-        max_rate_limit_wait: seconds that a server may ask to wait; a longer wait is not begun.
+        retry_wait: the upper bounds of the first and of the longest exponential backoff (seconds).
+        max_rate_limit_wait: the longest wait that a server may ask for (seconds); a longer one is an error at once.
     """
 
     max_retries: int = 4
@@ -38,7 +38,7 @@ class RetryPolicy(NamedTuple):
         retries: int,
         time_left: float,
     ) -> float | None:
-        """Seconds until the next attempt, or None if there is to be none.
+        """Returns the seconds until the next attempt, or None if there is none.
 
         Args:
             idempotent: repeating the request changes nothing.
@@ -56,12 +56,12 @@ class RetryPolicy(NamedTuple):
         return delay if delay < time_left else None
 
     def is_too_long(self, seconds: float | None) -> bool:
-        """Whether a server asks for a longer wait than `max_rate_limit_wait`."""
+        """Returns whether a server asks for a longer wait than `max_rate_limit_wait`."""
         return seconds is not None and seconds > self.max_rate_limit_wait
 
 
 def may_retry(*, idempotent: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
-    """Whether a request that failed may be sent again; arguments as of `RetryPolicy.decide`."""
+    """Returns whether a failed request may be retried; arguments as of `RetryPolicy.decide`."""
     if idempotent:
         return status is None or status in RETRIED_STATUSES
     if status is None:
@@ -70,7 +70,7 @@ def may_retry(*, idempotent: bool, status: int | None, sent: bool, retry_after: 
 
 
 def leaves_open(*, idempotent: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:
-    """Whether a request that failed may have been applied all the same; arguments as of `RetryPolicy.decide`."""
+    """Returns whether a failed request may have been applied; arguments as of `RetryPolicy.decide`."""
     if idempotent or not sent:
         return False
     if status is None or 200 <= status < 300 or status == 408:
@@ -79,13 +79,12 @@ def leaves_open(*, idempotent: bool, status: int | None, sent: bool, retry_after
 
 
 def own_wait(retries: int, bounds: tuple[float, float], *, at_least_bound: bool = False) -> float:
-    """Seconds to wait before a retry: full jitter below a bound that doubles with each retry.
+    """Returns the seconds of exponential backoff: full jitter below a bound that doubles with each retry.
 
     Args:
         retries: made so far.
         bounds: the bound of the first wait, and of the longest.
-        at_least_bound: jitter above the bound instead, up to twice of it: a server that refuses without saying for how
-            long is not to be asked again at once.
+        at_least_bound: add the jitter to the bound instead: a 429 without Retry-After is not to be retried at once.
     """
     first, longest = bounds
     bound = min(longest, math.ldexp(first, min(retries, _MOST_DOUBLINGS)))

@@ -1,4 +1,4 @@
-"""Where the token comes from, and how it stays out of sight."""
+"""Finds the token, renews it, and removes it from whatever is shown."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ __all__ = ["TOKEN_VARIABLES", "Authenticator", "TokenProvider", "TokenSource", "
 TokenProvider = Callable[[], str | Awaitable[str]]
 
 TOKEN_VARIABLES: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
-"""Environment variables that are asked for the token, in this order."""
+"""Environment variables that may have the token; the first one that is set is used."""
 
 _VISIBLE: Final = re.compile(r"\A[\x21-\x7e]+\Z")
 HIDDEN: Final = "[token]"
 
 KEPT_TOKENS: Final = 8
-"""Tokens that are hidden from what the server says: answers to requests with an earlier one may still be under way."""
+"""The latest tokens that are removed from shown text: responses to requests with an earlier one may be in flight."""
 
 SHORTEST_PART: Final = 4
-"""Characters of a token's start that are hidden at the end of a body that may be cut."""
+"""The shortest start of a token that is removed from the end of a body, which may be truncated; in characters."""
+
 SHORTEST_HIDDEN: Final = 8
+"""The shortest token that is removed; a shorter one may be part of plain words."""
 
 
 class TokenSource:
-    """A token, or a callable that gives one; asked once and again only after a refusal.
+    """A token, or a callable that returns one; it is called once, and again only after a 401.
 
     No method returns the bare token to a caller that keeps it: tracebacks show local variables.
 
@@ -72,11 +74,11 @@ class TokenSource:
 
     @property
     def renewable(self) -> bool:
-        """Whether asking again may bring another token."""
+        """Whether there is a callable, which may return another token."""
         return self._provider is not None
 
     def account(self) -> str:
-        """A digest of whose works the token shows: of the user that a JWT names, else of the token itself."""
+        """Returns a digest of the user that a JWT names as its `sub`, or of the token if it is no such JWT."""
         token = self._held()[0][-1]
         try:
             claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
@@ -86,21 +88,21 @@ class TokenSource:
         return sha256(whose.encode()).hexdigest()
 
     def headers(self, others: Mapping[str, str], *, json: bool) -> dict[str, str]:
-        """The other headers, the authorisation, and the type of a JSON body if there is one."""
+        """Returns `others` with the Authorization header, and with the Content-Type of a JSON body if asked for."""
         headers = {**others, "Authorization": f"Bearer {self._held()[0][-1]}"}
         if json:
             headers["Content-Type"] = "application/json"
         return headers
 
     def hide(self, text: str) -> str:
-        """The text without the token, and without those before it."""
+        """Returns the text with the token, and those before it, replaced by ``[token]``."""
         for form in self._held()[1]:
             if form in text:
                 text = text.replace(form, HIDDEN)
         return text
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """The bytes without the token, and without the start of one that is cut off at their end."""
+        """As `hide`, of bytes; the start of a token at their end, where they may be truncated, is replaced as well."""
         for form in self._held()[1]:
             secret = form.encode()
             data = data.replace(secret, HIDDEN.encode())
@@ -111,7 +113,7 @@ class TokenSource:
         return data
 
     async def renew(self) -> str | None:
-        """Ask the callable; the answer is what went wrong."""
+        """Calls the callable and keeps its token. Returns what went wrong, or None."""
         assert self._provider is not None
         try:
             given = self._provider()
@@ -127,7 +129,7 @@ class TokenSource:
 
 
 class Authenticator:
-    """Authorises requests; asks a token callable once for all tasks that need another token.
+    """Renews the token once for all tasks that need another one.
 
     Attributes:
         source: of the token.
@@ -138,11 +140,11 @@ class Authenticator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the event loop that was used before."""
+        """Prepares for another event loop."""
         self._renewing = asyncio.Lock()
 
     async def renew(self, version: int) -> str | None:
-        """Ask the callable, unless another task has done so since `version`.
+        """Renews the token, unless another task has done so since `version`.
 
         Returns:
             What went wrong, or None.
@@ -154,7 +156,7 @@ class Authenticator:
 
 
 def _forms(token: str) -> list[str]:
-    """The token as it is, and as JSON and URLs may write it; the longest first, since one may hold another."""
+    """Returns the token as it is, and as JSON and URLs may escape it; longest first, since one may contain another."""
     if len(token) < SHORTEST_HIDDEN:
         return []
     escaped = json.dumps(token)[1:-1]
@@ -163,7 +165,7 @@ def _forms(token: str) -> list[str]:
 
 
 def find_token(token: object) -> tuple[TokenSource | None, str]:
-    """The source of a client's token, or None and what is wrong. Its caller raises, once it has forgotten the token."""
+    """Returns the source of a client's token, or None and what is wrong; the caller raises without the token."""
     if token is None:
         token = next((value for name in TOKEN_VARIABLES if (value := os.environ.get(name))), None)
         if token is None:

@@ -20,20 +20,20 @@ __all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection"
 
 
 class HeldBackError(Exception):
-    """A pause began while the connection was made; nothing was sent."""
+    """A pause began while the connection was established; nothing was sent."""
 
 
 class ConnectionState:
     """State of the connection used by one attempt.
 
-    Defaults are on the class: one is made for each attempt, and `__init__` would cost more than all that it holds.
+    Defaults are class attributes: there is one for each attempt, and an `__init__` would cost more than all else here.
 
     Attributes:
-        limiter: of the client; nothing is sent while it is paused.
+        limiter: the client's; nothing is sent while it is paused.
         connect_timeout: seconds for all that comes before the request can be sent, or None for no limit.
-        connected: there is a connection, so that something may have been sent.
-        reused: it was in use before, so that the server may have closed it meanwhile.
-        fail: ends what waits for the server with an error; None before there is a connection.
+        connected: a connection is established, so that something may have been sent.
+        reused: the connection was pooled, so that the server may have closed it meanwhile.
+        fail: ends the wait for the server with an error; None before there is a connection.
         waiting_since: when the wait for the server began (monotonic); None while there is none.
     """
 
@@ -46,11 +46,11 @@ class ConnectionState:
 
 
 current_connection: Final = contextvars.ContextVar[ConnectionState | None]("devrev_async_connection", default=None)
-"""The state that belongs to the attempt which the running task makes; the connector finds it here."""
+"""The connection state of the running task's attempt, which the connector updates."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Reports to an attempt whether it has a connection, and whether that one was used before; bounds connecting."""
+    """Reports to an attempt whether it has a connection and whether that was pooled; bounds the time to connect."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - aiohttp's own gap
@@ -61,7 +61,7 @@ class Connector(aiohttp.TCPConnector):
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         state = current_connection.get()
         if state is not None and state.connected:
-            # aiohttp sends a GET again by itself; whether that may be is for the retry policy to say
+            # aiohttp retries a GET by itself; here the retry policy decides
             raise aiohttp.ServerDisconnectedError
         connection = await super().connect(req, traces, timeout)
         if state is not None:
@@ -95,5 +95,5 @@ class Connector(aiohttp.TCPConnector):
 
 
 def request_class(headers: Mapping[str, str]) -> type[aiohttp.ClientRequest]:
-    """A `ClientRequest` with these default headers: five times cheaper than passing them with each request."""
+    """Returns a `ClientRequest` subclass with these default headers, at a fifth of the cost of headers per request."""
     return type("Request", (aiohttp.ClientRequest,), {"DEFAULT_HEADERS": headers})

@@ -41,15 +41,15 @@ class PageReader:
         self._items = work_items(InterningDecoder())
 
     def parser(self) -> PageParser[Work]:
-        """A parser of one page; equal parts of works are shared over all pages of this reader."""
+        """Returns a parser of one page; equal parts of works are shared over all pages of this reader."""
         return PageParser(self.key, self._items)
 
     def raw_parser(self) -> PageParser[bytes]:
-        """A parser of one page whose works are their bytes, unchanged."""
+        """Returns a parser of one page that yields each work as its bytes, unchanged."""
         return PageParser(self.key, RAW)
 
     async def fetch(self, request: Request) -> WorksPage:
-        """The page that a request answers, whole; retries included."""
+        """Returns the whole page that answers a request; retries included."""
         works, page = await read_page(self.transport, request, self.parser)
         self.warn(request.endpoint, page.misfits, len(works))
         return WorksPage(works, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
@@ -63,7 +63,7 @@ class PageReader:
 async def read_page(
     transport: Transport, request: Request, parser: Callable[[], PageParser[T]]
 ) -> tuple[list[T], PageParser[T]]:
-    """The items of a page, which are decoded as they arrive, and the parser that read it; retries included."""
+    """Returns the items of a page, decoded as they arrive, and the parser that read it; retries included."""
 
     async def consume(incoming: Response) -> tuple[list[T], PageParser[T]] | Failure:
         page = parser()
@@ -75,7 +75,10 @@ async def read_page(
 
 
 async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> Failure | None:
-    """Read a body through a page stream, batch by batch; the loop has its turn between any two."""
+    """Reads a body through a parser and passes each batch to `take_in`, with a turn of the event loop after each.
+
+    Returns how reading failed, or None.
+    """
     piece: bytes | Failure | None = b""
     try:
         while piece is not None:
@@ -96,7 +99,7 @@ async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list
 
 
 def feed(page: PageParser[T], piece: bytes | None) -> None:
-    """Feed a piece of the body, or None for its end."""
+    """Feeds a piece of the body to a parser, or None for its end."""
     if piece is None:
         page.finish()
     else:
@@ -104,7 +107,7 @@ def feed(page: PageParser[T], piece: bytes | None) -> None:
 
 
 def take(page: PageParser[T], incoming: Response, *, eager: bool = False) -> list[T] | Failure | None:
-    """The next batch, None if more bytes are needed, or what is wrong with the body."""
+    """Returns the next batch, None if more input is needed, or how the body is malformed."""
     try:
         return page.take(eager=eager)
     except Malformed as error:

@@ -1,4 +1,4 @@
-"""Where a 301 of `works.get` points: the work's id has changed, and Location holds the new one. Pure."""
+"""Resolves the redirect target of a 301 of `works.get`: the work's id has changed. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BARE_ID = re.compile(r"\A(?:don:[!-~]+|[A-Za-z][A-Za-z0-9_]*-[0-9]+)\Z")
 
 
 def redirect_target(url: URL, location: str) -> URL | None:
-    """The URL to ask instead of `url`, or None if `location` leads to another origin or nowhere.
+    """Returns the URL to request instead of `url`; None if `location` is invalid, `url` itself, or of another origin.
 
     A Location is a bare id (a DON or a display id), a path, or a URL of the same origin.
     """
@@ -26,6 +26,6 @@ def redirect_target(url: URL, location: str) -> URL | None:
     try:
         target = url.join(URL(location, encoded=True))
         same = target.origin() == url.origin() and target.user is None
-    except ValueError:  # no URL, or one without an origin
+    except ValueError:  # an invalid URL, or one without an origin
         return None
     return target if same and target != url else None

@@ -1,4 +1,4 @@
-"""What a client and its copies share: the aiohttp session, the limiter, and the calls in flight."""
+"""The state that a client and its copies share: the aiohttp session, the limiter, and the calls in flight."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class SessionManager:
     """Opens the session on first use, binds it to the running loop, and closes it once, for all copies of a client.
 
     Attributes:
-        auth: authorises requests.
-        limiter: decides when a request may be sent; of the loop in use.
-        registry: the calls in flight; of the loop in use.
-        current: the session, None before it is opened.
-        loop: the event loop that it was opened in.
-        owned: whether the session is the client's own, whose connector reports on its connections.
+        auth: renews the token.
+        limiter: decides when a request may be sent; it is bound to `loop`.
+        registry: the calls in flight; it is bound to `loop`.
+        current: the session; None before it is opened.
+        loop: the event loop that the session was opened in.
+        owned: whether the client made the session, with a connector that reports the state of connections.
         proxy: that `proxy=` or the environment names, as host and port, or None.
-        request_options: what each request of the session is given.
+        request_options: keyword arguments of every request.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class SessionManager:
         headers: Mapping[str, str],
     ) -> None:
         self.auth = auth
-        # The semaphore bounds the connections of our own session too: the connector would count those of streams whose
-        # consumers are busy, and let such a consumer's own call wait for its stream for ever.
+        # The semaphore also bounds the connections of our own session. A limit of the connector would count those of
+        # streams whose consumers are busy, and a call by such a consumer would wait for its own stream: a deadlock.
         self.max_concurrency = min(max_concurrency, max_connections if session is None else _connections_of(session))
         self.closed = False
         self.limiter: Limiter
@@ -79,7 +79,7 @@ class SessionManager:
         self._rate_limit: tuple[object, RateLimit | None] = (None, None)
 
     def session(self) -> aiohttp.ClientSession:
-        """The session, opened on first use in the running loop; when a loop was closed, the next one gets its own."""
+        """Returns the session, opened on first use in the running loop; after that loop was closed, a new one."""
         if self.closed:
             raise errors.ClientClosedError("the client is closed")
         loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ class SessionManager:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The quota as the last response with its headers reported it, or None."""
+        """The quota that the last response with rate-limit headers reported, or None."""
         reported = None if self.loop is None else self.limiter.reported
         if reported is not self._rate_limit[0]:
             assert reported is not None
@@ -131,7 +131,7 @@ class SessionManager:
         return self._rate_limit[1]
 
     async def close(self) -> None:
-        """End every call in flight with a `ClientClosedError`, then the session, unless it is the user's."""
+        """Ends every call in flight with a `ClientClosedError`, then closes the session unless it is the user's."""
         if self.closed:
             return
         self.closed = True
@@ -150,10 +150,10 @@ def _connections_of(session: aiohttp.ClientSession) -> int:
 
 
 def _closed_with_its_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
-    """A started generator whose end closes the session.
+    """Returns a started generator whose finalisation closes the session.
 
-    `asyncio.run` ends all asynchronous generators before it closes its loop. So a client that was built at import time
-    and is never closed leaves no connection behind, and works again in the next loop.
+    `asyncio.run` finalises all asynchronous generators before it closes its loop. So a client that was built at import
+    time and is never closed leaves no connection open, and works again in the next loop.
     """
 
     async def until_closed() -> AsyncGenerator[None, None]:
@@ -163,6 +163,6 @@ def _closed_with_its_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None
             await session.close()
 
     closer = until_closed()
-    with contextlib.suppress(StopIteration):  # it yields without waiting for anything
+    with contextlib.suppress(StopIteration):  # the first step ends at the yield
         closer.__anext__().send(None)
     return closer

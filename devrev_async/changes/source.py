@@ -101,7 +101,7 @@ class ChangesSource:
 
 
 def described(works: Iterable[Work]) -> Iterator[tuple[datetime | None, int, str, Work]]:
-    """Works with their `modified_date`, the same as a stamp, and what tells them apart.
+    """Works with their `modified_date`, the same as a stamp, and what distinguishes them.
 
     That is their id. A stamp of a whole second may be one that the server trimmed, so that two changes in that second
     bear the same: then what the work says counts, too, lest the second one is taken for the first.

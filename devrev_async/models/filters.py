@@ -99,7 +99,7 @@ if TYPE_CHECKING:
 else:
 
     class _Preset(Struct, tag_field="type", tag="preset", forbid_unknown_fields=True):
-        # one Struct for both presets, since msgspec tells the members of a union apart by one tag only
+        # one Struct for both presets, since msgspec distinguishes the members of a union by one tag only
         days: _Days
         preset_type: Literal["last_n_days", "next_n_days"]
 

@@ -1,4 +1,4 @@
-"""What every resource of the API is made of: a table of endpoints, and one way to call them."""
+"""The base of every resource of the API: endpoints, and one way to call them."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class Resource:
         self._base_url = base_url
 
     def _call(self, endpoint: Endpoint[T], body: Mapping[str, Any], options: CallOptions) -> Awaitable[T]:
-        """POST a body to an endpoint, and decode what comes back; retries included."""
+        """POSTs a body to an endpoint and decodes the response; retries included."""
         return self._send(endpoint, encode_body(body, options.get("extra_body")), options)
 
     def _send(self, endpoint: Endpoint[T], content: bytes, options: CallOptions) -> Awaitable[T]:
-        """As `_call`, of a body that is encoded already."""
+        """As `_call`, with a body that is encoded already."""
         return self._transport.fetch(self._request(endpoint, content, options), endpoint.decode)
 
     def _request(self, endpoint: Endpoint[Any] | PageEndpoint, content: bytes, options: CallOptions) -> Request:
@@ -78,7 +78,7 @@ class Resource:
         return self._bounded(request, options.get("timeout"), options.get("max_retries")) if options else request
 
     def _bounded(self, request: Request, timeout: Timeout | float | None, max_retries: int | None) -> Request:
-        """The request with bounds of its own; None keeps those of the client."""
+        """Returns the request with a timeout and retries of its own; None keeps those of the client."""
         bounds = None if timeout is None else as_timeout(timeout, self._transport.settings.timeout)
         return request._replace(timeout=bounds, max_retries=check_max_retries(max_retries))
 
@@ -87,13 +87,13 @@ _OPTIONS = ("timeout", "max_retries", "extra_body")
 
 
 def take_options(arguments: CallOptions) -> CallOptions:
-    """Move the call options out of a method's keyword arguments, which are left with those of the endpoint."""
+    """Removes the call options from a method's keyword arguments and returns them; those of the endpoint stay."""
     given = cast("dict[str, Any]", arguments)
     return cast("CallOptions", {name: given.pop(name) for name in _OPTIONS if name in given})
 
 
 def take_only_options(arguments: CallOptions, method: str) -> CallOptions:
-    """The call options of a method that has no other keyword arguments; TypeError for any other name."""
+    """Returns the call options of a method that has no other keyword arguments; TypeError for any other name."""
     options = take_options(arguments)
     for name in arguments:
         raise TypeError(f"{method} has no argument {name!r}")

@@ -1,4 +1,4 @@
-"""The workers of a bulk call: requests side by side, their outcomes one by one, and the end of them all."""
+"""The workers of a bulk call: concurrent requests, whose outcomes are yielded one by one."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ class Engine(Generic[T]):
         self._on_progress = on_progress
         self._total = total
         self._failed = self._unknown = self._ok = 0
-        self._handover: _Handover | None = None
+        self._queue: _OutcomeQueue | None = None
         self._error: Exception | None = None
         self._closed = False
         self._over: asyncio.Event | None = None
         self._scope: anyio.CancelScope | None = None
 
     async def arguments(self) -> list[Any]:
-        """The calls' arguments in input order, without any call. Raises what is wrong with the first bad input."""
+        """Returns the calls' arguments in input order, and makes no call. Raises for the first bad input."""
         return await self._reader.arguments()
 
     async def run(self) -> None:
-        """Run all inputs.
+        """Runs all inputs.
 
         Raises:
             ValueError, TypeError: an input of a sequence is refused; nothing was sent.
@@ -86,17 +86,17 @@ class Engine(Generic[T]):
             raise errors.ClientClosedError("the bulk run was closed before it was through")
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
-        """Each outcome as it is done. Closing the generator ends the run."""
-        handover = self._handover = _Handover()
+        """Yields each outcome as it is done. Closing the generator ends the run."""
+        queue = self._queue = _OutcomeQueue()
         running = asyncio.create_task(self.run())
-        running.add_done_callback(handover.wake)
+        running.add_done_callback(queue.wake)
         try:
             while True:
-                while handover.ready:
-                    yield handover.take()
+                while queue.ready:
+                    yield queue.take()
                 if running.done():
                     break
-                await handover.arrival()
+                await queue.arrival()
             running.result()
         finally:
             self._closed = True
@@ -106,7 +106,7 @@ class Engine(Generic[T]):
                 running.exception()  # it was raised above, or there is nobody who could see it
 
     async def aclose(self) -> None:
-        """End the run and wait for its end."""
+        """Ends the run and waits for its end."""
         self._closed = True
         if self._over is None:
             self.phase = "ended"
@@ -126,7 +126,7 @@ class Engine(Generic[T]):
             await self._reader.aclose()
 
     async def _work(self) -> None:
-        """Take inputs and run them, until there is no other."""
+        """Runs one input after the other, until there is none left."""
         reader = self._reader
         try:
             while self._error is None and (following := reader.next_now() or await reader.next()) is not None:
@@ -139,7 +139,7 @@ class Engine(Generic[T]):
             self._fail(error)
 
     async def _run_key(self, current: Input | None) -> None:
-        """Run an input and those of the same key that were read meanwhile."""
+        """Runs an input, and those of the same key that were read meanwhile."""
         while current is not None and self._error is None:
             entry = await self._call(current)
             if (untaken := self._finish(current, entry)) is not None:
@@ -170,7 +170,7 @@ class Engine(Generic[T]):
             raise
 
     def _finish(self, done: Input, entry: Entry) -> asyncio.Future[None] | None:
-        """Report an outcome; where someone takes the outcomes, the result is to be awaited: it was taken then."""
+        """Records an outcome. While the run is iterated over, returns a future that is done once it was yielded."""
         self._record(done, entry)
         error = entry if isinstance(entry, Exception) else None
         if self._on_progress is not None:
@@ -178,11 +178,9 @@ class Engine(Generic[T]):
             self._on_progress(BulkProgress(ok + failed + unknown, self._total, ok, failed, unknown))
         if error is not None and self._on_error == "raise":
             self._fail(error)
-        if self._handover is None or self._error is not None:
+        if self._queue is None or self._error is not None:
             return None
-        return self._handover.put(
-            Outcome(done.position, done.key, None if isinstance(entry, Exception) else entry, error)
-        )
+        return self._queue.put(Outcome(done.position, done.key, None if isinstance(entry, Exception) else entry, error))
 
     def _record(self, done: Input, entry: Entry) -> None:
         if not isinstance(entry, Exception):
@@ -200,32 +198,32 @@ class Engine(Generic[T]):
             self._scope.cancel()
 
 
-class _Handover:
-    """Outcomes on their way from the workers to the one who iterates."""
+class _OutcomeQueue:
+    """Outcomes that the workers have and the iteration has not yielded yet."""
 
     def __init__(self) -> None:
         self.ready: deque[tuple[Outcome, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
 
     def put(self, outcome: Outcome) -> asyncio.Future[None]:
-        """Offer an outcome; the future is done once it is taken."""
+        """Appends an outcome; the future is done once it is taken."""
         taken = asyncio.get_running_loop().create_future()
         self.ready.append((outcome, taken))
         self.wake()
         return taken
 
     def take(self) -> Outcome:
-        """The oldest outcome; its worker goes on."""
+        """Removes and returns the oldest outcome, and resumes its worker."""
         outcome, taken = self.ready.popleft()
         if not taken.done():
             taken.set_result(None)
         return outcome
 
     async def arrival(self) -> None:
-        """Wait until there may be an outcome, or the end."""
+        """Waits until there may be an outcome, or the end."""
         await self._arrived.wait()
         self._arrived.clear()
 
     def wake(self, _: object = None) -> None:
-        """End a wait for an arrival."""
+        """Ends the wait for an arrival."""
         self._arrived.set()

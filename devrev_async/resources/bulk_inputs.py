@@ -1,4 +1,4 @@
-"""The inputs of a bulk call: how they are read, checked, and ordered where they have the same key."""
+"""The inputs of a bulk call: reads and checks them, and queues those whose key is in use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Inputs: TypeAlias = Iterable[T] | AsyncIterable[T]
 Entry: TypeAlias = Work | Exception
 
 MAX_QUEUED: Final = 1000
-"""Inputs that wait for an earlier one of the same key, at most; reading stops meanwhile."""
+"""The most inputs that wait for an earlier one of the same key; reading stops at that number."""
 
 _TURN: Final = 100
 """Inputs that are read or checked between two turns of the event loop."""
@@ -43,11 +43,11 @@ class BegunCall(NamedTuple):
 
 
 class Job(NamedTuple, Generic[T]):
-    """How an input becomes a call.
+    """Turns an input into a call.
 
     Attributes:
         prepare: checks an input and returns its key and the call's argument; raises ValueError or TypeError.
-        begin: makes a call of the argument.
+        begin: creates the call of an argument; it is sent once it is awaited.
         write: the calls change something: equal keys run one after the other, in input order. Otherwise equal keys
             share one call.
         open: raises where no call is possible, once and not for each input.
@@ -67,9 +67,9 @@ class Input(NamedTuple):
 
 
 class Reader(Generic[T]):
-    """Reads the inputs one after the other, and queues those whose key is in use: no worker waits with them.
+    """Reads the inputs one after the other, and queues those whose key is in use, so that no worker waits for a key.
 
-    The ledger is referenced weakly: where nobody can ask for the result, nothing is kept of what is done.
+    The ledger is referenced weakly: once nobody can read the result, no outcome is kept.
     """
 
     def __init__(self, job: Job[T], inputs: Inputs[T], ledger: weakref.ref[Ledger]) -> None:
@@ -86,14 +86,14 @@ class Reader(Generic[T]):
         self._known: dict[str, Entry] = {}
 
     async def arguments(self) -> list[Any]:
-        """The calls' arguments of all inputs; raises what is wrong with the first bad one."""
+        """Returns the calls' arguments of all inputs; raises what is wrong with the first bad one."""
         arguments: list[Any] = []
         while (item := await self._item()) is not _END:
             arguments.append(await self._checked(len(arguments), item))
         return arguments
 
     async def check(self) -> None:
-        """Refuse a bad input of a sequence before the first request is sent."""
+        """Raises for a bad input of a sequence, before the first request is sent."""
         if isinstance(self._inputs, Sequence):
             for index, item in enumerate(self._inputs):
                 await self._checked(index, item)
@@ -111,7 +111,7 @@ class Reader(Generic[T]):
         return None
 
     async def next(self) -> tuple[Input, Entry | None] | None:
-        """The next input whose key is free, with its outcome where that is known already; None at the end."""
+        """Returns the next input whose key is free, with its outcome if that is known already; None at the end."""
         async with self._lock:
             while True:
                 while self._queued >= MAX_QUEUED:
@@ -127,7 +127,7 @@ class Reader(Generic[T]):
                     return following
 
     def following(self, key: str) -> Input | None:
-        """The next input of a key in use, or None."""
+        """Returns the next queued input of a key in use, or None."""
         queue = self._queues[key]
         if not queue:
             return None
@@ -136,20 +136,20 @@ class Reader(Generic[T]):
         return queue.popleft()
 
     def release(self, key: str, entry: Entry | None = None) -> None:
-        """Free a key; `entry` is the outcome of whatever else has it."""
+        """Frees a key; `entry` becomes the outcome of later inputs that have it."""
         del self._queues[key]
         if entry is not None and self._ledger() is not None:
             self._known[key] = entry
 
     def record(self, done: Input, entry: Entry) -> None:
-        """Note an outcome in the ledger, if someone can still ask for it."""
+        """Records an outcome in the ledger, if someone can still read it."""
         ledger = self._ledger()
         if ledger is not None:
             kept = Failure(done.key, entry, done.item, done.position) if isinstance(entry, Exception) else entry
             ledger.put(done.position, kept)
 
     async def aclose(self) -> None:
-        """Stop reading."""
+        """Stops reading."""
         if self._awaited_items is not None:
             await self._awaited_items.aclose()
 

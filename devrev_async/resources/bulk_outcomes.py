@@ -1,4 +1,4 @@
-"""What became of the inputs of a bulk call. Pure: no I/O, no tasks."""
+"""The outcomes of a bulk call. Pure: no I/O, no tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BulkProgress", "BulkResult", "Failure", "Ledger", "Outcome"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one input, as iterating over a `BulkRun` yields it: a work, or an error.
+    """The outcome of one input, as iterating over a `BulkRun` yields it: a work, or an error.
 
     Attributes:
         index: the position of the input, from 0.
@@ -65,7 +65,7 @@ class BulkProgress(msgspec.Struct, frozen=True):
 
 
 class _Pending:
-    """Stands for the outcome of an input that was read and has none yet."""
+    """Marks an input that was read and has no outcome yet."""
 
     __slots__ = ("input",)
 
@@ -74,7 +74,7 @@ class _Pending:
 
 
 class Ledger:
-    """The outcomes by input, as a run fills them in. A weak reference to it says whether anyone can still ask.
+    """The outcomes by input, as a run records them. A weak reference to it shows whether anyone can still read them.
 
     Args:
         inputs: all of them where they are a sequence, else none; what is never read of them is pending.
@@ -90,37 +90,37 @@ class Ledger:
         return max(len(self._entries), len(self._inputs))
 
     def begin(self, input: Any) -> None:
-        """Note that the next input was read."""
+        """Records that the next input was read."""
         self._entries.append(_Pending(input))
 
     def put(self, index: int, entry: Work | Failure) -> None:
-        """Note the outcome of an input."""
+        """Records the outcome of an input."""
         self._entries[index] = entry
 
     def works(self) -> list[Work]:
-        """The works, in input order."""
+        """Returns the works, in input order."""
         return [entry for entry in self._entries if not isinstance(entry, Failure | _Pending)]
 
     def failures(self, *, unknown: bool) -> list[Failure]:
-        """The failures that leave a write open, or the others."""
+        """Returns the failures after which a write may have been applied, or the others."""
         failures = [entry for entry in self._entries if isinstance(entry, Failure)]
         return [failure for failure in failures if is_unknown(failure.error) is unknown]
 
     def pending(self) -> list[Any]:
-        """The inputs without an outcome."""
+        """Returns the inputs without an outcome."""
         read = [entry.input for entry in self._entries if isinstance(entry, _Pending)]
         return read + list(self._inputs[len(self._entries) :])
 
 
 def is_unknown(error: Exception) -> bool:
-    """Whether a write may have been applied although it failed with this error."""
+    """Returns whether a write that failed with this error may have been applied."""
     return isinstance(error, errors.OutcomeUnknownError)
 
 
 class BulkResult:
-    """The outcome of each input, in input order; an input given twice stands there twice.
+    """The outcome of each input, in input order; an input given twice is there twice.
 
-    It is good at any time: while the call runs, after a failure, and after a cancellation.
+    It is valid at any time: while the call runs, after a failure, and after a cancellation.
     """
 
     __slots__ = ("_ledger",)
@@ -145,14 +145,14 @@ class BulkResult:
 
     @property
     def pending(self) -> list[Any]:
-        """The inputs without an outcome: none once a call is through, else what it did not come to.
+        """The inputs without an outcome: none once a call has ended, unless it was cancelled or failed.
 
         Of an iterator these are the ones that were taken from it; the others are still in it.
         """
         return self._ledger.pending()
 
     def raise_for_failures(self) -> None:
-        """Raise an ExceptionGroup of all errors, if there is any; each has a note that names its id."""
+        """Raises an ExceptionGroup of all errors, if there is any; each has a note that names its id."""
         failures = sorted(self.failed + self.unknown, key=lambda failure: failure.index)
         if not failures:
             return

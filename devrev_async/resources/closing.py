@@ -1,4 +1,4 @@
-"""Iterations that one task runs and any task may close."""
+"""Iterations that any task may close, not only the one that runs them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 class Closable:
-    """Base of what is iterated over: ``async with`` or `aclose` ends its request at once.
+    """Base of the asynchronous iterables: leaving ``async with``, or `aclose`, ends the request in flight at once.
 
-    Whoever iterates while another task closes it gets a `ClientClosedError`: to end silently would look complete.
+    A task that iterates while another one closes it gets a `ClientClosedError`: a silent end would look complete.
 
     Args:
         endpoint: the API method, for messages.
@@ -34,7 +34,7 @@ class Closable:
         self._idle = asyncio.Event()
 
     async def _wait(self, part: Callable[[], Awaitable[T]]) -> T:
-        """Await a part of the iteration, which `aclose` ends."""
+        """Awaits a part of the iteration; `aclose` cancels it."""
         self._check_open()
         with anyio.CancelScope() as scope:
             self._waits.add(scope)
@@ -55,7 +55,7 @@ class Closable:
         return error
 
     async def aclose(self) -> None:
-        """End the request that is under way, if there is one."""
+        """Ends the request in flight, if there is one."""
         self._closed = True
         for scope in tuple(self._waits):
             scope.cancel()

@@ -75,7 +75,7 @@ class WorksStream(Closable):
         return arrow_batches(self._full_lists(check_batch_size(n)), convert)
 
     async def aclose(self) -> None:
-        """End the request, if it is under way."""
+        """Ends the request, if it is in flight."""
         await super().aclose()
         await self._arrivals.aclose()
 
@@ -139,7 +139,7 @@ class WorksStream(Closable):
         self._opened = True
 
     async def _arrive(self) -> bool:
-        """Wait for further works; False if there are none."""
+        """Awaits further works; returns False at the end."""
         batch = await self._wait(lambda: anext(self._arrivals, None))
         self._exhausted = batch is None
         self._left = iter(batch or ())
@@ -151,7 +151,7 @@ class WorksStream(Closable):
 
 
 class _Kind:
-    """Whether a stream yields works or their bytes: the first iteration says so, after the answer has begun."""
+    """Whether a stream yields works or their bytes, which the first iteration decides after the response has begun."""
 
     __slots__ = ("fixed", "raw")
 
@@ -160,16 +160,16 @@ class _Kind:
         self.fixed = False
 
     def page(self, pages: PageReader) -> PageParser[Any]:
-        """A parser of that kind."""
+        """Returns a parser of that kind."""
         self.fixed = True
         return pages.raw_parser() if self.raw else pages.parser()
 
 
 async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGenerator[list[Any], None]:
-    """An empty list once the answer has begun, then lists of items as they arrive.
+    """Yields an empty list once the response has begun, then lists of items as they arrive.
 
-    One attempt follows the other, until one has yielded something or is through. It does not refer to the stream, so
-    that a stream which nobody refers to ends its request.
+    Attempts are repeated until one has yielded an item or has ended. There is no reference to the stream, so that a
+    stream which is garbage collected ends its request.
     """
     transport = pages.transport
     call = transport.call(request)
@@ -206,7 +206,7 @@ async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGe
 async def _attempt(
     transport: Transport, call: Call, incoming: Response, page: PageParser[Any]
 ) -> AsyncGenerator[list[Any] | Failure, None]:
-    """The batches of one answer, and how it failed if it did. What is whole is not kept back for what is not."""
+    """Yields the batches of one response, then how it failed, if it did. Whole items are yielded before a failure."""
     guarded = transport.guarded
     last = False
     while not last:
@@ -218,14 +218,14 @@ async def _attempt(
             return
         feed(page, piece)
         last = piece is None
-        del piece  # while a consumer is busy, no frame is to show the server's words
+        del piece  # while a consumer is busy, no frame is to show the server's bytes
         eager = False
         while True:
             batch = take(page, incoming, eager=eager)
             if batch is None:
                 if eager or last:
                     break
-                await asyncio.sleep(0)  # the socket's turn
+                await asyncio.sleep(0)  # the event loop reads the socket
                 eager = incoming.idle()
                 if not eager:
                     break

@@ -1,4 +1,4 @@
-"""Any ``*.list`` endpoint of the API: where its items and cursors stand, and a pager over them."""
+"""Any ``*.list`` endpoint of the API: under which keys its items and cursors are, and a pager over them."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _SHAPES: Final = {
     "surveys.responses.list": ListShape("survey_responses"),
     "vistas.groups.list": ListShape("vista_group"),
 }
-"""The endpoints of the beta spec of 2025-10 whose items do not stand under their own name."""
+"""The endpoints of the beta spec of 2025-10 whose items are not under their own name."""
 
 
 def shape_of(endpoint: str, items: str | None) -> ListShape:
-    """The shape of an endpoint's pages: as the spec has it, else the endpoint's own name.
+    """Returns the keys of an endpoint's pages: those of the spec, else the endpoint's own name.
 
     Args:
-        endpoint: as in ``"dev-users.list"``, whose items stand under ``"dev_users"``.
+        endpoint: as in ``"dev-users.list"``, whose items are under ``"dev_users"``.
         items: the key of the items where the caller knows better.
 
     Raises:
@@ -83,7 +83,7 @@ def open_pager(
     items: str | None,
     max_items: int | None,
 ) -> ItemPager[Any]:
-    """A pager over the items of an endpoint, by the arguments of `DevRevClient.paginate` and a request without body."""
+    """Returns a pager over an endpoint, by the arguments of `DevRevClient.paginate` and a request without body."""
     shape = shape_of(request.endpoint, items)
     fields = dict(any_body(body))
     limit = page_limit(fields.get("limit"), max_items)

@@ -27,7 +27,7 @@ else:
 __all__ = ["Fetch", "ItemPager", "Page", "WorksPager", "page_limit"]
 
 EMPTY_PAGES: Final = 100
-"""Empty pages in a row, each with another cursor, after which a list is taken for endless."""
+"""Empty pages in a row, each with another cursor, after which a list counts as endless."""
 
 U = TypeVar("U")
 
@@ -45,7 +45,7 @@ Fetch: TypeAlias = Callable[[Request], Awaitable[Page[U]]]
 
 
 class Pager(Closable, Generic[T]):
-    """Goes through the pages of a list; each iteration begins anew.
+    """Iterates over the pages of a list; each iteration starts at the first page.
 
     Args:
         fetch: sends a request and reads its page.
@@ -77,7 +77,7 @@ class Pager(Closable, Generic[T]):
                     yield item
 
     async def _walk(self, fetch: Fetch[U]) -> AsyncGenerator[Page[U], None]:
-        """Page by page, up to `max_items`."""
+        """Yields page by page, up to `max_items` items."""
         request, guard, left = self._request, _Guard(self._endpoint), self._max_items
         backwards = self._body.get("mode") == "before"
         cursor = self._body.get("cursor")
@@ -96,7 +96,7 @@ class Pager(Closable, Generic[T]):
 
 
 def page_limit(limit: int | None, max_items: int | None, *, default: int | None = None) -> int | None:
-    """The `limit` to send: no more items than are wanted, where the page would have more.
+    """Returns the `limit` to send: `max_items` where a page would have more.
 
     Args:
         limit: as the user gave it; it is checked with the other arguments.
@@ -116,7 +116,7 @@ def page_limit(limit: int | None, max_items: int | None, *, default: int | None 
 
 
 class _Guard:
-    """Ends a list that a server would never end."""
+    """Detects a list that a server would never end."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -124,14 +124,14 @@ class _Guard:
         self._empty = 0
 
     def pass_cursor(self, cursor: str | None) -> None:
-        """Refuse a cursor that was there before."""
+        """Raises for a cursor that was sent before."""
         if cursor in self._seen:
             raise self._error("a cursor that it gave before")
         if cursor is not None:
             self._seen.add(cursor)
 
     def pass_page(self, items: Sequence[Any]) -> None:
-        """Refuse too many empty pages in a row."""
+        """Raises after too many empty pages in a row."""
         self._empty = 0 if items else self._empty + 1
         if self._empty >= EMPTY_PAGES:
             raise self._error(f"{EMPTY_PAGES} empty pages in a row")
@@ -145,7 +145,7 @@ class _Guard:
 class ItemPager(Pager[T]):
     """The items of all pages of a ``*.list`` endpoint: iterate over it for all of them, or over `pages()`.
 
-    A cursor that comes again, or no end of empty pages, is a `ResponseDecodeError`.
+    A cursor that repeats, or 100 empty pages in a row, is a `ResponseDecodeError`.
     """
 
     def __init__(
@@ -155,13 +155,13 @@ class ItemPager(Pager[T]):
         self._fetch_raw = fetch_raw
 
     async def pages(self) -> AsyncGenerator[list[T], None]:
-        """The items page by page; a page may be empty."""
+        """Yields the items page by page; a page may be empty."""
         async with aclosing(self._walk(self._fetch)) as pages:
             async for page in pages:
                 yield page.items
 
     async def raw_batches(self) -> AsyncGenerator[list[bytes], None]:
-        """The items page by page, each as the JSON bytes that the server sent, without empty pages."""
+        """Yields the items page by page, each as the JSON bytes that the server sent, without empty pages."""
         async with aclosing(self._walk(self._fetch_raw)) as pages:
             async for page in pages:
                 if page.items:
@@ -171,11 +171,11 @@ class ItemPager(Pager[T]):
 class WorksPager(Pager[Work]):
     """The works of `works.list`: iterate over it for all of them, or over `pages()`.
 
-    A cursor that comes again, or no end of empty pages, is a `ResponseDecodeError`.
+    A cursor that repeats, or 100 empty pages in a row, is a `ResponseDecodeError`.
     """
 
     async def pages(self) -> AsyncGenerator[WorksPage, None]:
-        """Page by page. The cursors of a page that `max_items` cuts are those of the whole page."""
+        """Yields page by page. The cursors of a page that `max_items` cuts are those of the whole page."""
         async with aclosing(self._walk(self._fetch)) as pages:
             async for page in pages:
                 yield WorksPage(page.items, page.next_cursor, page.prev_cursor)

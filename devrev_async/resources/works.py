@@ -54,7 +54,7 @@ _is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave
 
 
 async def source_of(works: Works) -> Sequence[str]:
-    """What tells the works that a client sees from those of others; the token's callable may be asked for it."""
+    """Returns what identifies the works that a client sees: server and account. It may call the token's callable."""
     manager = works._transport.manager  # noqa: SLF001 - the same module's
     if not manager.auth.source.known:
         manager.session()
@@ -63,7 +63,7 @@ async def source_of(works: Works) -> Sequence[str]:
 
 
 def check_endpoint(endpoint: str) -> str:
-    """An API method as it goes into a URL; ValueError for anything else."""
+    """Returns an API method, checked for its use in a URL; ValueError for anything else."""
     if not _ENDPOINT.match(endpoint):
         raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
     return endpoint
@@ -416,7 +416,7 @@ class Works(Resource):
         filters: Mapping[str, Any],
         on_first: Callable[[], object] = lambda: None,
     ) -> Sync:
-        """A run of `sync`, checked; `origin` is what tells this server from others."""
+        """A run of `sync`, checked; `origin` identifies the server."""
         from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - a plain `get` needs none of it
         from devrev_async.sinks.export import FileOptions  # noqa: PLC0415 - likewise
 
