@@ -181,6 +181,7 @@ class ExportRunner:
             if error.field_name != "sort_by" or "sort_by" not in body:
                 raise
             self._sorts = False
+        self._report.requests += 1  # the refusal is an answer, too
         body = self._query.request_body(request, limit=self._limit, sorts=False)
         return await self._source.page(endpoint, body, raw=self._raw)
 

@@ -89,6 +89,8 @@ async def _count(
         body = {**body, "created_date": DateRange(after=after, before=before)}
     try:
         return await source.count(body)
+    except errors.ResponseDecodeError:
+        return None
     except errors.APIError as error:
         if error.status not in NO_ENDPOINT:
             raise

@@ -12,7 +12,6 @@ import msgspec
 
 from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
 from devrev_async._decoders.page_parser import PageParser
-from devrev_async._decoders.responses import decode_count
 from devrev_async._transport.error_mapping import Failure
 from devrev_async._transport.page_reader import PageReader, drain
 from devrev_async._transport.request import Request
@@ -54,6 +53,13 @@ class Answer(msgspec.Struct):
     retries: int = 0
 
 
+class _Count(msgspec.Struct):
+    """The body of `works.count`. A count without `has_more` does not say that it is all, and proves nothing."""
+
+    count: int
+    has_more: bool
+
+
 class _Stub(msgspec.Struct):
     type: str | None = None
     id: str | None = None
@@ -81,7 +87,7 @@ class ExportSource:
 
     async def count(self, body: Mapping[str, Any]) -> int | None:
         """The number of works, or None if the server says that there are more."""
-        counted = await self._pages.transport.fetch(self._prepare("works.count", body), decode_count)
+        counted = await self._pages.transport.fetch(self._prepare("works.count", body), _decode_count)
         return None if counted.has_more else counted.count
 
     async def first_created(self, body: Mapping[str, Any]) -> datetime | None:
@@ -132,6 +138,7 @@ class _Namer:
         return f"#{digest}.{self._times[digest]}"
 
 
+_decode_count: Final = msgspec.json.Decoder(_Count).decode
 _stub: Final = msgspec.json.Decoder(_Stub).decode
 
 

@@ -23,7 +23,7 @@ from devrev_async import (
     Ticket,
     UnknownWork,
 )
-from devrev_async.sandbox import Sandbox
+from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving, work
 
@@ -327,6 +327,28 @@ async def test_timestamps_that_lie_outside_of_the_years_of_utc_are_exported() ->
         assert (export.report.duplicates, export.report.complete) == (0, True)
         texts = [text async for batch in export_all(client).raw_batches() for text in batch]
         assert len(texts) == len(works)
+
+
+@pytest.mark.parametrize("counted", [{"count": 2}, {"count": 2, "has_more": None}])
+async def test_a_count_that_does_not_say_that_it_is_all_proves_nothing(counted: dict[str, Any]) -> None:
+    works = [work(f"TKT-{number}", created_date=f"2026-01-0{number}T00:00:00Z") for number in (1, 2)]
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response(counted if request.path == "/works.count" else {"works": works})
+
+    async with serving(handler) as url, DevRevClient("a-token", base_url=url) as client:
+        export = export_all(client)
+        assert len([each async for each in export]) == 2
+        assert export.report.proofs["count"] == 0
+        assert len(await client.works.plan_slices(3)) == 1
+
+
+async def test_a_refused_order_is_an_answered_request() -> None:
+    quirks = Quirks(sort_by="refused")
+    async with Sandbox(works=20, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        export = export_all(client)
+        assert len([each async for each in export]) == 20
+        assert export.report.requests == len(sandbox.requests)
 
 
 def exporting() -> list[object]:

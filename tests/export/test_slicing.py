@@ -108,7 +108,7 @@ async def test_one_request_at_a_time() -> None:
         await asyncio.sleep(0.01)
         running -= 1
         if request.path == "/works.count":
-            return web.json_response({"count": 1})
+            return web.json_response({"count": 1, "has_more": False})
         return web.json_response({"works": [{"type": "task", "id": "a", "created_date": "2024-03-01T00:00:00Z"}]})
 
     async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:
