@@ -134,6 +134,17 @@ async def test_an_iterator_that_raises_ends_the_call_with_its_error() -> None:
             await devrev.works.get_many(ids())
 
 
+async def test_an_iterable_is_not_opened_before_the_call_begins() -> None:
+    class Broken:
+        def __iter__(self) -> Iterator[str]:
+            raise OSError("gone")
+
+    async with DevRevClient("t", base_url="http://127.0.0.1:1") as devrev:
+        run = devrev.works.get_many(Broken())
+        with pytest.raises(OSError, match="gone"):
+            await run
+
+
 async def test_raise_ends_the_call_with_the_first_failure_as_itself() -> None:
     async with Sandbox(works=5) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
         with pytest.raises(NotFoundError):
