@@ -337,7 +337,10 @@ class Run:
                 shown |= own
                 alike = {item.id for item in page.items if (item.created or START) <= NOW}
                 same = request.after == counting.after
-                for ids in (shown, own, *((alike,) if same else ())):
+                whole = {
+                    item.id for item in page.items
+                }  # at bounds that the server excludes, pages ask for a little more
+                for ids in (shown, own, whole, *((alike,) if same else ())):
                     if len(ids) == count and there - ids:
                         return True
         return False
