@@ -10,7 +10,7 @@ from math import ceil
 
 import pytest
 
-from devrev_async.export.planner import key_of
+from devrev_async.export.planner import Request, key_of
 
 from .pages import START, page, plan
 
@@ -32,7 +32,8 @@ def test_requests_and_works_fetched(shape: str, works: int, parallel: int) -> No
     times = sorted(START + timedelta(days=365) * SHAPES[shape](rng) for _ in range(works))
     keys = [key_of(time, f"w{number}") for number, time in enumerate(times)]
     planned = plan(first=500, limit=10, parallel=parallel)
-    sent, requests = [], 0
+    sent: list[Request] = []
+    requests = 0
     while True:
         while (request := planned.take()) is not None:
             sent.append(request)
