@@ -254,7 +254,7 @@ async def test_works_without_an_id_or_a_date_arrive_as_often_as_the_server_shows
 
     async def handle(request: web.Request) -> web.Response:
         if request.path == "/works.count":
-            return web.json_response({"count": len(texts)})
+            return web.json_response({"count": len(texts), "has_more": False})
         return web.Response(body=b'{"works":[' + b",".join(texts) + b"]}", content_type="application/json")
 
     async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:

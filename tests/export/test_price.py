@@ -55,7 +55,7 @@ async def test_the_first_page_and_the_count_are_asked_for_side_by_side() -> None
     async def handle(request: web.Request) -> web.Response:
         await both.wait()  # none is answered before the other one is there
         if request.path == "/works.count":
-            return web.json_response({"count": 2})
+            return web.json_response({"count": 2, "has_more": False})
         return web.json_response({"works": [{"type": "task", "id": name} for name in ("a", "b")]})
 
     async with serving(handle) as url, DevRevClient("a-test-token", base_url=url, max_retries=0) as client:

@@ -195,7 +195,11 @@ async def test_a_request_of_the_quota_is_left_for_each_other_slice(total: int, w
             "X-Ratelimit-Remaining": "3",
             "X-Ratelimit-Reset": str(int(time.time()) + 60),
         }
-        answer = {"count": 1} if request.path == "/works.count" else {"works": [{"type": "task", "id": "a"}]}
+        answer = (
+            {"count": 1, "has_more": False}
+            if request.path == "/works.count"
+            else {"works": [{"type": "task", "id": "a"}]}
+        )
         return web.json_response(answer, headers=headers)
 
     options: dict[str, Any] = {"max_retries": 0, "max_rate_limit_wait": 0}
