@@ -227,14 +227,16 @@ def _check_type(type: object) -> str:
 
 
 def _kind(id: str, type: str | UnsetType | None, fields: Mapping[str, Any]) -> str | None:
-    of_id = type_of_id(id)
     given = None if type is None or type is UNSET else _check_type(type)
+    special = [name for name in fields if any(name in names for names in UPDATE_FIELDS_OF.values())]
+    if given is None and not special:
+        return None
+    of_id = type_of_id(id)
     if given is not None and of_id is not None and given != of_id:
         raise InvalidArgumentError(
             f"type={given!r} contradicts the id {id!r}, which is of type {of_id!r}: leave type= out"
         )
     kind = of_id if given is None else given
-    special = [name for name in fields if any(name in names for names in UPDATE_FIELDS_OF.values())]
     if not special:
         return given
     if kind is None:

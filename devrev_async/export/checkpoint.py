@@ -27,15 +27,15 @@ class _Saved(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 class Ledger:
-    """What has been handed over, kept on the consumer's side: it lags behind the plan by what is still queued.
+    """Records what was yielded, on the consumer's side; it lags behind the plan by the batches that are still queued.
 
     Args:
         filters: a fingerprint of the query; a checkpoint of another query is refused.
         domain: the user's own range of `created_date`.
 
     Attributes:
-        open: what is left to hand over.
-        works: how many were handed over in whole batches.
+        open: the intervals that are left to yield.
+        works: how many were yielded in whole batches.
         undated: whether works that show no timestamp were seen; for the runner to set.
     """
 
@@ -48,7 +48,7 @@ class Ledger:
 
     @classmethod
     def resumed(cls, checkpoint: str, filters: str) -> Ledger:
-        """From a checkpoint. The range it was taken with holds on, so that presets stay fixed.
+        """Restores one from a checkpoint, with the range that it was taken with, so that relative ranges stay fixed.
 
         Raises:
             InvalidArgumentError: it is no checkpoint, or that of an export with other filters.
@@ -66,37 +66,37 @@ class Ledger:
         return ledger
 
     def finish(self, batch: Batch[Any]) -> None:
-        """The whole batch was handed over."""
+        """Records that all works of the batch were yielded."""
         self.open = without(self.open, batch.low, batch.high, batch.upto)
         self.works += len(batch.keys)
 
     def complete(self) -> None:
-        """The plan is done, and all its batches were handed over."""
+        """Records that the plan is done and all its batches were yielded."""
         self.open = []
 
-    def checkpoint(self, batch: Batch[Any] | None = None, handed: int = 0) -> str:
-        """The state now, after the first `handed` works of the batch that is being handed over."""
+    def checkpoint(self, batch: Batch[Any] | None = None, yielded: int = 0) -> str:
+        """Returns the state after the first `yielded` works of the batch that is being yielded."""
         left = self.open
-        if batch is not None and handed:
-            left = without(left, batch.low, batch.high, batch.keys[handed - 1])
-        gaps: list[tuple[int, int, int | None, str]] = []
-        for gap in _joined(left):
-            shown, identity = gap.past or (None, "")
-            gaps.append((gap.low, gap.high, shown, identity))
+        if batch is not None and yielded:
+            left = without(left, batch.low, batch.high, batch.keys[yielded - 1])
+        intervals: list[tuple[int, int, int | None, str]] = []
+        for interval in _joined(left):
+            shown, identity = interval.past or (None, "")
+            intervals.append((interval.low, interval.high, shown, identity))
         domain = self.domain
-        works = self.works + handed
-        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, self.undated, gaps)
+        works = self.works + yielded
+        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, self.undated, intervals)
         plain = msgspec.json.encode(saved)
         return urlsafe_b64encode(crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
 
 
-def _joined(gaps: list[Interval]) -> list[Interval]:
+def _joined(intervals: list[Interval]) -> list[Interval]:
     joined: list[Interval] = []
-    for gap in gaps:
-        if joined and gap.past is None and joined[-1].high == gap.low:
-            joined[-1] = Interval(joined[-1].low, gap.high, joined[-1].past)
+    for interval in intervals:
+        if joined and interval.past is None and joined[-1].high == interval.low:
+            joined[-1] = Interval(joined[-1].low, interval.high, joined[-1].past)
         else:
-            joined.append(gap)
+            joined.append(interval)
     return joined
 
 
