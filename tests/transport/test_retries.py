@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from devrev_async import ClientEvent, DevRevClient, Timeout
 from devrev_async.errors import (
@@ -246,8 +247,8 @@ def free_port() -> int:
         return port
 
 
-class _TwoAddresses(aiohttp.abc.AbstractResolver):
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[aiohttp.abc.ResolveResult]:
+class _TwoAddresses(AbstractResolver):
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         both = (("127.0.0.1", socket.AF_INET), ("ff02::1", socket.AF_INET6))  # refused, and not to be reached
         return [
             {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": 0}
