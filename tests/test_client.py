@@ -439,6 +439,7 @@ async def test_a_users_own_session_is_used_and_never_closed(server: FaultServer,
 
 TWICE = """
 import asyncio, json, sys
+from yarl import URL
 from devrev_async import DevRevClient
 from tests.transport.server import FaultServer
 
@@ -450,7 +451,7 @@ async def main():
         if client is None:
             client = DevRevClient("test-token-0123456789", base_url=server.url)
         else:
-            client.works._get_url = f"{server.url}/works.get?id="
+            client.works._get_url = URL(f"{server.url}/works.get")
         print((await client.works.get("ISS-1")).display_id)
         print((await client.works.get("ISS-1")).display_id)
 

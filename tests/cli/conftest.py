@@ -24,8 +24,24 @@ COMMAND = [sys.executable, "-m", "devrev_async.cli"]
 SMALL = ["--sandbox", "--sandbox-works", "60"]
 """A sandbox that starts at once."""
 
-
 SERVED = 400
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heeded() -> Iterator[None]:
+    """Commands inherit which signals are ignored, and `nohup` or a shell's background job ignores some."""
+    ignored = [
+        number
+        for name in ENDING
+        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Command:

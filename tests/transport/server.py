@@ -128,6 +128,10 @@ class FaultServer:
         task = asyncio.current_task()
         assert task is not None
         self.accepted += 1
+        # what a client that hangs up does to the connection is no error of the test
+        protocol: Any = writer.transport.get_protocol()
+        closed: asyncio.Future[None] = protocol._get_close_waiter(writer)
+        closed.add_done_callback(lambda done: done.cancelled() or done.exception())
         peer = self._peers[task] = Peer(reader, writer, self.accepted)
         self.most_open = max(self.most_open, len(self._peers))
         try:
