@@ -77,7 +77,7 @@ def judge_first_page(state: State[T]) -> list[Batch[T]]:
         if shown == counts.expected:
             state.first_page = None
             counts.totals.answer(Counted.ALL, shown)
-            return matching_count.settle(state, first, "count", undated=True)
+            return matching_count.prove(state, first, "count", undated=True)
         if counts.expected < shown:
             if counts.recounted:
                 return cease_to_count(state)
@@ -106,7 +106,7 @@ def judge_count(state: State[T], waiting: AwaitingCount[T], count: int) -> list[
         return cease_to_count(state)
     state.pages.remove(waiting)
     if count == len(shown):
-        return matching_count.settle(state, waiting, "count")
+        return matching_count.prove(state, waiting, "count")
     if (lower or not page.keys) and state.repeats(request):
         return []
     return _incomplete(state, request, page, count)

@@ -109,7 +109,7 @@ class AwaitingCounts(Generic[T]):
         return len(works)
 
     def next_to_count(self, telling: Callable[[Request], bool]) -> AwaitingCount[T] | None:
-        """Returns the page whose range to count next: one that can tell whether a count was right, else the longest."""
+        """Returns the page whose range to count next: one that can show whether a count was right, else the longest."""
         page = max(
             (page for page in self._pages if page.request.number not in self._asked),
             key=lambda page: (telling(page.request), len(page.ordered)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from devrev_async.export.planner.intervals import micros
 
-from .matching_count import settle
+from .matching_count import prove
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.intervals import Batch
@@ -27,4 +27,4 @@ def in_the_future(state: State[T], request: Request) -> bool:
 
 def assume(state: State[T], waiting: AwaitingCount[T], *, undated: bool = True) -> list[Batch[T]]:
     """Emits a short page on the assumption."""
-    return settle(state, waiting, "assumed_cap", undated=undated)
+    return prove(state, waiting, "assumed_cap", undated=undated)

@@ -29,7 +29,7 @@ def whole_matches(state: State[T], count: int) -> bool:
     return state.fresh and count == would_be and count >= state.server.most_shown
 
 
-def settle(state: State[T], waiting: AwaitingCount[T], proof: Proof, *, undated: bool = False) -> list[Batch[T]]:
+def prove(state: State[T], waiting: AwaitingCount[T], proof: Proof, *, undated: bool = False) -> list[Batch[T]]:
     """Emits a page that is all there is.
 
     Args:
@@ -48,5 +48,5 @@ def settle_all(state: State[T]) -> list[Batch[T]]:
     """Emits all pages that await a count: one over everything matches them."""
     batches: list[Batch[T]] = []
     for waiting in list(state.pages):
-        batches += settle(state, waiting, "count", undated=True)
+        batches += prove(state, waiting, "count", undated=True)
     return batches

@@ -47,7 +47,7 @@ def beside_last_pages(state: State[T]) -> Request | None:
 
 
 def for_all_pages(state: State[T]) -> Request | None:
-    """Returns a count that may settle all pages that await one, or one for a single page."""
+    """Returns a count that may prove all pages that await one, or one for a single page."""
     if state.fresh and not state.server.shows_undated and Counted.ALL not in state.counts.totals:
         return state.counts.of_everything(state.in_flight.next_number(), Counted.ALL)
     return for_one_page(state)
@@ -56,7 +56,7 @@ def for_all_pages(state: State[T]) -> Request | None:
 def for_one_page(state: State[T]) -> Request | None:
     """Returns a count over the range of a page that awaits one."""
     if state.counts.asked_of_everything:
-        return None  # it may settle all of them
+        return None  # it may prove all of them
     doubts = state.counts.doubts
     page = state.pages.next_to_count(lambda request: doubts.parent(request) is not None)
     return None if page is None else state.counts.of_page(state.in_flight.next_number(), page)

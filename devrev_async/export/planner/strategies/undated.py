@@ -1,4 +1,4 @@
-"""Works that show no timestamp, which no range finds: the last thing to settle.
+"""Works that show no timestamp, which no range finds: the last thing to prove.
 
 There are some if one was seen, or if the server counts more works without a range than with one; then `works.list` is
 needed. The first count is enough if it says no more than was found.
