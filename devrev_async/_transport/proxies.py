@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] - typeshed lacks them
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks them
 
 from yarl import URL
 
