@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-try:
-    import pyarrow as pa
-    from pyarrow import compute
-except ModuleNotFoundError as error:
-    if error.name != "pyarrow":
-        raise
-    raise ModuleNotFoundError(
-        "columns need pyarrow: pip install 'devrev-async[arrow]'", name=error.name, path=error.path
-    ) from None
+from .requirement import require_pyarrow
+
+require_pyarrow()
+
+import pyarrow as pa  # noqa: E402 - only where it is installed
+from pyarrow import compute  # noqa: E402
 
 __all__ = ["compute", "pa"]

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from devrev_async.models import Work
 
 from .annotations import RecordBatch
-from .conversion import WorksConverter
+from .fields import column_names
+from .requirement import require_pyarrow
 
 __all__ = ["ConvertInThread", "arrow_batches", "convert_in_thread"]
 
@@ -22,15 +23,28 @@ def convert_in_thread(columns: Sequence[str] | None, depth: int | None) -> Conve
 
     A thousand works take 20 to 30 ms, during which the event loop gets the interpreter every few milliseconds.
 
+    pyarrow is imported in the thread as well: that takes 0.2 s.
+
     Raises:
         InvalidArgumentError, TypeError: as `works_schema` says.
+        ModuleNotFoundError: pyarrow is not installed.
     """
-    converter = WorksConverter(columns, depth)
+    require_pyarrow()
+    column_names(columns, depth)
+    convert: Callable[[Sequence[Work]], RecordBatch] | None = None
 
-    async def convert(works: Sequence[Work]) -> RecordBatch:
-        return await asyncio.to_thread(converter.convert, works)
+    def convert_now(works: Sequence[Work]) -> RecordBatch:
+        nonlocal convert
+        if convert is None:
+            from .conversion import WorksConverter  # noqa: PLC0415 - not in the event loop
 
-    return convert
+            convert = WorksConverter(columns, depth).convert
+        return convert(works)
+
+    def converted(works: Sequence[Work]) -> Awaitable[RecordBatch]:
+        return asyncio.to_thread(convert_now, works)
+
+    return converted
 
 
 async def arrow_batches(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
 from msgspec import inspect
 
+from devrev_async.errors import InvalidArgumentError
 from devrev_async.models import Issue, Opportunity, Task, Ticket
 
-__all__ = ["RAW", "Field", "Kind", "fields_of_works"]
+__all__ = ["RAW", "Field", "Kind", "column_names", "fields_of_works"]
 
 RAW: Final = "raw"
 """The last column: a work's JSON where the other columns cannot say all of it."""
@@ -75,6 +77,37 @@ def fields_of_works(depth: int | None) -> tuple[Field, ...]:
                 raise TypeError(f"{field.name} of {work_type.__name__} has another type elsewhere")
     rest = sorted(found.keys() - set(_LEADING) - _NOT_ON_THE_WIRE)
     return tuple(found[name] for name in (*_LEADING, *rest))
+
+
+def column_names(columns: Sequence[str] | None, depth: int | None) -> tuple[str, ...]:
+    """The names of the columns that a caller asked for, checked without pyarrow; with None, all of them, `RAW` last.
+
+    Raises:
+        InvalidArgumentError, TypeError: as `works_schema` says.
+    """
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise InvalidArgumentError(f"depth takes an int of at least 1, or None for the whole depth, not {depth!r}")
+    names = (*(field.name for field in fields_of_works(1)), RAW)
+    return names if columns is None else _checked(columns, names)
+
+
+def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
+        raise TypeError(f"columns takes a sequence of names, not {type(columns).__name__}")
+    names: list[str] = []
+    for name in columns:
+        if not isinstance(name, str):
+            raise TypeError(f"columns takes names, not {type(name).__name__}")
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            advice = f"; did you mean {close[0]!r}?" if close else "; works_schema().names has all of them"
+            raise InvalidArgumentError(f"columns: works have no column {name!r}{advice}")
+        if name in names:
+            raise InvalidArgumentError(f"columns: {name!r} is named twice")
+        names.append(name)
+    if not names:
+        raise InvalidArgumentError("columns is empty: name at least 1, or leave it out for all of them")
+    return tuple(names)
 
 
 def _members(struct: inspect.Type, depth: int | None) -> Iterator[Field]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from devrev_async.errors import InvalidArgumentError
-
 from ._pyarrow import pa
 from .annotations import DataType, Schema
-from .fields import RAW, Field, Kind, fields_of_works
+from .fields import RAW, Field, Kind, column_names, fields_of_works
 
 __all__ = ["SCHEMA_VERSION", "VERSION_KEY", "Selection", "arrow_type", "select", "works_schema"]
 
@@ -59,34 +56,12 @@ def select(columns: Sequence[str] | None, depth: int | None) -> Selection:
     Raises:
         InvalidArgumentError, TypeError: as `works_schema` says.
     """
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise InvalidArgumentError(f"depth takes an int of at least 1, or None for the whole depth, not {depth!r}")
-    names = (*(field.name for field in fields_of_works(1)), RAW)
-    return _selection(names if columns is None else _checked(columns, names), depth)
+    return _selection(column_names(columns, depth), depth)
 
 
 @lru_cache(maxsize=64)
 def _selection(names: tuple[str, ...], depth: int | None) -> Selection:
     return Selection(names, depth)
-
-
-def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
-        raise TypeError(f"columns takes a sequence of names, not {type(columns).__name__}")
-    names: list[str] = []
-    for name in columns:
-        if not isinstance(name, str):
-            raise TypeError(f"columns takes names, not {type(name).__name__}")
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else "; works_schema().names has all of them"
-            raise InvalidArgumentError(f"columns: works have no column {name!r}{advice}")
-        if name in names:
-            raise InvalidArgumentError(f"columns: {name!r} is named twice")
-        names.append(name)
-    if not names:
-        raise InvalidArgumentError("columns is empty: name at least 1, or leave it out for all of them")
-    return tuple(names)
 
 
 def works_schema(columns: Sequence[str] | None = None, depth: int | None = 1) -> Schema:

@@ -15,20 +15,21 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import anyio
 import msgspec
 
+from devrev_async.arrow.fields import column_names
+from devrev_async.arrow.requirement import require_pyarrow
 from devrev_async.errors import IncompleteExportError, InvalidArgumentError
 from devrev_async.options import check_callback
 from devrev_async.reports import ExportReport
 
 from ._atomic import PartFile, names_of
-from ._conversion import OpenWriter, write_outputs
+from ._conversion import Writer, write_outputs
 from ._files import check_target, naming
 from ._names import FileFormat, format_of
 from ._reports import combined, copy_into
@@ -115,9 +116,8 @@ class FileOptions:
         if csv_safe and kind != "csv":
             raise InvalidArgumentError(f"csv_safe is for csv, not for {kind}")
         if kind in ("csv", "parquet"):
-            from devrev_async.arrow.schema import works_schema  # noqa: PLC0415 - pyarrow is an extra
-
-            works_schema(columns, depth)
+            require_pyarrow()
+            column_names(columns, depth)
         elif columns is not None:
             raise InvalidArgumentError(f"columns is for csv and parquet; {kind} has the works as the server sent them")
         return cls(
@@ -139,18 +139,17 @@ class FileOptions:
         """Whether the part, once it is complete, is the file."""
         return self.format.startswith("jsonl") and self.rows_per_file is None
 
-    @property
-    def open_writer(self) -> OpenWriter:
-        """Begins a file of the format."""
+    def open_writer(self, file: BinaryIO) -> Writer:
+        """Begins a file of the format; to be called in a thread, since it may import pyarrow, which takes 0.2 s."""
         if self.format == "csv":
             from .csv import CsvWriter  # noqa: PLC0415 - pyarrow is an extra
 
-            return partial(CsvWriter, columns=self.columns, safe=self.csv_safe)
+            return CsvWriter(file, columns=self.columns, safe=self.csv_safe)
         if self.format == "parquet":
-            from .parquet import ParquetWriter  # noqa: PLC0415
+            from .parquet import ParquetWriter  # noqa: PLC0415 - likewise
 
-            return partial(ParquetWriter, columns=self.columns, depth=self.depth)
-        return partial(JsonlWriter, compressed=self.compressed)
+            return ParquetWriter(file, columns=self.columns, depth=self.depth)
+        return JsonlWriter(file, compressed=self.compressed)
 
 
 class FileExport:

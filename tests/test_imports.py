@@ -1,0 +1,62 @@
+"""What is imported when: an import while the event loop runs holds everything else that the loop has to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+SCRIPT = """
+import asyncio, json, sys, tempfile, threading
+from pathlib import Path
+
+from devrev_async import DevRevClient
+from devrev_async.sandbox import Sandbox
+
+imported = []
+
+def record(event, arguments):
+    if event == "import" and threading.current_thread() is threading.main_thread():
+        imported.append(arguments[0])
+
+async def main():
+    async with Sandbox(works=30) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+        sys.addaudithook(record)
+        works = devrev.works
+        [some, *_] = await works.export(first=3)
+        await works.get(some.id)
+        await works.update(some.id, title="new")
+        await works.get_many([some.id])
+        await works.count()
+        async with works.export_stream() as stream:
+            async for _ in stream:
+                pass
+        async for _ in works.list(limit=10):
+            pass
+        async for _ in works.changes():
+            pass
+        async with works.export_all() as export:
+            async for _ in export.arrow_batches():
+                pass
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("works.jsonl", "works.csv", "works.parquet"):
+                await works.export_to(Path(folder, name))
+            await works.sync(state=Path(folder, "state.json"), directory=Path(folder, "runs"), format="parquet")
+
+asyncio.run(main())
+print(json.dumps(imported))
+"""
+
+
+def test_no_call_imports_a_library_while_the_loop_runs() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
+    libraries = {name.partition(".")[0] for name in json.loads(done.stdout)} - {
+        "devrev_async",
+        *sys.stdlib_module_names,
+    }
+    assert not libraries
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "devrev_async", "--version"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.startswith("devrev-async ")
