@@ -1,4 +1,4 @@
-"""Plans on the driver: one request that authorises, and then the counts of the plan, side by side."""
+"""Plans on the driver, for callers in whose thread a loop may be running."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def plan(access: Access, filters: Filters, n: int | None) -> Plan:
 
     async def planned() -> list[WorkSlice]:
         async with access.client(on_event=heard) as devrev:
-            works = await _count(devrev, filters)
-            shares = n or max(1, min(_MOST, (works or 0) // _WORTH_A_SLICE))
-            return await devrev.works.plan_slices(shares, **filters)
+            return await devrev.works.plan_slices(n or await _worthwhile(devrev, filters), **filters)
 
     slices = run(planned())
     return Plan(slices, requests)
@@ -71,13 +69,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
-async def _count(devrev: DevRevClient, filters: Filters) -> int | None:
-    """The number of works, or None from a server that does not count; the token was accepted then, too."""
+async def _worthwhile(devrev: DevRevClient, filters: Filters) -> int:
+    """How many slices the works are worth; one from a server that does not count."""
     try:
-        return (await devrev.works.count(**filters)).count
+        counted = await devrev.works.count(**filters)
     except errors.APIError as error:
         if error.status not in NO_ENDPOINT:
             raise
     except errors.ResponseDecodeError:
         pass
-    return None
+    else:
+        return max(1, min(_MOST, counted.count // _WORTH_A_SLICE))
+    return 1

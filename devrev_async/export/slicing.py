@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,7 +16,7 @@ from .runner import NO_ENDPOINT
 from .slices import SlicePlan, WorkSlice, slices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from .query import ExportQuery
 
@@ -39,40 +40,41 @@ class SliceSource(Protocol):
 async def plan_slices(source: SliceSource, query: ExportQuery, shares: int) -> list[WorkSlice]:
     """Returns at most so many slices that tile the query; one where counts do not add up.
 
+    The first count is sent alone, so that a token that is refused costs one request.
+
     Raises:
         DevRevError: a request failed for good.
     """
-    body, domain = query.body, query.domain
-    whole = DateRange(after=domain.after, before=domain.before)
-    works = await _total(source, query)
-    if works and shares > 1:
-        oldest, newest = await asyncio.gather(*(_end(source, query, order) for order in ("asc", "desc")))
-        if oldest is not None and newest is not None:
-            plan = SlicePlan(shares, works, oldest, newest, after=domain.after, before=domain.before)
-            if await _count_rounds(source, body, plan):
-                return slices_of(body, plan.shares())
-    return slices_of(body, [(whole, works or 0)])
-
-
-async def _total(source: SliceSource, query: ExportQuery) -> int | None:
-    """The number of works; None if some of them have no date. Where something may have moved it is counted again."""
     domain = query.domain
-    if domain.limited:
-        return await _count(source, query.body, domain.after, domain.before)
-    for _ in range(2):
-        everything, dated = await asyncio.gather(
-            _count(source, query.body, None, None), _count(source, query.body, FIRST_DAY, None)
-        )
-        if everything is None or everything == dated:
-            return everything
-    log.warning("plan_slices: works without created_date, or counts that do not add up; the plan is one slice")
-    return None
+    works = await _count(source, query.body, domain.after, domain.before)
+    if works and shares > 1:
+        async with _tasks() as group:
+            counting = group.create_task(_all_dated(source, query, works))
+            ends = [group.create_task(_end(source, query, order)) for order in ("asc", "desc")]
+        dated, (oldest, newest) = counting.result(), (end.result() for end in ends)
+        if dated is None:
+            log.warning("plan_slices: works without created_date, or counts that do not add up; the plan is one slice")
+        elif oldest is not None and newest is not None:
+            plan = SlicePlan(shares, dated, oldest, newest, after=domain.after, before=domain.before)
+            if await _count_rounds(source, query.body, plan):
+                return slices_of(query.body, plan.shares())
+    return slices_of(query.body, [(DateRange(after=domain.after, before=domain.before), works or 0)])
+
+
+async def _all_dated(source: SliceSource, query: ExportQuery, works: int) -> int | None:
+    """The number of works; None if some of them have no date. Where something may have changed it is counted again."""
+    if query.domain.limited:
+        return works
+    if works == await _count(source, query.body, FIRST_DAY, None):
+        return works
+    everything, dated = await _counts(source, query.body, [DateRange(), DateRange(after=FIRST_DAY)])
+    return everything if everything == dated else None
 
 
 async def _count_rounds(source: SliceSource, body: Mapping[str, Any], plan: SlicePlan) -> bool:
     """Counts until the plan is fine enough; returns whether the counts can be used."""
     while ranges := plan.ranges:
-        counts = await asyncio.gather(*(_count(source, body, each.after, each.before) for each in ranges))
+        counts = await _counts(source, body, ranges)
         exact = [count for count in counts if count is not None]
         if len(exact) == len(ranges):
             plan.feed(exact)
@@ -80,6 +82,25 @@ async def _count_rounds(source: SliceSource, body: Mapping[str, Any], plan: Slic
             log.warning("plan_slices: the counts do not add up; the plan is one slice")
             return False
     return True
+
+
+async def _counts(source: SliceSource, body: Mapping[str, Any], ranges: Sequence[DateRange]) -> list[int | None]:
+    async with _tasks() as group:
+        tasks = [group.create_task(_count(source, body, each.after, each.before)) for each in ranges]
+    return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def _tasks() -> AsyncGenerator[asyncio.TaskGroup, None]:
+    """A task group that raises the first error as it is, once the other requests have ended."""
+    error: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as raised:
+        error = raised.exceptions[0]
+    if error is not None:
+        raise error
 
 
 async def _count(

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from devrev_async import DateRange, DevRevClient, InvalidArgumentError, LastDays, RateLimitWaitError, WorkSlice, slices
+from devrev_async import (
+    DateRange,
+    DevRevClient,
+    ForbiddenError,
+    InvalidArgumentError,
+    LastDays,
+    RateLimitWaitError,
+    UnauthorizedError,
+    WorkSlice,
+    slices,
+)
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving
@@ -64,7 +74,7 @@ async def test_the_union_is_the_export(skewed: Sandbox, n: int) -> None:
     assert [len(ids) for ids in parts] == [part.works for part in plan]
     assert sorted(name for ids in parts for name in ids) == sorted(skewed.ids())
     if n > 1:
-        assert max(len(ids) for ids in parts) <= 1.75 * 1960 / n
+        assert max(len(ids) for ids in parts) <= 1.5 * 1960 / n
 
 
 async def test_filters_and_a_range(skewed: Sandbox) -> None:
@@ -96,6 +106,32 @@ async def test_one_slice_where_counts_do_not_add_up() -> None:
     async with Sandbox(works=0) as sandbox, client_of(sandbox) as client:
         (part,) = await client.works.plan_slices(4)
         assert await exported(client, part) == []
+
+
+async def test_a_token_that_is_refused_costs_one_request(skewed: Sandbox) -> None:
+    before = skewed.request_count
+    async with DevRevClient("a-token-that-is-refused", base_url=skewed.url) as client:
+        with pytest.raises(UnauthorizedError):
+            await client.works.plan_slices(4)
+    assert skewed.request_count == before + 1
+
+
+async def test_a_plan_of_one_slice_is_one_count(skewed: Sandbox) -> None:
+    before = skewed.request_count
+    async with client_of(skewed) as client:
+        (part,) = await client.works.plan_slices(1)
+    assert part.works == 1960
+    assert skewed.request_count == before + 1
+
+
+async def test_an_error_of_the_plan_ends_its_other_requests(skewed: Sandbox) -> None:
+    skewed.fail_next("works.export", status=None, delay=60)
+    skewed.fail_next("works.export", status=403)
+    async with client_of(skewed) as client:
+        before = asyncio.all_tasks()
+        with pytest.raises(ForbiddenError):
+            await client.works.plan_slices(4)
+        assert asyncio.all_tasks() == before
 
 
 async def test_one_request_at_a_time() -> None:
