@@ -305,7 +305,7 @@ class Works(Resource):
     async def plan_slices(self, n: int, **filters: Unpack[QueryArguments]) -> builtins.list[WorkSlice]:
         """Divide a complete export into at most `n` shares of `created_date`, for many processes; by counting.
 
-        No share has more than 1.75 times the average, apart from the works of one second. They tile all of time, or
+        No share has more than 1.5 times the average, apart from the works of one second. They tile all of time, or
         the range of `created_date` asked for, so that together they are the export. It is one share where counts do not
         add up: works without `created_date`, no `works.count`, a count with `has_more`.
 
