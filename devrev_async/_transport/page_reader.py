@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from devrev_async._decoders.api_errors import printable
 from devrev_async._decoders.interning import InterningDecoder
@@ -13,18 +13,38 @@ from devrev_async._decoders.item_decoders import RAW, work_items
 from devrev_async._decoders.json_scanner import Malformed, Truncated
 from devrev_async._decoders.misfits import Misfit, warnings_of
 from devrev_async._decoders.page_parser import PageParser
-from devrev_async.models import Work, WorksPage
+from devrev_async.models import Work
 
 from .error_mapping import Failure
 from .request import Request
 from .response import Response
 from .transport import Transport
 
-__all__ = ["PageReader", "drain", "feed", "read_page", "take"]
+__all__ = ["Page", "PageReader", "drain", "feed", "read_page", "take"]
 
 log: Final = logging.getLogger("devrev_async.decoding")
 
 T = TypeVar("T")
+
+
+class Page(NamedTuple, Generic[T]):
+    """One page of any list.
+
+    Attributes:
+        items: of the page; an empty list where there are none.
+        next_cursor: of the next page; None where there is none.
+        prev_cursor: of the page before it; None where there is none.
+        misfits: items that do not fit their type.
+        attempts: requests that were sent for it.
+        request_id: the server's name for the request that it answers, if it gave one.
+    """
+
+    items: list[T]
+    next_cursor: str | None
+    prev_cursor: str | None
+    misfits: Sequence[Misfit]
+    attempts: int
+    request_id: str | None
 
 
 class PageReader:
@@ -48,11 +68,11 @@ class PageReader:
         """Returns a parser of one page that yields each work as its bytes, unchanged."""
         return PageParser(self.key, RAW)
 
-    async def fetch(self, request: Request) -> WorksPage:
+    async def fetch(self, request: Request) -> Page[Work]:
         """Returns the whole page that answers a request; retries included."""
-        works, page = await read_page(self.transport, request, self.parser)
-        self.warn(request.endpoint, page.misfits, len(works))
-        return WorksPage(works, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)
+        page = await read_page(self.transport, request, self.parser)
+        self.warn(request.endpoint, page.misfits, len(page.items))
+        return page
 
     def warn(self, endpoint: str, misfits: Sequence[Misfit], total: int) -> None:
         """Logs one warning a response for each kind of works that do not fit their type."""
@@ -60,18 +80,20 @@ class PageReader:
             log.warning("%s", printable(self.transport.manager.auth.source.hide(line)))
 
 
-async def read_page(
-    transport: Transport, request: Request, parser: Callable[[], PageParser[T]]
-) -> tuple[list[T], PageParser[T]]:
-    """Returns the items of a page, decoded as they arrive, and the parser that read it; retries included."""
+async def read_page(transport: Transport, request: Request, parser: Callable[[], PageParser[T]]) -> Page[T]:
+    """Returns the page that answers a request, decoded as it arrives; retries included."""
+    call = transport.call(request)
 
-    async def consume(incoming: Response) -> tuple[list[T], PageParser[T]] | Failure:
+    async def consume(incoming: Response) -> Page[T] | Failure:
         page = parser()
         items: list[T] = []
         failure = await drain(page, incoming, items.extend)
-        return (items, page) if failure is None else failure
+        if failure is not None:
+            return failure
+        following, before = page.cursors.next_cursor or None, page.cursors.prev_cursor or None
+        return Page(items, following, before, page.misfits, call.attempts, incoming.request_id)
 
-    return await transport.run(transport.call(request), consume)
+    return await transport.run(call, consume)
 
 
 async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> Failure | None:

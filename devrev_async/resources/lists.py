@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
 from devrev_async.errors import InvalidArgumentError
 
-from .pagers import ItemPager, Page, page_limit
+from .pagers import Fetch, ItemPager, page_limit
 
 __all__ = ["open_pager", "shape_of"]
 
@@ -90,17 +90,12 @@ def open_pager(
     if limit is not None:
         fields["limit"] = limit
 
-    def fetching(decoder: ItemDecoder[T]) -> Callable[[Request], Any]:
+    def fetching(decoder: ItemDecoder[T]) -> Fetch[T]:
         def parser() -> PageParser[T]:
             return PageParser(shape.items, decoder, next_key=shape.next_cursor)
 
-        return partial(_fetch, transport, parser)
+        return partial(read_page, transport, parser=parser)
 
     typed: ItemDecoder[Any] = DICTS if item_type is None else typed_items(item_type)
     request = request._replace(body=encode_body(fields, None))
     return ItemPager(fetching(typed), fetching(RAW), request, fields, max_items)
-
-
-async def _fetch(transport: Transport, parser: Callable[[], PageParser[T]], request: Request) -> Page[T]:
-    items, page = await read_page(transport, request, parser)
-    return Page(items, page.cursors.next_cursor or None, page.cursors.prev_cursor or None)

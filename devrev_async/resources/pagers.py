@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 from devrev_async import errors
 from devrev_async._requests.bodies import encode_body
+from devrev_async._transport.page_reader import Page
 from devrev_async._transport.request import Request
 from devrev_async.models import Work, WorksPage
 from devrev_async.options import count_problem
@@ -24,20 +25,12 @@ else:
 
     T = TypeVar("T")
 
-__all__ = ["Fetch", "ItemPager", "Page", "WorksPager", "page_limit"]
+__all__ = ["Fetch", "ItemPager", "WorksPager", "page_limit"]
 
 EMPTY_PAGES: Final = 100
 """Empty pages in a row, each with another cursor, after which a list counts as endless."""
 
 U = TypeVar("U")
-
-
-class Page(NamedTuple, Generic[T]):
-    """One page of any list. A cursor is None where there is no page in its direction."""
-
-    items: list[T]
-    next_cursor: str | None
-    prev_cursor: str | None
 
 
 Fetch: TypeAlias = Callable[[Request], Awaitable[Page[U]]]
@@ -78,20 +71,19 @@ class Pager(Closable, Generic[T]):
 
     async def _walk(self, fetch: Fetch[U]) -> AsyncGenerator[Page[U], None]:
         """Yields page by page, up to `max_items` items."""
-        request, guard, left = self._request, _Guard(self._endpoint), self._max_items
+        request, left = self._request, self._max_items
+        guard = _Guard(self._endpoint, self._body.get("cursor"))
         backwards = self._body.get("mode") == "before"
-        cursor = self._body.get("cursor")
-        while left is None or left > 0:
-            guard.pass_cursor(cursor)
+        while left != 0:
             page = await self._wait(partial(fetch, request))
             if left is not None:
                 page = page._replace(items=page.items[:left])
                 left -= len(page.items)
             yield page
             cursor = page.prev_cursor if backwards else page.next_cursor
-            if cursor is None:
+            if cursor is None or left == 0:
                 return
-            guard.pass_page(page.items)
+            guard.pass_page(page, cursor)
             request = self._request._replace(body=encode_body({**self._body, "cursor": cursor}, None))
 
 
@@ -116,29 +108,31 @@ def page_limit(limit: int | None, max_items: int | None, *, default: int | None 
 
 
 class _Guard:
-    """Detects a list that a server would never end."""
+    """Detects a list that a server would never end.
 
-    def __init__(self, endpoint: str) -> None:
+    Args:
+        endpoint: of the list.
+        cursor: of the first page, as the user gave it; None where there is none.
+    """
+
+    def __init__(self, endpoint: str, cursor: object) -> None:
         self._endpoint = endpoint
-        self._seen: set[str] = set()
+        self._seen = {cursor} if isinstance(cursor, str) else set[str]()
         self._empty = 0
 
-    def pass_cursor(self, cursor: str | None) -> None:
-        """Raises for a cursor that was sent before."""
-        if cursor in self._seen:
-            raise self._error("a cursor that it gave before")
-        if cursor is not None:
-            self._seen.add(cursor)
-
-    def pass_page(self, items: Sequence[Any]) -> None:
-        """Raises after too many empty pages in a row."""
-        self._empty = 0 if items else self._empty + 1
+    def pass_page(self, page: Page[Any], cursor: str) -> None:
+        """Raises after too many empty pages in a row, and where the next page's cursor was sent before."""
+        self._empty = 0 if page.items else self._empty + 1
         if self._empty >= EMPTY_PAGES:
-            raise self._error(f"{EMPTY_PAGES} empty pages in a row")
+            raise self._error(page, f"{EMPTY_PAGES} empty pages in a row")
+        if cursor in self._seen:
+            raise self._error(page, "a cursor that it gave before")
+        self._seen.add(cursor)
 
-    def _error(self, what: str) -> errors.ResponseDecodeError:
-        error = errors.ResponseDecodeError(f"{self._endpoint}: the server gave {what}; stopped", status=200)
-        error.endpoint = self._endpoint
+    def _error(self, page: Page[Any], what: str) -> errors.ResponseDecodeError:
+        text = f"{self._endpoint}: the server gave {what}; stopped"
+        error = errors.ResponseDecodeError(text, status=200, request_id=page.request_id)
+        error.endpoint, error.attempts = self._endpoint, page.attempts
         return error
 
 

@@ -42,7 +42,7 @@ from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_opti
 from .bulk import BulkProgress, BulkRun, start
 from .bulk_inputs import BegunCall, Job
 from .iterators import WorksStream
-from .pagers import Page, WorksPager, page_limit
+from .pagers import WorksPager, page_limit
 
 if TYPE_CHECKING:
     from devrev_async.changes.sync import Sync
@@ -207,7 +207,7 @@ class Works(Resource):
             filters: see `Filters` and `CallOptions`.
         """
         request, _ = self._query(EXPORT, filters, {"first": first, "sort_by": sort_by}, method="export")
-        return (await self._pages.fetch(request)).works
+        return (await self._pages.fetch(request)).items
 
     def export_stream(
         self,
@@ -528,11 +528,7 @@ class Works(Resource):
             "mode": mode,
         }
         request, body = self._query(LIST, filters, paging, method="list")
-        return WorksPager(self._fetch_page, request, body, max_items)
-
-    async def _fetch_page(self, request: Request) -> Page[Work]:
-        page = await self._pages.fetch(request)
-        return Page(page.works, page.next_cursor, page.prev_cursor)
+        return WorksPager(self._pages.fetch, request, body, max_items)
 
     def get_many(
         self,

@@ -229,7 +229,7 @@ asyncio.run(main())
 
 
 async def test_a_burst_of_callers_begins_over_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
     module: Any = importlib.import_module("fastapi_app")
     begun = 0
 

@@ -59,19 +59,27 @@ async def test_mode_before_goes_backwards_from_the_end_page_by_page() -> None:
 
 async def test_a_cursor_that_comes_again_is_an_error_and_no_loop() -> None:
     asked: list[object] = []
+    busy = 1
 
     async def handler(request: web.Request) -> web.Response:
-        asked.append((await request.json()).get("cursor"))
-        return web.json_response({"works": [work(f"ISS-{len(asked)}")], "next_cursor": f"c{len(asked) % 3}"})
+        nonlocal busy
+        cursor = (await request.json()).get("cursor")
+        if cursor == "c0" and busy:
+            busy -= 1
+            return web.Response(status=500)
+        asked.append(cursor)
+        answer = {"works": [work(f"ISS-{len(asked)}")], "next_cursor": f"c{len(asked) % 3}"}
+        return web.json_response(answer, headers={"X-Request-Id": f"r-{len(asked)}"})
 
-    async with serving(handler) as url, DevRevClient("t", base_url=url) as devrev:
+    async with serving(handler) as url, DevRevClient("t", base_url=url, retry_wait=(0, 0)) as devrev:
         got: list[Any] = []
         with pytest.raises(ResponseDecodeError, match="cursor that it gave before") as caught:
             async for each in devrev.works.list():
                 got.append(each)  # noqa: PERF401 - what came before the error counts
     assert asked == [None, "c1", "c2", "c0"]
     assert ids(got) == ["ISS-1", "ISS-2", "ISS-3", "ISS-4"]
-    assert caught.value.endpoint == "works.list"
+    error = caught.value
+    assert (error.endpoint, error.attempts, error.request_id) == ("works.list", 2, "r-4")
 
 
 async def test_the_cursor_given_at_the_start_counts_as_seen() -> None:

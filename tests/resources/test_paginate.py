@@ -125,8 +125,12 @@ async def test_lists_that_never_end_are_errors(way: str) -> None:
         return {"parts": [{}], "next_cursor": "again"}
 
     async with answering(same) as (devrev, asked):
-        with pytest.raises(ResponseDecodeError, match=r"parts\.list: .*cursor that it gave before"):
+        with pytest.raises(ResponseDecodeError, match=r"parts\.list: .*cursor that it gave before") as caught:
             [each async for each in walk(devrev.paginate("parts.list"))]
+        assert (caught.value.endpoint, caught.value.attempts, caught.value.status) == ("parts.list", 1, 200)
+        assert len(asked) == 2
+        asked.clear()
+        assert len([each async for each in walk(devrev.paginate("parts.list", max_items=2))]) == 2
         assert len(asked) == 2
         asked.clear()
         with pytest.raises(ResponseDecodeError, match="cursor that it gave before"):
