@@ -179,7 +179,7 @@ class WorkChanges:
             while delivery.waiting:
                 yield await self._take(n, convert)
             self._report.complete = True
-            self._tell()
+            self._report_progress()
         finally:
             await self.aclose()
 
@@ -188,7 +188,7 @@ class WorkChanges:
         converted = None if convert is None else await convert(delivery.peek(n))
         works = delivery.take(n)
         self._report.works += len(works)
-        self._tell()
+        self._report_progress()
         return works if convert is None else converted
 
     # --- closing ---
@@ -231,7 +231,7 @@ class WorkChanges:
                 async with aclosing(self._read(step, raw=raw)) as blocks:
                     async for _ in blocks:
                         yield
-            self._tell()
+            self._report_progress()
 
     async def _count(self, step: Count) -> None:
         counted = await self._counted(step)
@@ -294,7 +294,7 @@ class WorkChanges:
     def _incomplete(self, reason: str) -> errors.IncompleteExportError:
         return errors.IncompleteExportError(reason, report=self.report)
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._on_progress is not None:
             self._on_progress(self.report)
 

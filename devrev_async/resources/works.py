@@ -120,9 +120,8 @@ class Works(Resource):
         Raises:
             NotFoundError: there is no such work for this token.
         """
-        if isinstance(id, str) and _is_plain(
-            id
-        ):  # the usual id needs neither a check nor quoting, nor a URL to be parsed
+        # the usual id needs neither a check nor quoting, nor a URL to be parsed
+        if isinstance(id, str) and _is_plain(id):
             url = self._get_url.with_query(f"id={id}")
         else:
             url = URL(f"{self._get_url}?id={quote(check_id(id), safe='')}", encoded=True)

@@ -24,7 +24,7 @@ _FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
 
 
 def ask_for_undated(state: State[T]) -> Request | None:
-    """Returns a request that tells whether there are such works, or for them; None if there are none, and all is done.
+    """Returns a request that shows whether there are such works, or one for them; None if there are none.
 
     Raises:
         Unprovable: they cannot be had, or the server counts by far more works than it shows.
