@@ -108,8 +108,8 @@ class WorksControl:
 
     def ids(self) -> list[str]:
         """Returns the ids of all works that have one, oldest first."""
-        works = (row.work for row in self._store.rows())
-        return [str(work["id"]) for work in works if work is not None and "id" in work]
+        ids = [row.value("id") for row in self._store.rows()]
+        return [str(id) for id in ids if id is not None]
 
     def __len__(self) -> int:
         return len(self._store)
@@ -130,9 +130,10 @@ class WorksControl:
         return row
 
     def _work(self, row: Row) -> Work:
-        if row.work is None:  # another thread has just deleted it
+        work = row.work
+        if work is None:  # another thread has just deleted it
             raise KeyError(row.seq)
-        return row.work
+        return work
 
 
 def _changed(work: Work, changes: Mapping[str, Any], drop: Sequence[str]) -> Work:

@@ -24,7 +24,7 @@ class Query:
     """Whether rows without the date of a range match it."""
 
     def matches(self, row: Row) -> bool:
-        if row.work is None:
+        if row.source is None:
             return False
         if not self.created[0] <= row.created <= self.created[1] and not (self.undated and row.created == UNDATED):
             return False

@@ -83,7 +83,7 @@ def is_(flag: Predicate, wanted: bool) -> Predicate:
 
 
 def is_type(work_type: str) -> Predicate:
-    return lambda row: row.work is not None and row.work.get("type") == work_type
+    return lambda row: bool(row.value("type") == work_type)
 
 
 def in_range(values: Values, wanted: Mapping[str, Any], ranges: Ranges) -> Predicate:
@@ -100,24 +100,25 @@ def in_range(values: Values, wanted: Mapping[str, Any], ranges: Ranges) -> Predi
     return inside
 
 
-def _walk(row: Row, path: tuple[str, ...]) -> list[Any]:
+def _walk(row: Row, path: tuple[str, ...]) -> Sequence[Any]:
     """Returns every non-null value at `path`, within arrays too."""
-    found: list[Any] = [row.work]
-    for key in path:
+    found: Sequence[Any] = _present(row.value(path[0]))
+    for key in path[1:]:
         found = [inner for item in found for inner in _step(item, key)]
     return found
 
 
 def _step(item: Any, key: str) -> Sequence[Any]:
-    value: Any = cast("dict[str, Any]", item).get(key) if isinstance(item, dict) else None
-    if value is None:
-        return ()
-    return listed(value)
+    return _present(cast("dict[str, Any]", item).get(key) if isinstance(item, dict) else None)
+
+
+def _present(value: object) -> Sequence[Any]:
+    return () if value is None else listed(value)
 
 
 def at(*path: str) -> Values:
     if len(path) == 1:  # the common case, and twice as fast
-        return lambda row: _step(row.work, path[0])
+        return lambda row: _present(row.value(path[0]))
     return lambda row: _walk(row, path)
 
 
@@ -135,4 +136,4 @@ def listed(value: object) -> list[object]:
 
 
 def flag(key: str) -> Predicate:
-    return lambda row: row.work is not None and bool(row.work.get(key))
+    return lambda row: bool(row.value(key))

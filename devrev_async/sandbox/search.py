@@ -235,5 +235,5 @@ def _value(row: Row, field: str) -> int | None:
         case "own":
             return row.seq * 2_654_435_761 % 2**32  # Knuth's multiplicative hash: scattered, and always the same
         case _:
-            value = (row.work or {}).get(field)
+            value = row.value(field)
             return timestamp(value) if isinstance(value, str) else None

@@ -25,10 +25,14 @@ from .pages import Pages
 from .quirks import NO_QUIRKS, Quirks
 from .quota import Quota
 from .references import ReferenceHandlers
+from .registry import DuplicateIdError
 from .requests import ANY, ReceivedRequest
-from .store import DuplicateIdError, Store
+from .store import Store
 from .works_file import WorksFile
 from .writes import WorkWriter
+
+_KEPT_WHOLE = 20_000
+"""Generated works that are kept, at 2 kB each, at most; of more than these, each is made anew when it is asked for."""
 
 
 class Sandbox(WorksControl):
@@ -116,7 +120,10 @@ class Sandbox(WorksControl):
         quirks: Quirks,
     ) -> None:
         with garbage.suspended():
-            if isinstance(works, int):
+            if isinstance(works, int) and works > _KEPT_WHOLE and not (quirks.created_ties or quirks.modified_ties):
+                made = generator.GeneratedWorks(works, seed, organisation)
+                self._store.load_made(made, lambda n: generator.hidden_fields(n, made.value(n, "type")))
+            elif isinstance(works, int):
                 generated = generator.with_ties(generator.generate(works, seed, organisation), quirks, seed)
                 self._store.load((work, generator.hidden_fields(n, work["type"])) for n, work in enumerate(generated))
             elif isinstance(works, (str, os.PathLike)):

@@ -3,7 +3,8 @@
 import random
 from typing import Any
 
-from . import times, vocabulary
+from . import ids, times, vocabulary
+from .draws import Draw
 from .organisation import Organisation
 
 _STAGES = ("running", "warning", "breached", "completed", "paused")
@@ -47,17 +48,17 @@ class SlaFactory:
             for metric in self._metrics
         ]
 
-    def attach(self, work: dict[str, Any], number: int, created: int) -> None:
-        """Sets `sla_summary` and `sla_tracker` of a work, the `number`-th of its type."""
-        stage = _STAGES[number // 2 % 5]
+    def summary(self, draw: Draw) -> dict[str, Any]:
+        """Returns the `sla_summary` of a work."""
+        number, stage, prefix = draw.number, _STAGES[draw.number // 2 % 5], ids.BY_TYPE[draw.type_name].prefix
         tracker = {
             "created_by": self._people[number % 48],
-            "created_date": work["created_date"],
-            **self._ids.both("SLAT", f"{work['display_id'].replace('-', '')}"),
+            "created_date": times.render(draw.created),
+            **self._ids.both("SLAT", f"{prefix}{number}"),
             "modified_by": self._people[number * 5 % 48],
-            "modified_date": work["modified_date"],
-            "applies_to_id": work["id"],
-            "applies_to_type": work["type"],
+            "modified_date": times.render(draw.modified),
+            "applies_to_id": self._ids.don(prefix, number),
+            "applies_to_type": draw.type_name,
             "metric_target_summaries": self._targets[number % 60],
         }
         if number % 7 == 0:
@@ -68,19 +69,19 @@ class SlaFactory:
             "stage": stage,
             "status": "hit" if stage == "completed" else "in_progress",
         }
-        work["sla_summary"] = {
+        return {
             "closest_to_breach_metric": _METRICS[number % 3],
             "org_schedule": self._schedules[number % 4],
             "remaining_time": 600 - number % 1_200,
             "sla_tracker": tracker,
             "stage": stage,
-            "target_time": times.render(created + 2 * times.DAY),
+            "target_time": times.render(draw.created + 2 * times.DAY),
         }
-        work["sla_tracker"] = {
-            "display_id": tracker["display_id"],
-            "id": tracker["id"],
-            "applies_to_type": work["type"],
-        }
+
+    def tracker(self, draw: Draw) -> dict[str, Any]:
+        """Returns the `sla_tracker` of a work, which its `sla_summary` has in full."""
+        number = f"{ids.BY_TYPE[draw.type_name].prefix}{draw.number}"
+        return {**self._ids.both("SLAT", number), "applies_to_type": draw.type_name}
 
     def _target(self, n: int, m: int) -> dict[str, Any]:
         day = f"2024-{n % 12 + 1:02}-{m + 10}"

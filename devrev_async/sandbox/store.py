@@ -4,26 +4,20 @@ import heapq
 import itertools
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from . import ids, times, wire
+from . import times, wire
 from .clock import Clock
 from .index import WorkIndex
-from .row import Row, Work, objects
+from .registry import DuplicateIdError, Registry
+from .row import Row, Work, WorkMaker
 
-_CACHE_BYTES = 64 * 1024 * 1024
+_CACHE_BYTES = 16 * 1024 * 1024
 _CACHE_ROWS = 100_000
 _NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
 _MANY = 100  # above it, sorting the index anew costs less than moving rows one by one
-
-
-class DuplicateIdError(ValueError):
-    """A work has an id or display id that another one has."""
-
-    position = 0
-    """How many works came before it, where many were added at once."""
 
 
 class Store:
@@ -43,11 +37,8 @@ class Store:
         self._rows = WorkIndex()
         self._searched = WorkIndex() if self._delay else self._rows
         self._changes = PendingChanges(self._searched)
-        self._refs: dict[str, Row] = {}
-        self._external: dict[tuple[str, str], Row] = {}
-        self._artifacts: dict[str, str] = {}
+        self._registry = Registry()
         self._seq = itertools.count(1)
-        self._numbers: dict[str, int] = {}
         self._cache = EncodedCache()
 
     def __len__(self) -> int:
@@ -67,9 +58,24 @@ class Store:
                 except DuplicateIdError as error:
                     error.position = len(rows)
                     raise
-            self._rows.load(rows)
-            if self._searched is not self._rows:
-                self._searched.load(rows)
+            self._add_all(rows)
+
+    def load_made(self, maker: WorkMaker, hidden_fields: Callable[[int], Mapping[str, Any]]) -> None:
+        """Adds the works of `maker`, each made when it is asked for, to an empty store; otherwise like `load`.
+
+        Args:
+            maker: Has no two works with one id.
+            hidden_fields: Returns those of a work by its number.
+        """
+        with self.lock:
+            rows = [Row(next(self._seq), maker, hidden_fields(number)) for number in range(len(maker))]
+            self._registry.add_made(maker, rows)
+            self._add_all(rows)
+
+    def _add_all(self, rows: Sequence[Row]) -> None:
+        self._rows.load(rows)
+        if self._searched is not self._rows:
+            self._searched.load(rows)
 
     def add(self, work: Work, hidden_fields: Mapping[str, Any] = _NO_HIDDEN_FIELDS) -> Row:
         """Adds a work; `hidden_fields` are those that filters know and no answer shows: `vista`, `brand`, ...
@@ -85,14 +91,16 @@ class Store:
 
     def find(self, ref: str) -> Row | None:
         """Returns the work with that display id or DON, or None."""
-        return self._refs.get(ref)
+        return self._registry.find(ref)
 
     def find_external(self, work_type: str, external_ref: str) -> Row | None:
-        return self._external.get((work_type, external_ref))
+        with self.lock:
+            return self._registry.find_external(work_type, external_ref)
 
     def artifact_parent(self, artifact_id: str) -> str | None:
         """Returns the id of the one work that the artifact was ever attached to, or None."""
-        return self._artifacts.get(artifact_id)
+        with self.lock:
+            return self._registry.artifact_parent(artifact_id)
 
     def replace(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
         """Replaces the work of a row, whose ids stay. Returns the row that has the new one."""
@@ -102,7 +110,7 @@ class Store:
         """Replaces many works at once, in about linear time."""
         with self.lock:
             for _, work, _ in changes:
-                self._attach_artifacts(work)
+                self._registry.attach_artifacts(work)
             if self._delay:
                 return [self._replace_later(*change) for change in changes]
             many = len(changes) > _MANY
@@ -120,29 +128,25 @@ class Store:
     def delete(self, row: Row) -> None:
         with self.lock:
             work = row.work
-            if work is None or not self._is_current(row, work):
+            if work is None or not self._registry.is_current(row, work):
                 return
             self._rows.remove(row)
-            for key in ("id", "display_id"):
-                self._refs.pop(str(work.get(key)), None)
-            self._external.pop((str(work.get("type")), str(work.get("external_ref"))), None)
+            self._registry.remove(work)
             if self._delay:
                 self._show(row, None)
             else:
                 self._cache.forget(row)
-                row.work = None
+                row.source = None
 
     def next_number(self, work_type: str) -> int:
         """Returns a number for a new work of this type; none is returned twice."""
         with self.lock:
-            self._numbers[work_type] = number = self._numbers.get(work_type, 0) + 1
-            return number
+            return self._registry.next_number(work_type)
 
     def reserve_numbers(self, works: Iterable[Work]) -> None:
         """Takes the numbers of works that are to be added, so that `next_number` returns none of them."""
         with self.lock:
-            for work in works:
-                self._note_number(work)
+            self._registry.reserve_numbers(works)
 
     def rows(self) -> list[Row]:
         """Returns all works as they are now, oldest first."""
@@ -162,13 +166,16 @@ class Store:
             return self._searched.modified_between(low, high, undated=undated)
 
     def encode(self, row: Row) -> bytes | None:
-        """Returns the JSON of a work as answers show it; None if it was deleted. The last 64 MiB or so are cached."""
-        work, encoded = row.work, row.encoded
-        if work is None or encoded is not None:
+        """Returns the JSON of a work as answers show it; None if it was deleted. The last 16 MiB or so are cached."""
+        source, encoded = row.source, row.encoded
+        if source is None or encoded is not None:
             return encoded
+        work = row.work
+        if work is None:  # another thread has just deleted it
+            return None
         encoded = wire.encode(wire.with_whole_seconds(work) if self._trims else work)
         with self.lock:
-            if row.work is work and row.encoded is None:
+            if row.source is source and row.encoded is None:
                 self._cache.add(row, encoded)
         return encoded
 
@@ -177,7 +184,7 @@ class Store:
         changed = Row(row.seq, work, hidden_fields)
         self._rows.remove(row)
         self._rows.add(changed)
-        self._refs |= dict.fromkeys(_refs(work), changed)
+        self._registry.replace(changed, work)
         self._show(row, changed)
         return changed
 
@@ -187,33 +194,10 @@ class Store:
             date = min(new.modified, now) if new is not None else now
             self._changes.add(date + self._delay, old, new)
 
-    def _is_current(self, row: Row, work: Work) -> bool:
-        refs = _refs(work)
-        return not refs or self._refs.get(refs[0]) is row
-
     def _register(self, work: Work, hidden_fields: Mapping[str, Any]) -> Row:
         row = Row(next(self._seq), work, hidden_fields)
-        refs = _refs(work)
-        for ref in refs:
-            if ref in self._refs:
-                raise DuplicateIdError(f"the sandbox already has a work {ref!r}")
-        self._refs |= dict.fromkeys(refs, row)
-        self._note_number(work)
-        work_type = str(work.get("type"))
-        if isinstance(work.get("external_ref"), str):
-            self._external.setdefault((work_type, work["external_ref"]), row)
-        self._attach_artifacts(work)
+        self._registry.add(row, work)
         return row
-
-    def _note_number(self, work: Work) -> None:
-        for ref in _refs(work):
-            kind, number = ids.recognise(ref) or (None, "")
-            if kind is not None and number.isdecimal():
-                self._numbers[kind.type] = max(self._numbers.get(kind.type, 0), int(number))
-
-    def _attach_artifacts(self, work: Work) -> None:
-        for artifact in objects(work.get("artifacts")):
-            self._artifacts.setdefault(str(artifact.get("id")), str(work.get("id")))
 
 
 class PendingChanges:
@@ -264,7 +248,3 @@ class EncodedCache:
         if row.encoded is not None:
             self._bytes -= len(row.encoded)
             row.encoded = None
-
-
-def _refs(work: Work) -> list[str]:
-    return [work[key] for key in ("id", "display_id") if isinstance(work.get(key), str)]

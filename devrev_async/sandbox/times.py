@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 DAY = 86_400_000_000
 MILLISECOND = 1_000
@@ -50,6 +51,12 @@ def parse_quickly(text: str) -> int:
 
 def render(micros: int) -> str:
     """Formats a timestamp as Go does, without trailing zeros: ``...12.963Z``, ``...12.1Z``, ``...12Z``."""
-    date = EPOCH + timedelta(microseconds=micros)
-    text = date.replace(tzinfo=None).isoformat()
-    return (text.rstrip("0") if date.microsecond else text) + "Z"
+    day, rest = divmod(micros, DAY)
+    second, fraction = divmod(rest, 1_000_000)
+    text = f"{_day(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    return f"{text}.{fraction:06}".rstrip("0") + "Z" if fraction else f"{text}Z"
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return (EPOCH + timedelta(days=number)).date().isoformat()

@@ -71,3 +71,6 @@ SUBTYPES = {
     "task": ("checklist",),
     "opportunity": ("renewal", "expansion"),
 }
+SEVERITIES = ("low", "medium", "high", "blocker")
+CUSTOM_TEXTS = ("", "eu-1", "us-2", "Zürich", 'say "yes"', "a\tb")
+SENTIMENT_SUMMARY = 'The customer wrote "again?" and wants a call.'
