@@ -18,7 +18,8 @@ class Timeout(Struct, frozen=True):
     """Bounds of one call, in seconds; None or infinity means no bound.
 
     Attributes:
-        total: the whole call, its retries and waits included; of calls that iterate, each page.
+        total: the whole call, its retries and waits included; of calls that iterate, each page. What a consumer of
+            `export_stream` does between two works is not part of it.
         connect: all that comes before a request can be sent: name lookup, connecting, a proxy's answer, TLS. The wait
             for a free connection of the client's own pool is not part of it.
         read: the silence before the first and between any two chunks of a response.

@@ -119,10 +119,15 @@ class Call:
 
     # -- the life of a call
 
+    def postpone(self, since: float) -> None:
+        """Exclude the time since then (monotonic) from `Timeout.total`: a consumer was busy."""
+        if self.deadline is not None:
+            self.deadline += time.monotonic() - since
+
     @property
     def sent(self) -> bool:
         """Whether an attempt is under way of which the server may know."""
-        return self._connection is not None and (self._connection.connected or not self.manager.owned)
+        return self._connection is not None and self._connection.sent
 
     async def open(self) -> Response:
         """The first response that is a success; every other one is retried or raised."""
@@ -211,7 +216,7 @@ class Call:
         manager, request = self.manager, self.request
         limiter, source, session = manager.limiter, manager.auth.source, manager.current
         connection = self._connection = ConnectionState()
-        connection.limiter = limiter
+        connection.limiter, connection.reported = limiter, manager.owned
         connection.connect_timeout = self._connect_timeout
         current_connection.set(connection)
         self._version = source.version
@@ -256,7 +261,7 @@ class Call:
         context = self.context
         failure = connection_failure(context, problem, connection)
         self._give_up(sent=failure.sent)
-        self._log(described(context, problem), None)
+        self._log(described(context, problem, connection.failures), None)
         return failure
 
     def _give_up(self, *, sent: bool) -> None:

@@ -31,18 +31,27 @@ class ConnectionState:
     Attributes:
         limiter: the client's; nothing is sent while it is paused.
         connect_timeout: seconds for all that comes before the request can be sent, or None for no limit.
+        reported: the connection is reported as soon as there is one; otherwise nobody knows whether there is one.
         connected: a connection is established, so that something may have been sent.
         reused: the connection was pooled, so that the server may have closed it meanwhile.
+        failures: of connecting to the addresses of the host.
         fail: ends the wait for the server with an error; None before there is a connection.
         waiting_since: when the wait for the server began (monotonic); None while there is none.
     """
 
     limiter: Limiter
     connect_timeout: float | None = None
+    reported = False
     connected = False
     reused = False
+    failures: tuple[aiohttp.ClientConnectorError, ...] = ()
     fail: Callable[[Exception], None] | None = None
     waiting_since: float | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether a byte of the request may have reached the server."""
+        return self.connected or not self.reported
 
 
 current_connection: Final = contextvars.ContextVar[ConnectionState | None]("devrev_async_connection", default=None)
@@ -66,7 +75,7 @@ class Connector(aiohttp.TCPConnector):
         connection = await super().connect(req, traces, timeout)
         if state is not None:
             protocol: Any = connection.protocol
-            protocol.head, protocol.no_content = b"", False
+            protocol.new = True
             state.reused = protocol in self._used
             if not state.reused:
                 self._used.add(protocol)
@@ -78,6 +87,16 @@ class Connector(aiohttp.TCPConnector):
             state.fail = protocol.set_exception
             state.waiting_since = now
         return connection
+
+    async def _wrap_create_connection(self, *args: Any, **options: Any) -> Any:
+        # once for all addresses of a host, then without the first, and so on; aiohttp raises the last failure alone
+        try:
+            return await super()._wrap_create_connection(*args, **options)  # pyright: ignore[reportUnknownMemberType]
+        except aiohttp.ClientConnectorError as error:
+            state = current_connection.get()
+            if state is not None:
+                state.failures = (*state.failures, error)
+            raise
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
         # aiohttp's sock_connect bounds neither the name lookup nor what a proxy does

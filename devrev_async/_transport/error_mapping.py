@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import aiohttp
@@ -66,7 +66,7 @@ class CallContext(NamedTuple):
         attempts: made so far.
         policy: of the call's retries.
         max_response_bytes: of the client.
-        owned: the session is the client's own, whose connector reports whether a request may have been sent.
+        owned: the session is the client's own.
         closed: the client was closed.
         proxy: that requests go through, as host and port; None for none.
         hide: replaces the token in a text; `hide_bytes` in bytes.
@@ -97,14 +97,14 @@ def connection_failure(context: CallContext, problem: Exception, connection: Con
     never = isinstance(
         problem, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
     )
-    sent = not never and (connection.connected or not context.owned)
+    sent = not never and connection.sent
     lost = isinstance(problem, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError)
     named = isinstance(problem, aiohttp.ClientHttpProxyError)  # the proxy is, by its own words
     through = ""
-    if context.proxy is not None and context.owned and not (connection.connected or named):
+    if context.proxy is not None and not (sent or named):
         through = f"through the proxy {context.proxy}: "
     return Failure(
-        _no_response(context, problem, sent=sent, through=through),
+        _no_response(context, problem, sent=sent, through=through, failures=connection.failures),
         sent=sent,
         free=lost and sent and connection.reused and context.idempotent,
         permanent=context.closed or _is_permanent(problem),
@@ -200,8 +200,14 @@ def labelled(context: CallContext, error: errors.DevRevError) -> errors.DevRevEr
     return error
 
 
-def described(context: CallContext, problem: Exception) -> str:
-    """A foreign error in a few words; of kinds that cannot hold a header its own."""
+def described(context: CallContext, problem: Exception, failures: Sequence[aiohttp.ClientConnectorError] = ()) -> str:
+    """A foreign error in a few words; of kinds that cannot hold a header its own.
+
+    Args:
+        context: of the call.
+        problem: the error.
+        failures: of connecting to the addresses of the host, if more is known of them than the error says.
+    """
     timeout = context.timeout
     if isinstance(problem, aiohttp.ConnectionTimeoutError):
         busy = "" if context.owned else "; waiting for session= counts (see its connector's limit)"
@@ -213,10 +219,11 @@ def described(context: CallContext, problem: Exception) -> str:
     if isinstance(problem, aiohttp.ClientHttpProxyError):
         proxy = problem.request_info.real_url.origin()
         return context.shown(f"the proxy {proxy.host}:{proxy.port} refused the connection: {problem.status}")[:_SHOWN]
-    if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, aiohttp.ClientSSLError):
-        # aiohttp's own words speak of TLS where there is none
-        reason = _reason(problem.os_error)
-        return context.shown(f"cannot connect to {problem.host}:{problem.port}: {reason}")[:_SHOWN]
+    if isinstance(problem, aiohttp.ClientConnectorError):
+        reasons = _reasons(failures or (problem,))
+        if len(reasons) > 1 or not isinstance(problem, aiohttp.ClientSSLError):
+            # aiohttp's own words speak of TLS where there is none
+            return context.shown(f"cannot connect to {problem.host}:{problem.port}: {'; '.join(reasons)}")[:_SHOWN]
     if isinstance(problem, aiohttp.ClientConnectorError | aiohttp.ClientPayloadError | OSError):
         return context.shown(str(problem))[:_SHOWN]
     if isinstance(problem, aiohttp.ClientResponseError):
@@ -229,15 +236,36 @@ def described(context: CallContext, problem: Exception) -> str:
     return type(problem).__name__
 
 
+def _reasons(failures: Sequence[aiohttp.ClientConnectorError]) -> list[str]:
+    """The reasons, each once: a later failure may be of an address that an earlier one was of, too."""
+    reasons: list[str] = []
+    for failure in failures:
+        if isinstance(failure, aiohttp.ClientConnectorCertificateError):
+            code, reason = 0, str(failure.certificate_error)
+        else:
+            code, reason = failure.os_error.errno or 0, _reason(failure.os_error)
+        if not any(reason in earlier or f"[Errno {code}]" in earlier for earlier in reasons):
+            reasons.append(reason)
+    return reasons
+
+
 def _reason(error: OSError) -> str:
     code = error.errno or 0
-    return os.strerror(code) if code > 0 else error.strerror or str(error) or type(error).__name__
+    words = os.strerror(code) if code > 0 else error.strerror or str(error) or type(error).__name__
+    return words.removeprefix("Multiple exceptions: ")
 
 
-def _no_response(context: CallContext, problem: Exception, *, sent: bool, through: str = "") -> errors.DevRevError:
+def _no_response(
+    context: CallContext,
+    problem: Exception,
+    *,
+    sent: bool,
+    through: str = "",
+    failures: Sequence[aiohttp.ClientConnectorError] = (),
+) -> errors.DevRevError:
     if context.closed:
         return _closed(context, sent=sent)
-    words = through + described(context, problem)
+    words = through + described(context, problem, failures)
     lost = sent and not context.idempotent
     if lost:
         words = f"request sent, no response received, it may have been applied: {words}"

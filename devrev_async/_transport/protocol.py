@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 from typing import Any, Final
@@ -10,49 +11,117 @@ from aiohttp.client_proto import ResponseHandler
 
 from .request import HEAD_BOUNDS
 
-__all__ = ["Protocol"]
+__all__ = ["HeadReader", "Protocol", "StandIn"]
 
 _BOUNDS: Final[dict[str, Any]] = HEAD_BOUNDS
-_STATUS_LINE: Final = len(b"HTTP/1.1 204")
+_STATUS: Final = len(b"HTTP/1.1 ")
+_STATUS_END: Final = len(b"HTTP/1.1 204")
+_NO_CONTENT: Final = (b"204", b"304")
+_OTHER: Final = re.compile(rb"(?!204|304|1(?!01)).{3}", re.DOTALL)
+"""A status that is neither without content nor that of an interim answer, which another answer follows."""
+
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _BODY_HEADER: Final = re.compile(rb"\n(content-length:\s*0*[1-9]|transfer-encoding:)", re.IGNORECASE)
 
 
-class Protocol(ResponseHandler):
-    """Ends a 204 with its head, and accepts the head of a proxy's answer as large as any other.
+class HeadReader:
+    """Reads a response as far as it may be one without content: RFC 9110 gives a 204 and a 304 no body.
 
-    RFC 9110 gives a 204 no body; aiohttp takes the bytes of one that is sent nevertheless for the next response, and
-    loses the 204 over it.
+    aiohttp takes the bytes of a body that is sent nevertheless for the next response, and loses this one over it.
+
+    Attributes:
+        other: it is another response.
+        done: it is another response, or the head has ended.
+        surplus: a body follows a head that has ended, or is announced by it.
     """
 
-    head: bytes | None = None
-    """What has arrived of the head of a response that may be a 204; set to ``b""`` before each request, None once
-    nothing needs to be looked at."""
+    __slots__ = ("_head", "done", "other", "surplus")
 
-    no_content = False
-    """The head of a 204 has ended: what follows is no part of any response."""
+    def __init__(self) -> None:
+        self._head = b""
+        self.done = self.other = self.surplus = False
+
+    def read(self, data: bytes) -> bytes:
+        """Returns the data, of a response without content only what belongs to its head."""
+        if self.done:
+            self.surplus = bool(data) and not self.other
+            return data if self.other else b""
+        before, head, start = len(self._head), self._head + data, 0
+        while True:
+            status = head[start + _STATUS : start + _STATUS_END]
+            if _OTHER.match(status):
+                self.done = self.other = True
+                return data
+            end = _HEAD_END.search(head, start)
+            if end is None:
+                self._head = head[start:]
+                return data
+            if status in _NO_CONTENT:
+                break
+            start = end.end()  # of an interim answer
+        self.done = True
+        self.surplus = len(head) > end.end() or _BODY_HEADER.search(head, start, end.end()) is not None
+        return head[before : end.end()]
+
+
+class Protocol(ResponseHandler):
+    """Ends a response without content with its head, and accepts the head of a proxy's answer as large as any other.
+
+    Attributes:
+        new: the response that is awaited has not begun; the connector says so before each request.
+    """
+
+    new = False
+    _head: HeadReader | None = None
 
     set_response_params: Any = functools.partialmethod(ResponseHandler.set_response_params, **_BOUNDS)
 
     def data_received(self, data: bytes) -> None:
-        if self.no_content:
-            self.force_close()
-            return
-        if self.head is not None:
-            data = self._checked(self.head, data)
+        if self.new:
+            self.new, self._head = False, HeadReader()
+        if (head := self._head) is not None:
+            data = head.read(data)
+            if head.surplus:
+                self.force_close()  # the rest of the body would be taken for the next response
+            if not data:
+                return
+            if head.other:
+                self._head = None
         super().data_received(data)
 
-    def _checked(self, before: bytes, data: bytes) -> bytes:
-        """The data, of a 204 only what belongs to its head."""
-        head = before + data
-        if len(head) >= _STATUS_LINE and head[9:_STATUS_LINE] != b"204":
-            self.head = None
-            return data
-        self.head = head
-        end = _HEAD_END.search(head)
-        if end is None:
-            return data
-        self.head, self.no_content = None, True
-        if len(head) > end.end() or _BODY_HEADER.search(head, 0, end.end()):
-            self.force_close()  # the rest of the body would be taken for the next response
-        return data[: end.end() - len(before)]
+
+class StandIn(asyncio.Protocol):
+    """Reads the head of a response as `Protocol` does, in place of aiohttp's own protocol of a connection.
+
+    Args:
+        transport: of the connection, which reports to this until the head has been read.
+        protocol: aiohttp's.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: ResponseHandler) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._head = HeadReader()
+        transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        head, protocol = self._head, self._protocol
+        data = head.read(data)
+        if head.surplus:
+            protocol.force_close()
+        elif head.done:
+            self._transport.set_protocol(protocol)
+        if data:
+            protocol.data_received(data)
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()

@@ -17,6 +17,7 @@ from devrev_async.options import RateLimit
 
 from .calls import CallRegistry
 from .connector import Connector, request_class
+from .middleware import middlewares_of
 from .request import HEAD_BOUNDS
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class SessionManager:
         self.request_options: dict[str, Any] = {"allow_redirects": False, **HEAD_BOUNDS}
         if session is not None:
             self.request_options |= {"auto_decompress": False, "raise_for_status": False}  # it may have other defaults
+            self.request_options["middlewares"] = middlewares_of(session)
         self.proxy = None if proxy is None else f"{proxy.host}:{proxy.port}"
         if proxy is not None:
             self.request_options["proxy"] = proxy

@@ -91,7 +91,7 @@ class Transport:
         registry, cancelled = manager.registry, task.cancelling()
         calls = registry.calls
         calls[task] = call
-        if manager.owned and call.read_timeout is not None and call.read_timeout < registry.watchdog.covers:
+        if call.read_timeout is not None and call.read_timeout < registry.watchdog.covers:
             registry.watchdog.watch(call.read_timeout)
         try:
             return await (work() if call.deadline is None else _within(call, call.deadline, work))
@@ -107,11 +107,13 @@ class Transport:
 
 async def _within(call: Call, deadline: float, work: Callable[[], Awaitable[T]]) -> T:
     """Await a part of a call under its deadline (monotonic)."""
-    timer = asyncio.timeout(max(0.0, deadline - time.monotonic()))
-    try:
-        async with timer:
-            return await work()
-    except TimeoutError:
-        if not timer.expired():
-            raise
+    left = deadline - time.monotonic()
+    if left > 0:  # a part that never has to wait would not notice a timer
+        timer = asyncio.timeout(left)
+        try:
+            async with timer:
+                return await work()
+        except TimeoutError:
+            if not timer.expired():
+                raise
     raise timeout_error(call.context, sent=call.sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -181,7 +182,9 @@ async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGe
             if not begun:
                 begun = True
                 incoming.pause()
+                since = time.monotonic()
                 yield []
+                call.postpone(since)
                 await transport.guarded(call, incoming.resume)
             page = kind.page(pages)
             try:
@@ -235,6 +238,8 @@ async def _attempt(
                 return
             # a consumer may call the client itself, which must not wait for this very stream
             incoming.pause()
+            since = time.monotonic()
             yield batch
+            call.postpone(since)
             await asyncio.sleep(0)
             await guarded(call, incoming.resume)

@@ -55,10 +55,10 @@ class Proxy:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            to_there.close()  # first: the end of the test may cancel the wait below
             for end in ends:
                 end.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
-            to_there.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -48,6 +48,8 @@ class Peer:
     async def send(self, *chunks: bytes) -> None:
         """Each chunk goes out in a write of its own."""
         for chunk in chunks:
+            if self.writer.is_closing():  # where uvloop's write raises a RuntimeError
+                raise ConnectionResetError
             self.writer.write(chunk)
             await self.writer.drain()
 

@@ -410,12 +410,16 @@ BODIES_OF_A_204 = {
     "bare line feeds": [b"HTTP/1.1 204 No Content\nContent-Length: 2\n\n{}"],
     "an encoding": [NO_CONTENT + b"Content-Encoding: zstd\r\nContent-Length: 2\r\n\r\n{}"],
     "another response": [NO_CONTENT + b"\r\n" + message(ONE)],
+    "after an interim answer": [b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + NO_CONTENT + b"\r\n{}"],
     "in pieces": [NO_CONTENT[:5], NO_CONTENT[5:] + b"Content-", b"Length: 2\r\n\r", b"\n{", b"}"],
 }
 
 
+@pytest.mark.parametrize("own_session", [False, True])
 @pytest.mark.parametrize("name", BODIES_OF_A_204)
-async def test_a_204_is_a_success_whatever_follows(server: FaultServer, connect: Clients, name: str) -> None:
+async def test_a_204_is_a_success_whatever_follows(
+    server: FaultServer, connect: Clients, name: str, own_session: bool
+) -> None:
     """And what follows is taken for no other response."""
 
     async def play(peer: Any) -> None:
@@ -423,15 +427,34 @@ async def test_a_204_is_a_success_whatever_follows(server: FaultServer, connect:
             await peer.send(piece)
             await asyncio.sleep(0.01)  # a segment of its own
 
-    client = connect(max_retries=0)
+    session = aiohttp.ClientSession() if own_session else None
+    client = connect(max_retries=0, session=session)
     for _ in range(3):
         server.play(play)
         await client.works.delete("ISS-1")
         await client.works.update("ISS-1", title="x")
+    if session is not None:
+        await session.close()
 
 
-async def test_a_204_without_a_body_keeps_its_connection(server: FaultServer, client: DevRevClient) -> None:
+async def test_nor_has_a_304_a_body(server: FaultServer, connect: Clients) -> None:
+    client = connect(max_retries=0)
+    server.play(raw(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n{}"))
+    with pytest.raises(APIError) as caught:
+        await client.works.get("ISS-1")
+    assert caught.value.status == 304
+    await client.works.get("ISS-1")
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+async def test_a_204_without_a_body_keeps_its_connection(
+    server: FaultServer, connect: Clients, own_session: bool
+) -> None:
+    session = aiohttp.ClientSession() if own_session else None
+    client = connect(session=session)
     server.usual = raw(NO_CONTENT + b"Content-Length: 0\r\n\r\n")
     for _ in range(3):
         await client.works.delete("ISS-1")
     assert server.accepted == 1
+    if session is not None:
+        await session.close()

@@ -5,10 +5,12 @@ import contextlib
 import pickle
 import random
 import socket
+import ssl
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from devrev_async import ClientEvent, DevRevClient, Timeout
@@ -247,20 +249,72 @@ def free_port() -> int:
         return port
 
 
-class _TwoAddresses(AbstractResolver):
+class _Addresses(AbstractResolver):
+    """Finds these addresses for every host."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        both = (("127.0.0.1", socket.AF_INET), ("ff02::1", socket.AF_INET6))  # refused, and not to be reached
         return [
-            {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": 0}
-            for address, kind in both
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": 0,
+                "flags": 0,
+            }
+            for address in self.addresses
         ]
 
     async def close(self) -> None:
         pass
 
 
-async def test_a_host_whose_addresses_fail_in_different_ways_has_the_reasons(connect: Clients) -> None:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=_TwoAddresses())) as session:
+REFUSED, REFUSED_TOO = "127.0.0.1", "127.0.0.2"
+UNREACHABLE, UNREACHABLE_TOO = "255.255.255.255", "ff02::1"  # without a packet: TCP has no broadcast and no multicast
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reasons"),
+    [
+        ((REFUSED, UNREACHABLE), 2),
+        ((UNREACHABLE, REFUSED), 2),
+        ((REFUSED, UNREACHABLE_TOO), 2),
+        ((REFUSED, REFUSED_TOO, UNREACHABLE, UNREACHABLE_TOO), 2),
+        ((REFUSED, REFUSED_TOO), 1),
+        ((REFUSED,), 1),
+    ],
+)
+async def test_a_host_whose_addresses_fail_in_different_ways_has_all_reasons(
+    connect: Clients, monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...], reasons: int
+) -> None:
+    client = connect(base_url=f"https://two.example:{free_port()}", max_retries=0)
+    monkeypatch.setattr(client._transport.manager.session().connector, "_resolver", _Addresses(*addresses))
+    with pytest.raises(APIConnectionError, match=r"cannot connect to two\.example:.*(refused|Errno 111)") as caught:
+        await client.works.get("ISS-1")
+    text = str(caught.value)
+    assert ("unreachable" in text or "denied" in text) == (reasons == 2)
+    assert "Multiple" not in text
+
+
+async def test_addresses_may_also_fail_in_tls(connect: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one has a certificate that nobody trusts, the other refuses."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("two.example").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    async with FaultServer(context=context) as secure:
+        client = connect(base_url=f"https://two.example:{secure.port}", max_retries=0)
+        monkeypatch.setattr(
+            client._transport.manager.session().connector, "_resolver", _Addresses(REFUSED, REFUSED_TOO)
+        )
+        with pytest.raises(APIConnectionError, match=r"certificate verify failed.*; Connection refused"):
+            await client.works.get("ISS-1")
+
+
+async def test_a_session_of_ones_own_has_the_reasons_that_aiohttp_gives(connect: Clients) -> None:
+    resolver = _Addresses(REFUSED, UNREACHABLE_TOO)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
         client = connect(base_url=f"https://two.example:{free_port()}", session=session, max_retries=0)
         with pytest.raises(APIConnectionError) as caught:
             await client.works.get("ISS-1")

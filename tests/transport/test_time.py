@@ -13,8 +13,10 @@ import aiohttp
 import anyio
 import pytest
 import trustme
+from yarl import URL
 
 from devrev_async import DevRevClient, Timeout
+from devrev_async._transport.request import Request
 from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError, OutcomeUnknownError
 from tests.transport.conftest import TOKEN, Clients, free_slots, in_flight
 from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, chunked, drip, message, raw, refuse, silence
@@ -59,9 +61,12 @@ async def test_silence_is_bounded_by_read(server: FaultServer, connect: Clients,
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("name", SILENT)
+SLOW_HEADS = {name: DRIPPING[name] for name in ("slow headers", "a slow head")}
+
+
+@pytest.mark.parametrize("name", SILENT | SLOW_HEADS)
 async def test_silence_is_bounded_in_a_session_of_ones_own(server: FaultServer, name: str) -> None:
-    server.usual = SILENT[name]
+    server.usual = (SILENT | SLOW_HEADS)[name]
     async with aiohttp.ClientSession() as session:
         client = DevRevClient(TOKEN, base_url=server.url, session=session, timeout=Timeout(read=0.1), max_retries=0)
         with pytest.raises(DevRevError):
@@ -117,6 +122,33 @@ async def test_nothing_outlives_total(server: FaultServer, connect: Clients, nam
         await client.works.update("ISS-1", title="x")
     assert unknown.value.outcome_unknown
     assert free_slots(client) == 32
+
+
+async def test_a_part_that_never_waits_is_bounded_by_total(client: DevRevClient) -> None:
+    """As of a stream, where some event loops have read more by the time that the part before it is decoded."""
+    transport = client._transport
+    call = transport.call(Request("works.export", URL("http://127.0.0.1")))
+    call.deadline = time.monotonic()
+
+    async def at_hand() -> None:
+        pass
+
+    with pytest.raises(APITimeoutError, match=r"Timeout\.total"):
+        await transport.guarded(call, at_hand)
+
+
+async def test_a_streams_consumer_has_all_the_time_it_wants(server: FaultServer, connect: Clients) -> None:
+    """Neither `read` nor `total` counts what happens between two works, nor before the first."""
+    client = connect(timeout=Timeout(read=0.1, total=0.2), max_retries=0)
+    body = b'{"works": [' + b",".join([ONE[9:-1].replace(b"One", b"x" * 3000)] * 400) + b"]}"
+    server.usual = answer(body)
+    works, waits = 0, iter([0.3, 0.3])
+    async with client.works.export_stream() as stream:
+        await asyncio.sleep(0.3)
+        async for _ in stream:
+            works += 1
+            await asyncio.sleep(next(waits, 0))
+    assert works == 400
 
 
 async def test_total_covers_all_attempts_and_waits(
@@ -520,13 +552,15 @@ async def test_a_write_that_close_ends_is_known_to_be_open(server: FaultServer, 
 # -- a loop that was blocked ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("own_session", [False, True])
 @pytest.mark.parametrize("call", [read, update], ids=["read", "write"])
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 2", message()[:-20]], ids=["nothing", "half a head", "half a body"])
 async def test_silence_is_judged_after_what_has_arrived_was_read(
-    server: FaultServer, connect: Clients, call: Any, first: bytes
+    server: FaultServer, connect: Clients, call: Any, first: bytes, own_session: bool
 ) -> None:
     """The rest arrives while the loop is blocked for longer than `read`: that is a success, of a write too."""
-    client = connect(timeout=Timeout(read=0.2), max_retries=0)
+    session = aiohttp.ClientSession() if own_session else None
+    client = connect(timeout=Timeout(read=0.2), max_retries=0, session=session)
     sent = threading.Event()
 
     async def play(peer: Any) -> None:
@@ -548,6 +582,8 @@ async def test_silence_is_judged_after_what_has_arrived_was_read(
     server.usual = play
     await call(client)
     assert len(server.requests) == 1
+    if session is not None:
+        await session.close()
 
 
 async def test_connect_bounds_the_name_lookup(connect: Clients, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""The end of a response that has no content, in bytes that arrive in any pieces."""
+
+import pytest
+
+from devrev_async._transport.protocol import HeadReader
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+NONE = b"HTTP/1.1 204 No Content\r\n\r\n"
+LENGTH = b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n"
+
+CASES = [
+    # what arrives, how much of it belongs to the response, whether more than that follows or is announced
+    (NONE, NONE, False),
+    (NONE + b"{}", NONE, True),
+    (NONE + b"HTTP/1.1 200 OK\r\n\r\n", NONE, True),
+    (LENGTH, LENGTH, True),
+    (LENGTH + b"{}", LENGTH, True),
+    (EARLY + NONE, EARLY + NONE, False),
+    (EARLY + EARLY + LENGTH + b"{}", EARLY + EARLY + LENGTH, True),
+    (
+        b"HTTP/1.1 204 No\nTransfer-Encoding: chunked\n\n0\r\n\r\n",
+        b"HTTP/1.1 204 No\nTransfer-Encoding: chunked\n\n",
+        True,
+    ),
+    (b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", False),
+    (b"HTTP/1.0 304 Not Modified\r\n\r\n<html>", b"HTTP/1.0 304 Not Modified\r\n\r\n", True),
+]
+OTHERS = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    EARLY + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n{}",
+    b"HTTP/1.1 404 204\r\n\r\n",
+    b"SSH-2.0-x\r\n\r\n",
+    b"\r\n\r\n",
+]
+
+
+def pieces(data: bytes) -> list[tuple[bytes, ...]]:
+    """The data in one piece, in any two, and byte by byte."""
+    halves = [(data[:n], data[n:]) for n in range(1, len(data))]
+    return [(data,), *halves, tuple(data[n : n + 1] for n in range(len(data)))]
+
+
+@pytest.mark.parametrize(("arriving", "kept", "surplus"), CASES)
+def test_what_follows_a_head_without_content_is_cut_off(arriving: bytes, kept: bytes, surplus: bool) -> None:
+    for split in pieces(arriving):
+        head = HeadReader()
+        assert b"".join(head.read(piece) for piece in split) == kept
+        assert (head.done, head.other, head.surplus) == (True, False, surplus)
+
+
+@pytest.mark.parametrize("arriving", OTHERS)
+def test_another_response_is_left_alone(arriving: bytes) -> None:
+    for split in pieces(arriving):
+        head = HeadReader()
+        assert b"".join(head.read(piece) for piece in split) == arriving
+        assert head.other is head.done
+        assert not head.surplus

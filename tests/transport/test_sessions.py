@@ -1,0 +1,117 @@
+"""A session of the user's: its middlewares and classes are kept, and an attempt knows its connection all the same."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from devrev_async import DevRevClient, Timeout
+from devrev_async.errors import APITimeoutError, ClientClosedError, DevRevError
+from tests.transport.conftest import Clients
+from tests.transport.proxy import Proxy
+from tests.transport.server import FaultServer, drop, raw, silence
+from tests.transport.test_retries import BODY, export, read, update
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_its_middlewares_and_its_response_class_are_used(server: FaultServer, connect: Clients) -> None:
+    passed: list[str] = []
+    made: list[object] = []
+
+    class OwnResponse(aiohttp.ClientResponse):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    async def first(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        passed.append("first")
+        request.headers["X-Own"] = "yes"
+        return await handler(request)
+
+    async def second(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        passed.append("second")
+        response = await handler(request)
+        assert isinstance(response, OwnResponse)
+        return response
+
+    async with aiohttp.ClientSession(middlewares=(first, second), response_class=OwnResponse) as session:
+        client = connect(session=session)
+        for _ in range(2):
+            assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+    assert passed == ["first", "second"] * 2
+    assert len(made) == 2
+    assert [request.headers["x-own"] for request in server.requests] == ["yes"] * 2
+
+
+async def test_other_requests_of_it_have_their_own_bounds(server: FaultServer, connect: Clients) -> None:
+    """On the connection that the client has used before, and a 204 of theirs is read by aiohttp."""
+    async with aiohttp.ClientSession() as session:
+        client = connect(session=session, timeout=Timeout(read=30))
+        await client.works.get("ISS-1")
+        server.play(raw(b"HTTP/1.1 204 No Content\r\n\r\n"), silence)
+        async with session.get(f"{server.url}/mine") as response:
+            assert response.status == 204
+        with pytest.raises(aiohttp.SocketTimeoutError):
+            await session.post(f"{server.url}/mine", timeout=aiohttp.ClientTimeout(sock_read=0.05))
+        assert [request.connection for request in server.requests] == [1, 1, 1]
+        await client.works.get("ISS-1")
+
+
+@pytest.mark.parametrize("ending", ["total", "close", "break off"])
+async def test_a_write_that_never_had_a_connection_was_not_sent(connect: Clients, ending: str) -> None:
+    async with Proxy(b"", then_close=ending == "break off") as proxy, aiohttp.ClientSession() as session:
+        total = 0.1 if ending == "total" else None
+        options: dict[str, Any] = {"session": session, "proxy": proxy.url, "base_url": "https://127.0.0.1:1"}
+        client = connect(timeout=Timeout(total=total), max_retries=0, **options)
+        write = asyncio.create_task(client.works.update("ISS-1", title="x"))
+        while ending == "close" and not proxy.heads:
+            await asyncio.sleep(0.001)
+        if ending == "close":
+            await client.close()
+        with pytest.raises(DevRevError) as caught:
+            await write
+    assert not caught.value.outcome_unknown
+    if ending == "total":
+        assert isinstance(caught.value, APITimeoutError)
+    elif ending == "close":
+        assert isinstance(caught.value, ClientClosedError)
+    else:
+        assert f"through the proxy 127.0.0.1:{proxy.port}: " in str(caught.value)
+
+
+async def test_where_nobody_reports_connections_a_write_may_have_been_sent(connect: Clients) -> None:
+    """As with a class of requests that sends them in its own way."""
+
+    class OwnRequest(aiohttp.ClientRequest):
+        async def send(self, conn: Any) -> aiohttp.ClientResponse:
+            return await super().send(conn)
+
+    async with Proxy(b"", then_close=False) as proxy, aiohttp.ClientSession(request_class=OwnRequest) as session:
+        client = connect(session=session, proxy=proxy.url, base_url="https://127.0.0.1:1", timeout=0.1)
+        with pytest.raises(APITimeoutError) as caught:
+            await client.works.update("ISS-1", title="x")
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("call", [read, export])
+async def test_a_stale_connection_costs_a_read_nothing(server: FaultServer, connect: Clients, call: Any) -> None:
+    async with aiohttp.ClientSession() as session:
+        client = connect(session=session, max_retries=0)
+        server.usual = raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY[call]), BODY[call]))
+        await call(client)
+        server.play(drop)
+        await call(client)
+    assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+async def test_a_lost_write_is_not_sent_again(server: FaultServer, connect: Clients) -> None:
+    async with aiohttp.ClientSession() as session:
+        client: DevRevClient = connect(session=session)
+        await client.works.get("ISS-1")
+        server.play(drop)
+        with pytest.raises(DevRevError) as caught:
+            await update(client)
+    assert caught.value.outcome_unknown
+    assert len(server.requests) == 2
