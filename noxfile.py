@@ -47,6 +47,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def slow(session: nox.Session) -> None:
+    """Runs the slow tests, and the random ones with all their examples, as CI does."""
+    install(session, "test")
+    session.run("pytest", "-q", "-n", "auto", "-m", "slow or hypothesis", "--hypothesis-profile=ci", *session.posargs)
+
+
+@nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """Runs the tests on the oldest dependencies that pyproject.toml admits."""
     install(session, "test")

@@ -5,15 +5,21 @@ event loop, or with eager tasks.
 """
 
 import asyncio
+import gc
 import os
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+from tests.effort import register_profiles
+
+register_profiles()
+
+
+def pytest_collection_finish() -> None:
+    """Spares the collections of garbage that tests ask for a look at all that was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def _eager_loop() -> asyncio.AbstractEventLoop:

@@ -14,6 +14,7 @@ from devrev_async._decoders.fallback import decode_one
 from devrev_async.arrow import WorksConverter, works_schema
 from devrev_async.arrow.fields import Field, Kind, fields_of_works
 from devrev_async.models import Issue, Opportunity, Task, Ticket, UnknownWork, Work
+from tests.effort import examples
 from tests.models.random_works import Maker
 
 SEEDS = st.integers(0, 2**32)
@@ -74,7 +75,7 @@ def microseconds(instant: datetime) -> int:
 
 
 @given(seed=SEEDS, present=SHARES, null=SHARES, depth=DEPTHS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_columns_and_raw_say_what_to_dict_says(seed: int, present: float, null: float, depth: int | None) -> None:
     texts = texts_of(seed, present, null)
     works = works_of(texts)
@@ -97,7 +98,7 @@ def test_columns_and_raw_say_what_to_dict_says(seed: int, present: float, null: 
 
 
 @given(seed=SEEDS, depth=DEPTHS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_json_becomes_the_same_batch_as_works(seed: int, depth: int | None) -> None:
     texts = texts_of(seed, 0.7, 0.1)
     converter = WorksConverter(depth=depth)
@@ -105,7 +106,7 @@ def test_json_becomes_the_same_batch_as_works(seed: int, depth: int | None) -> N
 
 
 @given(seed=SEEDS, depth=DEPTHS, columns=st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_chosen_columns_are_those_of_the_whole(seed: int, depth: int | None, columns: list[str]) -> None:
     texts = texts_of(seed, 0.7, 0.1)
     whole = WorksConverter(depth=depth).convert_json(texts)
@@ -116,7 +117,7 @@ def test_chosen_columns_are_those_of_the_whole(seed: int, depth: int | None, col
 
 
 @given(seed=SEEDS, cut=st.integers(1, 11))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_how_works_are_divided_into_batches_changes_no_value(seed: int, cut: int) -> None:
     texts = texts_of(seed, 0.7, 0.1)
     converter = WorksConverter()

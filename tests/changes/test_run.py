@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from base64 import urlsafe_b64encode
 from collections import Counter
@@ -18,10 +17,10 @@ from devrev_async.changes.checkpoint import decode, encode
 from devrev_async.changes.instants import SECOND
 from devrev_async.changes.memory import MOST_REMEMBERED, Remembered
 from devrev_async.changes.run import Start
+from tests.effort import examples
 
 from .model import NOW, QUERY, Model, Quirks, Work, call, micros_of
 
-RUNS = int(os.environ.get("CHANGES_RUNS", "200"))
 OVERLAP = 300 * SECOND
 
 quirks = st.builds(
@@ -72,7 +71,7 @@ def between(model: Model, rng: random.Random) -> None:
                 model.change(id, late=rng.randrange(1, OVERLAP // 2) if what == "late change" else 0)
 
 
-@settings(max_examples=RUNS, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     quirks=quirks,
     seed=st.integers(0, 2**32),
@@ -166,7 +165,7 @@ def test_r4_what_is_remembered_is_bounded_and_what_repeats_is_counted() -> None:
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_a_checkpoint_is_at_most_1_mb_and_says_all_there_is(low: int, reach: int) -> None:
     rng = random.Random(low)
     keys = {rng.randbytes(8): low + rng.randrange(reach + 1) for _ in range(MOST_REMEMBERED)}

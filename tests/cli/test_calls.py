@@ -23,8 +23,8 @@ def test_get_prints_works_in_the_order_asked_for(here: Here) -> None:
     assert [work["display_id"] for work in ended.works] == ["TKT-1", "ISS-1", "TKT-1"]
 
 
-def test_get_names_what_is_missing(command: Command) -> None:
-    ended = command("works", "get", "ISS-1", "ISS-99998", "TKT-1", "ISS-99999", *SMALL)
+def test_get_names_what_is_missing(here: Here) -> None:
+    ended = here("works", "get", "ISS-1", "ISS-99998", "TKT-1", "ISS-99999", *SMALL)
     assert ended.code == 3
     assert [work["display_id"] for work in ended.works] == ["ISS-1", "TKT-1"]
     assert [line.split(":")[0] for line in ended.stderr.splitlines()] == ["ISS-99998", "ISS-99999"]
@@ -36,10 +36,10 @@ def test_get_of_one_unknown_id(here: Here) -> None:
     assert ended.error.startswith("ISS-99999: works.get: 404 not_found")
 
 
-def test_update_changes_and_clears(command: Command, sandbox: Sandbox) -> None:
+def test_update_changes_and_clears(here: Here, sandbox: Sandbox) -> None:
     issue = next(each for each in sandbox.ids() if "target_close_date" in sandbox.get(each) and ":issue/" in each)
     settings = ["title=Größer als 5", "priority=p0", "target_close_date=null", "custom_fields.tnt__x=5"]
-    ended = command("works", "update", issue, *(part for text in settings for part in ("--set", text)))
+    ended = here("works", "update", issue, *(part for text in settings for part in ("--set", text)))
     assert (ended.code, ended.stderr) == (0, "")
     assert len(ended.works) == 1
     for work in (ended.works[0], sandbox.get(issue)):
@@ -71,8 +71,8 @@ def test_count(here: Here, sandbox: Sandbox) -> None:
     assert here("works", "count", "--type", "ticket").stdout == f"{wanted}\n".encode()
 
 
-def test_export_to_stdout(command: Command, sandbox: Sandbox) -> None:
-    ended = command("works", "export", "-o", "-", "--type", "ticket", "--type", "task")
+def test_export_to_stdout(here: Here, sandbox: Sandbox) -> None:
+    ended = here("works", "export", "-o", "-", "--type", "ticket", "--type", "task")
     assert ended.code == 0
     wanted = {each for each in sandbox.ids() if ":ticket/" in each or ":task/" in each}
     assert sorted(work["id"] for work in ended.works) == sorted(wanted)

@@ -71,11 +71,14 @@ def test_a_folder_that_is_not_writable(command: Command, sandbox: Sandbox) -> No
     ("token", "said"),
     [("", "no token: set DEVREV_TOKEN"), ("of another", "the token holds white space"), ("wrong", "works.export: 401")],
 )
-def test_authorisation(command: Command, sandbox: Sandbox, token: str, said: str) -> None:
-    ended = command("works", "export", "-o", "works.jsonl", env={"DEVREV_TOKEN": token})
+def test_authorisation(
+    here: Here, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, said: str
+) -> None:
+    monkeypatch.setenv("DEVREV_TOKEN", token)
+    ended = here("works", "export", "-o", "works.jsonl")
     assert (ended.code, ended.stdout) == (4, b"")
     assert said in ended.error
-    assert list(command.folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_token_is_said_once(here: Here, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,15 +95,16 @@ def test_a_right_that_is_missing(here: Here, sandbox: Sandbox) -> None:
     assert "works.update: 403" in ended.error
 
 
-def test_no_server(command: Command) -> None:
+def test_no_server(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREV_TOKEN", "x")
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         for args in (["works", "get", "ISS-1", "ISS-2"], ["works", "export", "-o", "works.jsonl"]):
-            ended = command(*args, "--base-url", url, "--max-retries", "0", env={"DEVREV_TOKEN": "x"})
+            ended = here(*args, "--base-url", url, "--max-retries", "0")
             assert (ended.code, ended.stdout) == (1, b"")
             assert "connect" in ended.error.lower()
-    assert list(command.folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_base_url_that_would_show_the_token(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,10 +131,13 @@ def test_a_current_folder_that_is_gone(command: Command) -> None:
 
 # --- stdout ---
 
+OTHERS = [["--version"], ["works", "export", "--help"], ["schema", "--for", "polars"]]
+
 
 @posix
 @pytest.mark.parametrize(
-    "args", [["--help"], ["--version"], ["works", "export", "--help"], ["schema", "--for", "duckdb"]]
+    "args",
+    [["--help"], ["schema", "--for", "duckdb"], *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS)],
 )
 def test_a_full_stdout(command: Command, args: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -144,7 +147,10 @@ def test_a_full_stdout(command: Command, args: list[str]) -> None:
 
 
 @posix
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["schema", "--for", "duckdb"], ["works", "count", *SMALL]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["works", "count", *SMALL], *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS)],
+)
 def test_a_stdout_that_nobody_reads(command: Command, args: list[str]) -> None:
     reads, writes = os.pipe()
     os.close(reads)
@@ -158,7 +164,7 @@ def test_an_export_to_a_reader_that_has_gone(command: Command) -> None:
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "wb") as pipe:
-        ended = command("works", "export", "--sandbox", "-o", "-", stdout=pipe)
+        ended = command("works", "export", *SMALL, "-o", "-", stdout=pipe)
     assert (ended.code, ended.stderr) == (0, "")
 
 
@@ -338,9 +344,9 @@ def test_every_command_is_known_here(here: Here) -> None:
 
 
 @pytest.mark.parametrize("name", commands(), ids=" ".join)
-def test_the_example_of_a_command_runs(command: Command, name: list[str]) -> None:
-    (command.folder / "edits.jsonl").write_text('{"id": "ISS-1", "priority": "p2"}\n')
-    text = " ".join(command(*name, "--help").stdout.decode().split())
+def test_the_example_of_a_command_runs(command: Command, here: Here, tmp_path: Path, name: list[str]) -> None:
+    (tmp_path / "edits.jsonl").write_text('{"id": "ISS-1", "priority": "p2"}\n')
+    text = " ".join(here(*name, "--help").stdout.decode().split())
     example = re.search(r"Example: devrev-async (.*?)(?: ╭| Options:| Arguments:|$)", text)
     assert example, text
     args = shlex.split(example[1])
@@ -350,7 +356,9 @@ def test_the_example_of_a_command_runs(command: Command, name: list[str]) -> Non
         assert process.stdout is not None
         assert process.stdout.readline().startswith(b"export DEVREV_BASE_URL=")
         return
-    if "--sandbox" not in args and name != ["schema"]:
-        args.append("--sandbox")  # the example is for an account
-    ended = command(*args)
+    if "--sandbox" in args:
+        args += ["--sandbox-works", "600"]
+    elif name != ["schema"]:
+        args += SMALL  # the example is for an account
+    ended = here(*args)
     assert ended.code == 0, ended.stderr

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from devrev_async.cli.export import pasteable
 
-from .conftest import SMALL, Command
+from .conftest import SMALL, Ended
+
+Here = Callable[..., Ended]
+Remote = Callable[..., Ended]
 
 
 class Proxy:
@@ -47,41 +51,48 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def remote(command: Command) -> Command:
+def remote(here: Here, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """The command, with a server that nobody can reach but a proxy."""
-    for name in [name for name in command.env if name.lower().endswith("_proxy")]:
-        del command.env[name]
-    command.env |= {"DEVREV_TOKEN": "a-token-of-the-tests", "DEVREV_BASE_URL": "https://api.devrev.invalid"}
-    return command
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DEVREV_TOKEN", "a-token-of-the-tests")
+    monkeypatch.setenv("DEVREV_BASE_URL", "https://api.devrev.invalid")
+
+    def run(*args: str, **env: str) -> Ended:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        return here(*args)
+
+    return run
 
 
-def test_the_proxy_of_the_environment_is_used(remote: Command, proxy: Proxy) -> None:
-    ended = remote("works", "count", "--max-retries", "0", env={"HTTPS_PROXY": proxy.url})
+def test_the_proxy_of_the_environment_is_used(remote: Remote, proxy: Proxy) -> None:
+    ended = remote("works", "count", "--max-retries", "0", HTTPS_PROXY=proxy.url)
     assert proxy.asked == ["CONNECT api.devrev.invalid:443 HTTP/1.1"]
     assert ended.code == 1
     assert proxy.url.removeprefix("http://") in ended.error
     assert "403" in ended.error
 
 
-def test_the_environment_may_name_servers_to_reach_directly(remote: Command, proxy: Proxy) -> None:
-    env = {"HTTPS_PROXY": proxy.url, "NO_PROXY": "devrev.invalid"}
-    assert remote("works", "count", "--max-retries", "0", env=env).code == 1
+def test_the_environment_may_name_servers_to_reach_directly(remote: Remote, proxy: Proxy) -> None:
+    ended = remote("works", "count", "--max-retries", "0", HTTPS_PROXY=proxy.url, NO_PROXY="devrev.invalid")
+    assert ended.code == 1
     assert proxy.asked == []
 
 
-def test_the_option_wins(remote: Command, proxy: Proxy) -> None:
-    env = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "*"}
-    remote("works", "count", "--max-retries", "0", "--proxy", proxy.url, env=env)
+def test_the_option_wins(remote: Remote, proxy: Proxy) -> None:
+    remote("works", "count", "--max-retries", "0", "--proxy", proxy.url, HTTPS_PROXY="http://127.0.0.1:9", NO_PROXY="*")
     assert proxy.asked == ["CONNECT api.devrev.invalid:443 HTTP/1.1"]
 
 
-def test_this_machine_is_reached_without_it(command: Command, proxy: Proxy) -> None:
-    ended = command("works", "count", *SMALL, env={"HTTPS_PROXY": proxy.url})
+def test_this_machine_is_reached_without_it(here: Here, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    ended = here("works", "count", *SMALL)
     assert (ended.code, ended.stdout, proxy.asked) == (0, b"60\n", [])
 
 
 @pytest.mark.parametrize("option", [["--proxy", "127.0.0.1:8080"], ["--proxy", "http://127.0.0.1:8080", *SMALL]])
-def test_a_mistaken_proxy(remote: Command, option: list[str]) -> None:
+def test_a_mistaken_proxy(remote: Remote, option: list[str]) -> None:
     ended = remote("works", "count", *option)
     assert ended.code == 2
     assert "proxy" in ended.error

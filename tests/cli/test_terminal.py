@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import SMALL
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devrev_async.sandbox import Sandbox
 
-    from .conftest import Command
+    from .conftest import Command, Ended
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
@@ -67,8 +71,8 @@ def test_a_reader_that_waits_is_waited_for(command: Command, sandbox: Sandbox) -
     assert process.wait(timeout=30) == 130
 
 
-def test_control_characters_are_shown_escaped(command: Command) -> None:
-    ended = command("works", "export", "-o", "no\x1b[31m/x.jsonl", "--sandbox")
+def test_control_characters_are_shown_escaped(here: Callable[..., Ended]) -> None:
+    ended = here("works", "export", "-o", "no\x1b[31m/x.jsonl", *SMALL)
     assert ended.code == 2
     assert "\x1b" not in ended.stderr
     assert "\\x1b" in ended.error

@@ -7,12 +7,12 @@ import json
 import random
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devrev_async._decoders.fallback import decode_one
 from tests.decoders.bodies import LOOKALIKE, issue, read, small_page
+from tests.effort import examples
 
 _texts: st.SearchStrategy[str] = st.one_of(
     st.text(max_size=12),
@@ -105,13 +105,13 @@ def _check(document: tuple[bytes, list[bytes], list[bytes]], batch: int, *, eage
     ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(_documents(_good), st.sampled_from([30, 120, 500, 4000]))
 def test_works_that_fit(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None:
     _check(document, batch)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(_documents(st.one_of(_good, _good, _odd)), st.sampled_from([30, 120, 500, 4000]))
 def test_works_of_which_some_do_not(document: tuple[bytes, list[bytes], list[bytes]], batch: int) -> None:
     _check(document, batch)
@@ -157,7 +157,8 @@ def _random_document(rnd: random.Random) -> tuple[bytes, list[bytes], list[bytes
     return body, [text.encode() for text in texts], pieces
 
 
-@pytest.mark.parametrize("seed", range(30))
+@settings(max_examples=examples(30))
+@given(st.integers(0, 2**32))
 def test_random_documents(seed: int) -> None:
     rnd = random.Random(seed)
     for _ in range(100):

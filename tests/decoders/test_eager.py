@@ -13,6 +13,7 @@ from devrev_async._decoders.buffer import ByteBuffer
 from devrev_async._decoders.json_scanner import Malformed, Truncated, value_end
 from devrev_async.models import Work
 from tests.decoders.bodies import works_page
+from tests.effort import examples
 
 texts = st.text(max_size=12) | st.sampled_from(["},{", "]}", '\\"', '"works":[', "\ud83d"])
 values = st.recursive(
@@ -57,7 +58,7 @@ def read(body: bytes, cuts: list[tuple[int, bool]], *, finish: bool = True) -> l
 cuts = st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=30)
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(documents(), cuts)
 def test_however_the_bytes_come_the_works_are_the_same(document: tuple[list[Any], bytes], where: list[Any]) -> None:
     made, body = document
@@ -65,7 +66,7 @@ def test_however_the_bytes_come_the_works_are_the_same(document: tuple[list[Any]
     assert len(read(body, where)) == len(made)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(documents(), cuts, st.data())
 def test_a_body_that_is_cut_is_never_taken_as_whole(
     document: tuple[list[Any], bytes], where: list[Any], data: st.DataObject

@@ -43,13 +43,17 @@ def client_of(sandbox: Sandbox, **options: Any) -> DevRevClient:
     return DevRevClient(sandbox.token, base_url=sandbox.url, **options)
 
 
+MANY = 15_500
+"""More than the three answers that are asked for before the first work arrives."""
+
+
 @pytest.fixture(scope="module")
 def large() -> Iterator[Sandbox]:
-    with run_in_thread(Sandbox(works=20_000, seed=7)) as sandbox:
+    with run_in_thread(Sandbox(works=MANY, seed=7)) as sandbox:
         yield sandbox
 
 
-async def test_twenty_thousand_works_in_hardly_more_requests_than_the_least(large: Sandbox) -> None:
+async def test_works_of_many_answers_in_hardly_more_requests_than_the_least(large: Sandbox) -> None:
     before = large.request_count
     seen: set[str | None] = set()
     async with client_of(large) as client:
@@ -59,10 +63,10 @@ async def test_twenty_thousand_works_in_hardly_more_requests_than_the_least(larg
             seen.add(work.id)
     assert seen == set(large.ids())
     report = export.report
-    assert report.works == 20_000
+    assert report.works == MANY
     assert report.complete
     assert report.requests == large.request_count - before <= 6
-    assert report.duplicates <= 2000
+    assert report.duplicates <= MANY // 10
     assert report.retries == report.unknown == 0
 
 
@@ -91,7 +95,7 @@ async def test_interrupted_anywhere_and_resumed(large: Sandbox) -> None:
     checkpoint: str | None = None
     async with client_of(large) as client:
         for _ in range(4):
-            stop = rng.randrange(1, 6000)
+            stop = rng.randrange(1, MANY // 4)
             async with export_all(client, resume=checkpoint) as export:
                 async for work in export:
                     ids.append(work.id)
@@ -106,7 +110,7 @@ async def test_interrupted_anywhere_and_resumed(large: Sandbox) -> None:
         over = export_all(client, resume=last.checkpoint)
         assert [work async for work in over] == []
         assert over.report.requests == 0
-    assert len(ids) == len(set(ids)) == 20_000
+    assert len(ids) == len(set(ids)) == MANY
 
 
 @pytest.mark.parametrize("n", [None, 1, 100, 250])
@@ -129,7 +133,7 @@ async def test_the_loop_has_its_turn_while_a_page_is_handed_over(large: Sandbox,
             async for batch in export_all(client).batches(n):
                 handed[turns] += len(batch)
         turning.cancel()
-    assert handed.total() == 20_000
+    assert handed.total() == MANY
     assert max(handed.values()) <= 500
 
 
@@ -150,7 +154,7 @@ async def test_leaving_early_cancels_what_is_under_way(large: Sandbox) -> None:
             async for _ in export:
                 break
         assert not exporting()
-        assert (await client.works.count()).count == 20_000
+        assert (await client.works.count()).count == MANY
         async for _ in export_all(client):
             break
         gc.collect()
@@ -183,7 +187,7 @@ async def test_a_range_that_fails_for_good(large: Sandbox) -> None:
             except ServiceUnavailableError:
                 continue
             break
-    assert len(ids) == len(set(ids)) == 20_000
+    assert len(ids) == len(set(ids)) == MANY
 
 
 async def test_transient_faults_are_retried_and_counted(large: Sandbox) -> None:
@@ -392,7 +396,7 @@ async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None
         assert not export.report.complete
         assert export.report.works == seen
         rest = export_all(client, resume=export.checkpoint)
-        assert seen + len([work async for work in rest]) == 20_000
+        assert seen + sum([len(batch) async for batch in rest.raw_batches()]) == MANY
 
 
 async def test_an_export_that_nobody_refers_to_leaves_nothing_behind(large: Sandbox) -> None:
@@ -415,16 +419,16 @@ async def test_progress_has_what_a_bar_needs(large: Sandbox) -> None:
 
     async with client_of(large) as client:
         export = export_all(client, on_progress=note)
-        assert sum([len(batch) async for batch in export.batches(500)]) == 20_000
+        assert sum([len(batch) async for batch in export.batches(500)]) == MANY
         assert seen == sorted(seen, key=lambda each: each[0])
-        assert seen[-1] == (20_000, 20_000)
+        assert seen[-1] == (MANY, MANY)
         assert sum(expected is None for _, expected in seen) <= 2
         half = export_all(client)
         async with half:
-            async for _ in half.batches(7000):
+            async for _ in half.batches(4000):
                 break
         rest = export_all(client, resume=half.checkpoint)
-        assert sum([len(batch) async for batch in rest.batches()]) == 13_000 == rest.report.expected
+        assert sum([len(batch) async for batch in rest.batches()]) == MANY - 4000 == rest.report.expected
 
 
 @pytest.mark.parametrize("raw", [False, True])

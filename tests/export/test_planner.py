@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,11 @@ from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request,
 from devrev_async.export.planner.intervals import micros, second_of
 from devrev_async.export.planner.proofs.opposite_ends import sorts_before_cap
 from devrev_async.export.planner.proofs.sorted_prefix import shows_undated_first
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RUNS = int(os.environ.get("PLAN_RUNS", "300"))
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
 ORDERS = (
@@ -415,8 +414,7 @@ def simulate(
 
 
 COMMON = settings(
-    max_examples=RUNS,
-    deadline=None,
+    max_examples=examples(300),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
 )
@@ -536,9 +534,10 @@ class ExportMachine(RuleBasedStateMachine):
             assert len(ids) == len(set(ids))
 
 
+@pytest.mark.hypothesis
 def test_every_interleaving() -> None:
     run_state_machine_as_test(
-        ExportMachine, settings=settings(COMMON, max_examples=max(20, RUNS // 3), stateful_step_count=40)
+        ExportMachine, settings=settings(COMMON, max_examples=examples(100), stateful_step_count=40)
     )
 
 
@@ -617,35 +616,38 @@ def test_works_that_a_cap_hides_before_the_order_is_made(order: str, works: int)
 
 @pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_cap_that_varies(caps: str, order: str) -> None:
-    for seed in range(RUNS // 10):
-        shape = SHAPES[seed % len(SHAPES)]
-        how = Quirks(order=order, caps=caps, trims_shown=seed % 3 == 0, excludes_after=seed % 4 == 0)
-        simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 2])
+@settings(COMMON, max_examples=examples(30))
+@given(seed=st.integers(0, 10**6))
+def test_a_cap_that_varies(caps: str, order: str, seed: int) -> None:
+    shape = SHAPES[seed % len(SHAPES)]
+    how = Quirks(order=order, caps=caps, trims_shown=seed % 3 == 0, excludes_after=seed % 4 == 0)
+    simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 2])
 
 
 @pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_cap_that_varies_and_no_count(caps: str, order: str) -> None:
-    for seed in range(RUNS // 10):
-        shape = SHAPES[seed % len(SHAPES)]
-        how = Quirks(order=order, caps=caps, count="missing", cap=(20, 7)[seed % 2], cursor_slips=seed % 3 == 0)
-        simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 5 == 0])
+@settings(COMMON, max_examples=examples(30))
+@given(seed=st.integers(0, 10**6))
+def test_a_cap_that_varies_and_no_count(caps: str, order: str, seed: int) -> None:
+    shape = SHAPES[seed % len(SHAPES)]
+    how = Quirks(order=order, caps=caps, count="missing", cap=(20, 7)[seed % 2], cursor_slips=seed % 3 == 0)
+    simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 5 == 0])
 
 
 @pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
-def test_a_cap_that_varies_and_neither_count_nor_list(caps: str) -> None:
+@settings(COMMON, max_examples=examples(75))
+@given(seed=st.integers(0, 10**6))
+def test_a_cap_that_varies_and_neither_count_nor_list(caps: str, seed: int) -> None:
     """The order is enough once the server is known to sort, save for works of one second."""
-    for seed in range(RUNS // 4):
-        rng = random.Random(seed)
-        model = Model(Quirks(count="missing", lists=False), rng)
-        fill(model, works=300, shape="in order")
-        run = Run(model)
-        while run.plan._state.server.order.name == "UNKNOWN":  # pyright: ignore[reportPrivateUsage]
-            assert run.step(rng)
-        model.quirks.caps = caps
-        run.finish(rng)
-        run.check(list(model.items.values()))
+    rng = random.Random(seed)
+    model = Model(Quirks(count="missing", lists=False), rng)
+    fill(model, works=300, shape="in order")
+    run = Run(model)
+    while run.plan._state.server.order.name == "UNKNOWN":  # pyright: ignore[reportPrivateUsage]
+        assert run.step(rng)
+    model.quirks.caps = caps
+    run.finish(rng)
+    run.check(list(model.items.values()))
 
 
 def test_counts_that_are_too_high_cost_little() -> None:
@@ -911,8 +913,8 @@ EVERYTHING = (-(10**12), 10**12)
 def test_a_checkpoint_is_short_and_exact_at_every_work() -> None:
     rng = random.Random(5)
     model = Model(Quirks(), rng)
-    fill(model, works=130, shape="lumps", ties=30)
-    for stop in range(160):
+    fill(model, works=60, shape="lumps", ties=25)
+    for stop in range(85):
         run = Run(model, parallel=1)
         while len(run.handed) < stop:
             while not run.queue:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-SIZES = (0, 1, 50, 101, 999, 3000, 4999, 5000, 5001, 5400, 8000, 12_000, 20_000, 100_000)
+SIZES = (0, 1, 50, 101, 999, 4999, 5000, 5001, 5400, 12_000)
+LARGE = (8000, 20_000, 100_000)
 KINDS = ("count", "order", "list", "assumed_cap")
 
 
@@ -28,12 +29,12 @@ def least(works: int) -> int:
     return max(1, ceil(works / 5000)) + 1
 
 
-@pytest.mark.parametrize("works", SIZES)
+@pytest.mark.parametrize("works", [*SIZES, *(pytest.param(works, marks=pytest.mark.slow) for works in LARGE)])
 async def test_works_fetched_and_requests(works: int) -> None:
     with run_in_thread(Sandbox(works=works, seed=works)) as sandbox:
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
             export = client.works.export_all()
-            ids = {text.split(b'"id":"', 1)[1] async for batch in export.raw_batches() for text in batch}
+            ids = {work.id async for batch in export.batches() for work in batch}
         asked = [request.path for request in sandbox.requests]
     report = export.report
     assert len(ids) == report.works == report.expected == works
@@ -76,7 +77,7 @@ async def test_filters_and_a_range_of_dates_cost_no_more() -> None:
 
 
 @pytest.mark.parametrize("body", ['{"works": null}', '{"works": []}'])
-@pytest.mark.parametrize("works", [1, 60, 3000, 7000])
+@pytest.mark.parametrize("works", [1, 60, 1000, 5100])
 async def test_one_empty_answer_that_the_count_contradicts(works: int, body: str) -> None:
     with run_in_thread(Sandbox(works=works, seed=4)) as sandbox:
         sandbox.fail_next("works.export", status=200, body=body)
@@ -88,23 +89,21 @@ async def test_one_empty_answer_that_the_count_contradicts(works: int, body: str
     assert export.report.requests <= least(works) + 3
 
 
-@pytest.mark.parametrize("position", [2, 3, 4, 5])
+@pytest.mark.parametrize("position", [2, 3, 4])
 async def test_an_empty_answer_in_the_middle(position: int) -> None:
-    with run_in_thread(Sandbox(works=17_000, seed=4)) as sandbox:
+    with run_in_thread(Sandbox(works=15_100, seed=4)) as sandbox:
+        sandbox.fail_next("works.export", status=None, times=position - 1)
+        sandbox.fail_next("works.export", status=200, body='{"works": null}')
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
             export = client.works.export_all(max_parallel=1)
-            ids: list[str | None] = []
-            async for batch in export.batches(1):
-                ids += [work.id for work in batch]
-                if sum(request.endpoint == "works.export" for request in sandbox.requests) == position - 1:
-                    position = 0
-                    sandbox.fail_next("works.export", status=200, body='{"works": null}')
+            ids = [work.id async for batch in export.batches() for work in batch]
+        assert sum(request.endpoint == "works.export" for request in sandbox.requests) > position
     assert sorted(map(str, ids)) == sorted(sandbox.ids())
     assert export.report.complete
 
 
 @pytest.mark.parametrize("times", [2, 3, 4, 10])
-@pytest.mark.parametrize("works", [60, 3000])
+@pytest.mark.parametrize("works", [60, 1000])
 async def test_repeated_empty_answers_never_make_a_complete_export_of_nothing(works: int, times: int) -> None:
     with run_in_thread(Sandbox(works=works, seed=4)) as sandbox:
         sandbox.fail_next("works.export", status=200, body='{"works": null}', times=times)

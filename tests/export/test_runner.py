@@ -18,7 +18,8 @@ from devrev_async.export.iteration import WorkExport
 from devrev_async.export.planner import Request
 from devrev_async.export.source import Answer, Endpoint, RawWork
 from devrev_async.reports import ExportReport
-from tests.export.test_planner import COMMON, RUNS, SHAPES, START, Item, Model, Quirks, fill, quirks
+from tests.effort import examples
+from tests.export.test_planner import COMMON, SHAPES, START, Item, Model, Quirks, fill, quirks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,7 @@ def export_of(model: Model, *, churn: float = 0.0, **options: Any) -> tuple[Work
     return WorkExport(source, body, first=model.first, limit=model.limit, **options), source
 
 
-@settings(COMMON, max_examples=max(20, RUNS // 2))
+@settings(COMMON, max_examples=examples(150))
 @given(
     seed=st.integers(0, 2**32),
     how=quirks(),

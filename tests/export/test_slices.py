@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from devrev_async import DateRange, WorkSlice
 from devrev_async.export.slices import SlicePlan, slices_of
+from tests.effort import examples
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -43,7 +44,7 @@ def count(created: list[datetime], each: DateRange) -> int:
     return max(0, high - low)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 @given(offsets=st.lists(moments, min_size=1, max_size=300), shares=st.integers(1, 12))
 def test_shares_tile_all_of_time_and_are_even(offsets: list[int], shares: int) -> None:
     created = sorted(START + timedelta(microseconds=offset) for offset in offsets)

@@ -14,6 +14,7 @@ from devrev_async._limits import limiter as _limiter
 from devrev_async._limits.headers import parse_http_date
 from devrev_async._limits.limiter import LONGEST_SPREAD, Limiter, WaitTooLongError
 from devrev_async._limits.quota import LATEST_TURN, PROBE_TIMEOUT
+from tests.effort import examples
 from tests.limits.virtual import VirtualLoop, run
 
 EPOCH = 1_800_000_000.0
@@ -46,7 +47,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(steps=STEPS, slots=st.integers(1, 4), skew=st.sampled_from([0.0, -5000.0, 5000.0, 0.4]), seed=st.integers(0, 9))
 def test_no_schedule_loses_a_slot_or_stops_it(
     steps: list[tuple[str, float, int, float]], slots: int, skew: float, seed: int
@@ -109,7 +110,7 @@ def test_no_schedule_loses_a_slot_or_stops_it(
         run(main(), loop)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(seconds=st.floats(0.01, 300), tasks=st.integers(1, 200), seed=st.integers(0, 9))
 def test_a_pause_lets_nothing_through_and_everything_out_spread(seconds: float, tasks: int, seed: int) -> None:
     random.seed(seed)
@@ -177,7 +178,7 @@ def test_the_reset_is_read_against_the_servers_own_clock(skew: float) -> None:
         run(main(), loop)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     limit=st.integers(5, 60),
     window=st.sampled_from([5, 60, 300]),

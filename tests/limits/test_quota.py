@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PROBE_TIMEOUT, Quota, Wait
+from tests.effort import examples
 
 
 @dataclass
@@ -134,14 +135,14 @@ def play(
     return client
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(told=st.sampled_from(["ceil", "exact"]), loss=st.sampled_from([0.0, 0.05, 0.5]), **SCHEDULES)
 def test_what_was_told_is_never_exceeded(seed: int, told: str, loss: float, **of: Any) -> None:
     client = play(seed, told=told, loss=loss, **of)
     assert client.server.refused <= client.scouts_lost
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(**SCHEDULES)
 def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> None:
     of["slow"] = min(of["slow"], of["window"] / 8)
@@ -149,7 +150,7 @@ def test_an_end_that_is_rounded_down_costs_one_refusal(seed: int, **of: Any) -> 
     assert client.server.refused <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(others=st.sampled_from([0.1, 0.5, 0.9]), told=st.sampled_from(["ceil", "exact", "floor"]), **SCHEDULES)
 def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: str, **of: Any) -> None:
     of["limit"], of["slow"] = max(10, of["limit"]), min(of["slow"], of["window"] / 8)
@@ -158,7 +159,7 @@ def test_others_who_use_the_token_are_given_way(seed: int, others: float, told: 
     assert client.server.refused <= 1 + (told == "floor")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(reserve=st.sampled_from([0.1, 0.3, 0.5, 0.99, 1.0]), loss=st.sampled_from([0.0, 0.1]), **SCHEDULES)
 def test_the_reserve_is_left_to_others(seed: int, reserve: float, loss: float, **of: Any) -> None:
     of["slow"] = min(of["slow"], of["window"] / 8)  # else more than one window passes while a request is under way
@@ -167,7 +168,7 @@ def test_the_reserve_is_left_to_others(seed: int, reserve: float, loss: float, *
     assert max(client.server.informed.values()) <= share + client.scouts_lost
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     seed=st.integers(0, 2**32),
     limit=st.integers(20, 60),
@@ -180,7 +181,7 @@ def test_the_least_possible_number_of_windows_is_used(seed: int, limit: int, win
     assert client.server.refused == 0
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(
     st.lists(
         st.tuples(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from devrev_async import Issue, UnknownWork, Work, WorkBase
 from devrev_async.models.base import is_object
+from tests.effort import examples
 from tests.models.canned import Canned
 from tests.models.random_works import Maker
 from tests.models.wire import FREE_FORM, is_list, normal, same
@@ -136,7 +137,7 @@ MUTATIONS: list[Callable[[Any, Path], Mutation]] = [drop, null, invent, add_keys
     mutate=st.sampled_from(MUTATIONS),
     ascii_=st.booleans(),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250))
 def test_one_broken_field(
     canned: Canned, seed: int, index: int, place: int, mutate: Callable[[Any, Path], Mutation], ascii_: bool
 ) -> None:

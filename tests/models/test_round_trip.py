@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async import Issue, Opportunity, Task, Ticket, UnknownWork, Work, WorkBase
+from tests.effort import examples
 from tests.models.canned import Canned
 from tests.models.random_works import TYPES, Maker, every_property
 from tests.models.wire import assert_no_leaf_lost, leaves, normal
@@ -41,7 +42,7 @@ def test_the_generator_makes_every_property_of_the_spec_and_only_valid_works() -
 
 
 @given(seed=SEEDS, present=SHARES, null=SHARES, ascii_=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_works_come_back_equal_from_every_call(
     canned: Canned, seed: int, present: float, null: float, ascii_: bool
 ) -> None:
@@ -58,7 +59,7 @@ def test_works_come_back_equal_from_every_call(
 
 
 @given(seed=SEEDS, null=SHARES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_what_goes_to_the_wire_comes_back_the_same(canned: Canned, seed: int, null: float) -> None:
     works = canned.export(Maker(seed, null=null).works(20))
     assert canned.export(b"[" + b",".join(work.to_json() for work in works) + b"]") == works
@@ -66,7 +67,7 @@ def test_what_goes_to_the_wire_comes_back_the_same(canned: Canned, seed: int, nu
 
 
 @given(seed=SEEDS, null=SHARES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_works_pickle_copy_compare_and_hash(canned: Canned, seed: int, null: float) -> None:
     wire = Maker(seed, null=null).works(10)
     works, again = canned.export(wire), canned.export(wire)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async import Issue, Ticket
+from tests.effort import examples
 from tests.models.canned import Canned
 from tests.models.test_mutations import warnings_of_the_client
 
@@ -56,7 +57,7 @@ def test_digits(canned: Canned, text: str, microseconds: int) -> None:
     fraction=st.text("0123456789", max_size=9),
     offset=st.integers(-14 * 60, 14 * 60) | st.none(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_the_instant_is_right_to_the_microsecond(canned: Canned, whole: int, fraction: str, offset: int | None) -> None:
     local = (EPOCH + timedelta(seconds=whole)).replace(tzinfo=None)
     sign = "-" if (offset or 0) < 0 else "+"

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from devrev_async import UNSET
 from devrev_async.models import CreateFields, Filters, UpdateFields
 from devrev_async.models.updates import UPDATE_FIELDS_OF
+from tests.effort import examples
 from tests.models.canned import Canned
 from tests.requests import strategies as some
 from tests.spec import validate_request
 
-QUICK = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+QUICK = settings(max_examples=examples(120), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 WORK = {"work": {"type": "issue", "id": "ISS-1"}}
 PAGE: dict[str, Any] = {"works": []}
 
@@ -70,7 +69,7 @@ def test_exports(canned: Canned, filters: dict[str, Any], first: int | None, sor
     st.sampled_from(["after", "before", None]),
     st.text(min_size=1) | st.none(),
 )
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=examples(60))
 def test_lists(canned: Canned, filters: dict[str, Any], limit: int | None, mode: Any, cursor: str | None) -> None:
     canned.answer(PAGE)
 
@@ -87,7 +86,7 @@ def test_lists(canned: Canned, filters: dict[str, Any], limit: int | None, mode:
 
 
 @given(some.every_filter)
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=examples(60))
 def test_counts(canned: Canned, filters: dict[str, Any]) -> None:
     canned.answer({"count": 3, "has_more": False})
     endpoint, body = canned.sent(canned.devrev.works.count(**filters))

@@ -12,6 +12,7 @@ from devrev_async.sandbox.filters import compile_query
 from devrev_async.sandbox.ids import Ids
 from devrev_async.sandbox.row import Row
 from devrev_async.sandbox.search import SORTABLE, parse_order
+from tests.effort import examples
 from tests.sandbox.test_filters import CASES
 from tests.spec import document
 
@@ -38,7 +39,7 @@ VALUES = st.recursive(
 WORKS = st.dictionaries(st.sampled_from(KEYS) | st.text(st.characters(exclude_categories=["Cs"])), VALUES, max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(WORKS)
 def test_any_work_is_kept_as_it_is_and_can_be_asked_about(given_work: dict[str, Any]) -> None:
     given_work = {key: value for key, value in given_work.items() if key not in ("id", "display_id")}

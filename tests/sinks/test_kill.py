@@ -18,6 +18,7 @@ from pyarrow import parquet
 from devrev_async.sandbox import Quirks, Sandbox, run_in_thread
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="forks"),
     pytest.mark.timeout(240),
 ]
