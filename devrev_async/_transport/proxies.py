@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from base64 import b64encode
 from typing import Final
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks them
 
@@ -11,7 +12,7 @@ from yarl import URL
 
 from devrev_async.errors import ConfigurationError
 
-__all__ = ["check_host", "checked_proxy", "environment_proxy", "is_address"]
+__all__ = ["authorisation", "check_host", "checked_proxy", "environment_proxy", "is_address"]
 
 _LONGEST_NAME: Final = 253
 _NAME: Final = re.compile(r"\A(\w[\w-]*\.)*\w[\w-]*\Z", re.ASCII)
@@ -40,17 +41,30 @@ def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
         or url.path not in ("", "/")
         or url.query
         or url.fragment
+        or ":" in (url.user or "")  # which Basic authorisation cannot say
     ):
         raise ConfigurationError(f"{name} must be the URL of an HTTP proxy, as in http://127.0.0.1:8080")
     return url
 
 
+def authorisation(proxy: URL) -> str | None:
+    """The Proxy-Authorization header of what the URL names as user and password, or None; in UTF-8 (RFC 7617)."""
+    if proxy.user is None and proxy.password is None:
+        return None
+    credentials = f"{proxy.user or ''}:{proxy.password or ''}"
+    return f"Basic {b64encode(credentials.encode()).decode()}"
+
+
 def environment_proxy(base_url: str, scheme: str = "https") -> URL | None:
     """What ``HTTPS_PROXY`` (else ``ALL_PROXY``) says for requests to `base_url`, unless ``NO_PROXY`` names its host."""
-    host = URL(base_url).host or ""
+    url = URL(base_url)
+    host = url.host or ""
     proxies: dict[str, str] = getproxies_environment()
     proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or proxy_bypass_environment(host, proxies):
+    for name in (host, f"{host}:{url.port}"):
+        if proxy_bypass_environment(name, proxies):
+            return None
+    if not proxy:
         return None
     return checked_proxy(proxy if "://" in proxy else f"http://{proxy}", "HTTPS_PROXY or ALL_PROXY")
 

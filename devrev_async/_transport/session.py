@@ -18,6 +18,7 @@ from devrev_async.options import RateLimit
 from .calls import CallRegistry
 from .connector import Connector, request_class
 from .middleware import middlewares_of
+from .proxies import authorisation
 from .request import HEAD_BOUNDS
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class SessionManager:
             self.request_options["middlewares"] = middlewares_of(session)
         self.proxy = None if proxy is None else f"{proxy.host}:{proxy.port}"
         if proxy is not None:
-            self.request_options["proxy"] = proxy
+            self.request_options["proxy"] = proxy.with_user(None)
+            if (header := authorisation(proxy)) is not None:
+                self.request_options["proxy_headers"] = {"Proxy-Authorization": header}
         if ssl is not None:
             self.request_options["ssl"] = ssl
         self.current: aiohttp.ClientSession | None = session

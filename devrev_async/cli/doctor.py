@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 
@@ -25,6 +23,7 @@ from devrev_async import (
     UnauthorizedError,
 )
 from devrev_async._transport.auth import TOKEN_VARIABLES
+from devrev_async._transport.proxies import environment_proxy
 
 from .assumptions import try_assumptions
 from .codes import Code, describe
@@ -106,10 +105,9 @@ async def _way(client: DevRevClient, connection: Connection, environment: Mappin
     """The server, and the way to it."""
     source = "sandbox" if connection.sandbox else None
     findings = [base_url_finding(client.base_url, connection.base_url, environment, source)]
-    parts = urlsplit(client.base_url)
-    from_environment = None if proxy_bypass(parts.netloc) or parts.scheme == "http" else getproxies().get(parts.scheme)
+    from_environment = None if client.base_url.startswith("http:") else environment_proxy(client.base_url)
     if proxy := connection.proxy or from_environment:
-        return [*findings, proxy_finding(proxy)]
+        return [*findings, proxy_finding(str(proxy))]
     return findings + await probe(client.base_url)
 
 

@@ -246,13 +246,13 @@ def test_certificates_clocks_and_proxies() -> None:
     assert "proxy.example:8080" in proxy_finding("http://user:secret@proxy.example:8080").text
 
 
-@pytest.mark.parametrize("way", ["environment", "option"])
+@pytest.mark.parametrize("way", ["HTTPS_PROXY", "ALL_PROXY", "option"])
 def test_a_proxy_is_named_without_its_password(here: Here, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setenv("DEVREV_TOKEN", SECRET)
     proxy = "http://user:secret@127.0.0.1:9"
     options = ["--base-url", "https://localhost:9", "--max-retries", "0"]
-    if way == "environment":
-        monkeypatch.setenv("HTTPS_PROXY", proxy)
+    if way != "option":
+        monkeypatch.setenv(way, proxy)
         monkeypatch.setenv("NO_PROXY", "")
     else:
         options += ["--proxy", proxy]
@@ -260,7 +260,7 @@ def test_a_proxy_is_named_without_its_password(here: Here, monkeypatch: pytest.M
     assert ended.code == 1
     assert lines(ended)["proxy"][1].startswith("through 127.0.0.1:9")
     assert "secret@" not in ended.stdout.decode()
-    if way == "environment":
+    if way != "option":
         monkeypatch.setenv("NO_PROXY", "localhost")
         assert "proxy" not in lines(here("doctor", *options))
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from base64 import b64encode
+from typing import Final, Self
+
+WANTS_CREDENTIALS: Final = (
+    b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+    b'Proxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+)
 
 
 class Proxy:
-    """`answer` is what a CONNECT is answered with; None tunnels to wherever it asks for."""
+    """`answer` is what a CONNECT is answered with; None tunnels to wherever it asks for.
 
-    def __init__(self, answer: bytes | None = None, *, then_close: bool = True) -> None:
+    With `credentials` ("user:password") a CONNECT without them is answered by a 407.
+    """
+
+    def __init__(self, answer: bytes | None = None, *, then_close: bool = True, credentials: str | None = None) -> None:
         self.answer = answer
         self.then_close = then_close
+        self.wanted = None if credentials is None else f"Basic {b64encode(credentials.encode()).decode()}"
         self.heads: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -35,7 +45,9 @@ class Proxy:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.heads.append(head)
-            if self.answer is None:
+            if self.wanted is not None and f"\r\nProxy-Authorization: {self.wanted}\r\n" not in head:
+                writer.write(WANTS_CREDENTIALS)
+            elif self.answer is None:
                 await self._tunnel(head.split()[1], reader, writer)
             else:
                 writer.write(self.answer)

@@ -2,8 +2,11 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+import traceback
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -16,6 +19,7 @@ from tests.transport.proxy import Proxy
 from tests.transport.server import FaultServer
 
 pytestmark = pytest.mark.anyio
+Through = Callable[[str], DevRevClient]
 SILENCE: list[bytes] = [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX: y\r\n"]
 
 
@@ -50,6 +54,89 @@ async def test_requests_are_tunnelled_and_the_proxy_sees_no_token(
         assert len(secure.requests) == 2
 
 
+PASSWORD = "pass:w/rd%"
+GIVEN = "proxy", "environment", "session"
+
+
+@pytest.fixture(params=GIVEN)
+async def through(
+    request: pytest.FixtureRequest,
+    anyio_backend: str,
+    secure: FaultServer,
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncGenerator[Through]:
+    """Makes clients of the TLS server behind a proxy, whose URL is given in one of three ways."""
+    opened: list[DevRevClient | aiohttp.ClientSession] = []
+
+    def client(url: str) -> DevRevClient:
+        options: dict[str, Any] = {"proxy": url}
+        if request.param != "proxy":
+            monkeypatch.setenv("HTTPS_PROXY", url)
+            options = {"trust_env": True}
+        if request.param == "session":
+            options = {"session": aiohttp.ClientSession(**options)}
+            opened.append(options["session"])
+        made = DevRevClient(TOKEN, base_url=secure.url, ssl=contexts[1], **options)
+        opened.append(made)
+        return made
+
+    yield client
+    for one in reversed(opened):
+        await one.close()
+
+
+async def test_a_proxy_that_wants_authorisation_has_it_from_its_url(
+    secure: FaultServer, through: Through, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with Proxy(credentials=f"user:{PASSWORD}") as proxy:
+        client = through(proxy.url.replace("127.0.0.1", f"user:{quote(PASSWORD, safe='')}@127.0.0.1"))
+        for _ in range(2):
+            assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+        await client.works.update("ISS-1", title="x")
+        assert len(proxy.heads) == 1
+    assert [request.headers["authorization"] for request in secure.requests] == [f"Bearer {TOKEN}"] * 3
+    assert not any("proxy-authorization" in request.headers for request in secure.requests)
+    assert shows(caplog.text + repr(client), PASSWORD) is None
+
+
+@pytest.mark.parametrize("user", ["", f"user:{quote('not ' + PASSWORD, safe='')}@"], ids=["none", "wrong"])
+async def test_without_authorisation_the_proxy_refuses_at_once(
+    secure: FaultServer, through: Through, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with Proxy(credentials=f"user:{PASSWORD}") as proxy:
+        client = through(proxy.url.replace("127.0.0.1", f"{user}127.0.0.1"))
+        for call in (client.works.get("ISS-1"), client.works.update("ISS-1", title="x")):
+            with pytest.raises(APIConnectionError) as caught:
+                await call
+            error = caught.value
+            assert f"the proxy 127.0.0.1:{proxy.port} refused the connection: 407" in str(error)
+            assert (error.attempts, error.retryable, error.outcome_unknown) == (1, False, False)
+            assert error.__traceback__ is not None
+            error = error.with_traceback(error.__traceback__.tb_next)  # without this function
+            trace = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+            assert shows(trace + repr(error) + repr(client) + caplog.text, PASSWORD) is None
+        assert len(proxy.heads) == 2
+    assert secure.requests == []
+
+
+def shows(text: str, password: str) -> str | None:
+    """The form of the password that the text has, or None."""
+    forms = (password, quote(password, safe=""), quote(password), b64encode(f"user:{password}".encode()).decode())
+    return next((form for form in forms if form in text), None)
+
+
+async def test_a_password_may_have_any_letters(
+    secure: FaultServer, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    async with Proxy(credentials="Jürgen:пароль") as proxy:
+        url = proxy.url.replace("127.0.0.1", f"{quote('Jürgen')}:{quote('пароль')}@127.0.0.1")
+        async with DevRevClient(TOKEN, base_url=secure.url, proxy=url, ssl=contexts[1]) as client:
+            assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+
+
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 async def test_trust_env_takes_the_proxy_of_the_environment(
     secure: FaultServer,
@@ -63,9 +150,10 @@ async def test_trust_env_takes_the_proxy_of_the_environment(
             async with DevRevClient(TOKEN, base_url=secure.url, ssl=contexts[1], trust_env=trust_env) as client:
                 await client.works.get("ISS-1")
             assert len(proxy.heads) == tunnels
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        async with DevRevClient(TOKEN, base_url=secure.url, ssl=contexts[1], trust_env=True) as client:
-            await client.works.get("ISS-1")
+        for excluded in ("127.0.0.1", f"127.0.0.1:{secure.port}", "a.example, 127.0.0.1", "*"):
+            monkeypatch.setenv("NO_PROXY", excluded)
+            async with DevRevClient(TOKEN, base_url=secure.url, ssl=contexts[1], trust_env=True) as client:
+                await client.works.get("ISS-1")
         assert len(proxy.heads) == 1
 
 
@@ -79,7 +167,15 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_refused(monkeypatch: p
 
 @pytest.mark.parametrize(
     "proxy",
-    ["127.0.0.1:8080", "socks5://127.0.0.1:1", "http://", "http://h:99999", "http://h/p", "http://u:secret@h?x"],
+    [
+        "127.0.0.1:8080",
+        "socks5://127.0.0.1:1",
+        "http://",
+        "http://h:99999",
+        "http://h/p",
+        "http://u:secret@h?x",
+        "http://u%3Av:secret@h",
+    ],
 )
 def test_what_is_no_proxy_is_refused_when_the_client_is_built(proxy: str) -> None:
     with pytest.raises(ConfigurationError, match="proxy must be the URL of an HTTP proxy") as caught:
