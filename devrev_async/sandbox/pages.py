@@ -13,8 +13,6 @@ from .search import OWN_ORDER, ListPage, Order
 from .store import Store
 
 _BY_AGE = {"ascending": Order(("created_date:asc",)), "descending": Order(("created_date:desc",))}
-_FIRST_CAP_SHARE = 3  # "random" caps are at least a third
-_LATER_CAP_SHARE = 5  # "falling" caps are a fifth after the first answer
 
 
 class Pages:
@@ -32,9 +30,9 @@ class Pages:
     async def export_page(self, query: Query, sort_by: Sequence[str], first: int) -> list[Row]:
         """Returns the works of one answer of works.export."""
         order = self._order(sort_by)
-        self._answers["works.export"] += 1
-        limit = self._cap(first)
-        if self._left_empty("works.export"):
+        answer = self._next_answer("works.export")
+        limit = self._quirks.page_size(first, answer, self._rng)
+        if self._quirks.leaves_empty(answer):
             return []
         match self._quirks.sort_by:
             case "random":
@@ -58,8 +56,7 @@ class Pages:
         if self._quirks.sort_by not in ("honoured", "refused", "undated_last", *_BY_AGE):
             order = OWN_ORDER
         limit = min(limit, self._quirks.list_cap or limit)
-        self._answers["works.list"] += 1
-        if self._left_empty("works.list"):
+        if self._quirks.leaves_empty(self._next_answer("works.list")):
             again = cursor or search.encode_cursor(order, ())
             return ListPage((), prev_cursor=again) if backward else ListPage((), next_cursor=again)
         if self._quirks.offset_cursors:
@@ -72,11 +69,7 @@ class Pages:
         if delay:
             low, high = query.created
             query = replace(query, created=(low, min(high, now - delay)))
-        exact = await search.count(self._store, query)
-        high = 2 * exact + 20
-        answer = {"exact": exact, "low": exact // 2, "high": high, "random": self._rng.randint(0, high)}
-        said, cap = answer[self._quirks.count], self._quirks.count_cap
-        return (said, False) if cap is None or said <= cap else (cap, True)
+        return self._quirks.counted(await search.count(self._store, query), self._rng)
 
     def _order(self, sort_by: Sequence[str]) -> Order:
         if sort_by and self._quirks.sort_by == "refused":
@@ -85,19 +78,9 @@ class Pages:
         order = search.parse_order(sort_by, sortable=sortable, undated_last=self._quirks.sort_by == "undated_last")
         return _BY_AGE.get(self._quirks.sort_by, order)
 
-    def _cap(self, first: int) -> int:
-        cap = self._quirks.cap
-        if cap is None:
-            return first
-        if self._quirks.cap_pattern == "random":
-            cap = self._rng.randint(max(1, cap // _FIRST_CAP_SHARE), cap)
-        elif self._quirks.cap_pattern == "falling" and self._answers["works.export"] > 1:
-            cap = max(1, cap // _LATER_CAP_SHARE)
-        return min(first, cap)
-
-    def _left_empty(self, endpoint: str) -> bool:
-        number, every = self._answers[endpoint], self._quirks.empty_every
-        return number <= self._quirks.empty_pages or (every is not None and number % every == 0)
+    def _next_answer(self, endpoint: str) -> int:
+        self._answers[endpoint] += 1
+        return self._answers[endpoint]
 
     async def _sample(self, query: Query, limit: int) -> list[Row]:
         rows = await search.find_all(self._store, query, OWN_ORDER)

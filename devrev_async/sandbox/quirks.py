@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any, Literal, get_args
 
 SortBy = Literal[
@@ -18,7 +19,7 @@ SortBy = Literal[
 ]
 DateFilterSupport = Literal["honoured", "ignored", "refused"]
 CapPattern = Literal["constant", "random", "falling"]
-CountAccuracy = Literal["exact", "low", "high", "random"]
+CountAccuracy = Literal["exact", "one_less", "low", "high", "random", "unsure"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "sort_by": get_args(SortBy),
@@ -107,7 +108,8 @@ class Quirks:
     missing_endpoints: tuple[str, ...] = ()
     """Endpoints, such as "works.count", that the server does not have: a 404 for an unknown route."""
     count: CountAccuracy = "exact"
-    """What works.count answers for n matching works: "low" is n // 2, "high" is 2n + 20, "random" is 0 to 2n + 20."""
+    """What works.count answers for n matching works: "one_less" is n - 1, but at least 0, "low" is n // 2, "high" is
+    2n + 20, "random" is 0 to 2n + 20, "unsure" is n, in a third of the answers with has_more true."""
     count_cap: int | None = None
     """works.count answers at most this number; if more works match, with has_more true."""
     count_delay: timedelta = _ZERO
@@ -151,6 +153,37 @@ class Quirks:
         if after is not None and (date < after or (self.excludes_after and date == after)):
             return False
         return before is None or not (date > before or (self.excludes_before and date == before))
+
+    def page_size(self, first: int, answer: int, rng: Random) -> int:
+        """Returns how many works the `answer`-th answer of works.export has at most, counted from 1."""
+        cap = self.cap
+        if cap is None:
+            return first
+        if self.cap_pattern == "random":
+            cap = rng.randint(max(1, cap // 3), cap)
+        elif self.cap_pattern == "falling" and answer > 1:
+            cap = max(1, cap // 5)
+        return min(first, cap)
+
+    def leaves_empty(self, answer: int) -> bool:
+        """Returns whether the `answer`-th answer of an endpoint has no works although some match; counted from 1."""
+        return answer <= self.empty_pages or (self.empty_every is not None and answer % self.empty_every == 0)
+
+    def counted(self, matching: int, rng: Random) -> tuple[int, bool]:
+        """Returns what works.count answers for so many matching works: a number, and has_more."""
+        high = 2 * matching + 20
+        answers = {
+            "exact": matching,
+            "one_less": max(0, matching - 1),
+            "low": matching // 2,
+            "high": high,
+            "random": rng.randint(0, high),
+            "unsure": matching,
+        }
+        count = answers[self.count]
+        if self.count_cap is not None and count > self.count_cap:
+            return self.count_cap, True
+        return count, self.count == "unsure" and rng.randrange(3) == 0
 
     def shown(self, date: datetime) -> datetime:
         """Returns the date of a work as answers show it."""

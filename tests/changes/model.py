@@ -11,6 +11,7 @@ from devrev_async.changes.checkpoint import decode, encode
 from devrev_async.changes.instants import SECOND, micros, moment
 from devrev_async.changes.run import Run, Start
 from devrev_async.changes.windows import MANY, Count
+from devrev_async.sandbox import Quirks
 
 QUERY = {"type": '["ticket"]'}
 NOW = micros(datetime(2026, 3, 1, tzinfo=UTC))
@@ -24,23 +25,13 @@ class Work:
 
 
 @dataclass
-class Quirks:
-    """How the model misbehaves."""
-
-    filter: str = "applied"
-    counts: str = "right"
-    trims: bool = False
-    excludes: bool = False
-    undated_in_ranges: bool = False
-    page: int = 7
-
-
-@dataclass
 class Model:
-    """The server: what it holds, and how it answers."""
+    """The server: what it holds, and how it answers. A count above `fitting` with has_more says that works are many."""
 
     rng: random.Random
     quirks: Quirks = field(default_factory=Quirks)
+    page: int = 7
+    fitting: int = 10
     clock: int = NOW
     works: dict[str, Work] = field(default_factory=dict[str, Work])
     made: int = 0
@@ -78,14 +69,12 @@ class Model:
 
     def count(self, after: datetime | None, before: datetime | None) -> int | None:
         self.requests += 1
-        if self.quirks.counts == "missing":
+        if "works.count" in self.quirks.missing_endpoints:
             return None
-        found = len(self.found(after, before))
-        if self.quirks.counts == "capped" and found > 8:
-            return MANY if found > 30 else None
-        if self.quirks.counts == "wrong":
-            return self.rng.randrange(60)
-        return found
+        count, has_more = self.quirks.counted(len(self.found(after, before)), self.rng)
+        if not has_more:
+            return count
+        return MANY if count > self.fitting else None
 
     def read(self, after: datetime | None, before: datetime | None) -> Iterator[list[Work]]:
         """A complete export: what matches throughout comes once, what changes meanwhile at most once."""
@@ -93,7 +82,7 @@ class Model:
         found = self.found(after, before)
         self.rng.shuffle(found)
         while found:
-            page, found = found[: self.quirks.page], found[self.quirks.page :]
+            page, found = found[: self.page], found[self.page :]
             page = [work for work in page if self.works.get(work.id) == work or self.rng.random() < 0.5]
             self.fetched += len(page)
             yield page
@@ -101,20 +90,12 @@ class Model:
 
     def found(self, after: datetime | None, before: datetime | None) -> list[Work]:
         visible = [work for work in self.works.values() if work.visible <= self.clock]
-        if self.quirks.filter == "ignored" or (after is None and before is None):
+        if self.quirks.modified_date_filter == "ignored" or (after is None and before is None):
             return visible
         return [work for work in visible if self.within(work, after, before)]
 
     def within(self, work: Work, after: datetime | None, before: datetime | None) -> bool:
-        if work.modified is None:
-            return self.quirks.undated_in_ranges
-        grain = SECOND if self.quirks.trims else 1
-        stamp = work.modified // grain
-        low = None if after is None else micros(after) // grain
-        high = None if before is None else micros(before) // grain
-        if self.quirks.excludes:
-            return (low is None or stamp > low) and (high is None or stamp < high)
-        return (low is None or stamp >= low) and (high is None or stamp <= high)
+        return self.quirks.in_range(None if work.modified is None else moment(work.modified), after, before)
 
 
 @dataclass
@@ -155,7 +136,7 @@ class Call:
         model, run = self.model, self.run
         while (step := run.next()) is not None:
             model.disturb()
-            refused = model.quirks.filter == "refused" and step.asked != (None, None)
+            refused = model.quirks.modified_date_filter == "refused" and step.asked != (None, None)
             if isinstance(step, Count):
                 run.counted(None if refused else model.count(*step.asked), model.date)
                 if refused:

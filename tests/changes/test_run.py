@@ -17,20 +17,24 @@ from devrev_async.changes.checkpoint import decode, encode
 from devrev_async.changes.instants import SECOND
 from devrev_async.changes.memory import MOST_REMEMBERED, Remembered
 from devrev_async.changes.run import Start
+from devrev_async.sandbox import Quirks
 from tests.effort import examples
 
-from .model import NOW, QUERY, Model, Quirks, Work, call, micros_of
+from .model import NOW, QUERY, Model, Work, call, micros_of
 
 OVERLAP = 300 * SECOND
 
-quirks = st.builds(
+SERVERS = st.builds(
     Quirks,
-    filter=st.sampled_from(["applied", "applied", "ignored", "refused"]),
-    counts=st.sampled_from(["right", "right", "missing", "capped", "wrong"]),
-    trims=st.booleans(),
-    excludes=st.booleans(),
+    modified_date_filter=st.sampled_from(["honoured", "honoured", "ignored", "refused"]),
+    count=st.sampled_from(["exact", "exact", "exact", "one_less", "low"]),
+    count_cap=st.sampled_from([None, None, 8]),
+    missing_endpoints=st.sampled_from([(), (), (), ("works.count",)]),
+    trims_bounds=st.booleans(),
+    trims_compared=st.booleans(),
+    excludes_after=st.booleans(),
+    excludes_before=st.booleans(),
     undated_in_ranges=st.booleans(),
-    page=st.integers(1, 30),
 )
 
 
@@ -73,7 +77,8 @@ def between(model: Model, rng: random.Random) -> None:
 
 @settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
-    quirks=quirks,
+    quirks=SERVERS,
+    page=st.integers(1, 30),
     seed=st.integers(0, 2**32),
     churn=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
     ever=st.booleans(),
@@ -82,10 +87,10 @@ def between(model: Model, rng: random.Random) -> None:
     n=st.sampled_from([1, 3, 10, 50]),
 )
 def test_the_union_of_calls_is_the_truth(
-    quirks: Quirks, seed: int, churn: float, ever: bool, most: int, cuts: list[int | None], n: int
+    quirks: Quirks, page: int, seed: int, churn: float, ever: bool, most: int, cuts: list[int | None], n: int
 ) -> None:
     rng = random.Random(seed)
-    model = Model(rng, quirks, churn=churn)
+    model = Model(rng, quirks, page, churn=churn)
     populate(model, rng)
     begin = None if ever else NOW - rng.randrange(400 * 86400) * SECOND
     since: str | int | None = begin
@@ -99,7 +104,7 @@ def test_the_union_of_calls_is_the_truth(
         current = call(model, since, most=most)
         since = current.drive(n, cut)
         assert cut is not None or current.ended
-        assert current.most_waiting < n + max(10, quirks.page)  # one window, or one page of a tie
+        assert current.most_waiting < n + max(10, page)  # one window, or one page of a tie
         check_order(current.yielded, crowded=current.run.filtered_here)
         if current.run.until is not None:
             assert decode(since, QUERY).position <= current.run.until <= model.clock
@@ -114,7 +119,11 @@ def test_the_union_of_calls_is_the_truth(
     final = decode(since, QUERY)
     for work in model.works.values():
         stamp = micros_of(work)
-        wanted = ever if work.modified is None else (begin is None or stamp >= begin) and stamp <= final.position
+        if work.modified is None:
+            # the one assumption about works without a timestamp: counts that are wrong do not agree three times
+            wanted = ever and quirks.count != "low"
+        else:
+            wanted = (begin is None or stamp >= begin) and stamp <= final.position
         if wanted:
             assert newest.get(work.id) == stamp, work
     again = sum(yielded.values()) - len(yielded)
@@ -147,7 +156,7 @@ def test_nothing_new_takes_one_count_and_one_small_read(n: int) -> None:
 
 
 def test_r4_what_is_remembered_is_bounded_and_what_repeats_is_counted() -> None:
-    model = Model(random.Random(1), Quirks(page=5000))
+    model = Model(random.Random(1), page=5000)
     for _ in range(60_000):
         model.create(NOW - SECOND)
     current = call(model, None, room=5000, most=MOST_REMEMBERED)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +19,8 @@ from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request,
 from devrev_async.export.planner.intervals import micros, second_of
 from devrev_async.export.planner.proofs.opposite_ends import sorts_before_cap
 from devrev_async.export.planner.proofs.sorted_prefix import shows_undated_first
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import CapPattern, CountAccuracy, SortBy
 from tests.effort import examples
 
 if TYPE_CHECKING:
@@ -26,16 +28,11 @@ if TYPE_CHECKING:
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
-ORDERS = (
-    "sorted",
-    "undated last",
-    "ignored",
-    "always ascending",
-    "always descending",
-    "random",
-    "cap first",
-    "cap at random",
-)
+ORDERS = tuple(order for order in get_args(SortBy) if order != "refused")
+Cap = CapPattern | Literal["bytes"]
+CAPS: tuple[Cap, ...] = ("constant", "bytes", "random", "falling")
+Count = CountAccuracy | Literal["missing"]
+COUNTS: tuple[Count, ...] = ("exact", *get_args(CountAccuracy), "missing")
 
 
 @dataclass
@@ -46,26 +43,6 @@ class Item:
     matches: bool = True
     throughout: bool = True
     ever: bool = True
-
-
-@dataclass
-class Quirks:
-    """How the model misbehaves."""
-
-    order: str = "sorted"
-    cap: int = 20
-    trims_shown: bool = False
-    trims_compared: bool = False
-    excludes_after: bool = False
-    excludes_before: bool = False
-    ignores_range: bool = False
-    cursor_slips: bool = False
-    undated_in_ranges: bool = False
-    count: str = "right"
-    caps: str = "constant"
-    lists: bool = True
-    blank: float = 0.0
-    """How many pages of `works.export` are empty, whatever there is."""
 
 
 @dataclass
@@ -80,6 +57,7 @@ class Model:
     clock: datetime = NOW
     made: int = 0
     requests: list[Request] = field(default_factory=list[Request])
+    exported: int = 0
     counted: dict[int, set[str]] = field(default_factory=dict[int, set[str]])
 
     def add(self, created: datetime | None, *, late: bool = False) -> Item:
@@ -110,29 +88,22 @@ class Model:
         """None from an endpoint that it does not have, or if it does not count exactly."""
         if request.kind == "count":
             return self.count(request)
-        return None if request.kind == "list" and not self.quirks.lists else self.page(request)
+        return None if request.kind == "list" and not has(self.quirks, "works.list") else self.page(request)
 
     def page(self, request: Request) -> Page[Item]:
         found = self._found(request)
         if request.kind == "list":
             return self._list(found, request)
-        return self._page([] if self.rng.random() < self.quirks.blank else self._capped(found, request))
+        self.exported += 1
+        return self._page([] if self.quirks.leaves_empty(self.exported) else self._capped(found, request))
 
     def count(self, request: Request) -> int | None:
         found = self._found(request)
         self.counted[request.number] = {item.id for item in found} | self._at_bounds(request)
-        right = len(found)
-        answers = {
-            "right": right,
-            "wrong": self.rng.randrange(50),
-            "high": right * 2 + 20,
-            "low": right // 2,
-            "one less": max(0, right - 1),
-            "capped": min(right, self.quirks.cap),
-            "at times": right if self.rng.random() < 0.7 else None,
-            "missing": None,
-        }
-        return answers[self.quirks.count]
+        if not has(self.quirks, "works.count"):
+            return None
+        count, has_more = self.quirks.counted(len(found), self.rng)
+        return None if has_more else count
 
     def _found(self, request: Request) -> list[Item]:
         self.requests.append(request)
@@ -146,50 +117,34 @@ class Model:
     def within(self, item: Item, request: Request) -> bool:
         if request.after is None and request.before is None:
             return True
-        if self.quirks.ignores_range:
+        if self.quirks.created_date_filter == "ignored":
             return True
-        if item.created is None:
-            return self.quirks.undated_in_ranges
-        shown = trimmed(item.created) if self.quirks.trims_compared else item.created
-        if request.after is not None and (
-            shown < request.after or (self.quirks.excludes_after and shown == request.after)
-        ):
-            return False
-        return request.before is None or not (
-            shown > request.before or (self.quirks.excludes_before and shown == request.before)
-        )
+        return self.quirks.in_range(item.created, request.after, request.before)
 
     def _capped(self, found: list[Item], request: Request) -> list[Item]:
-        cap = min(self._cap(), request.first)
-        order = self.quirks.order
+        cap = self.quirks.page_size(min(self.first, request.first), self.exported, self.rng)
+        order = self.quirks.sort_by
         self.rng.shuffle(found)
-        if order == "undated last":
+        if order == "undated_last":
             dated = [item for item in found if item.created is not None]
             others = [item for item in found if item.created is None]
-            return (sorted(dated, key=by_date, reverse=request.descending) + others)[:cap]
-        if order in {"ignored", "cap first"}:
+            found = sorted(dated, key=by_date, reverse=request.descending) + others
+        elif order in {"ignored", "sorted_after_cap"}:
             found.sort(key=lambda item: item.inserted)
-        elif order in {"sorted", "always ascending", "always descending"}:
+        elif order in {"honoured", "ascending", "descending"}:
             found.sort(key=by_date)
-        descending = order == "always descending" or (request.descending and order == "sorted")
-        if descending:
-            found.reverse()
-        found = self._that_fit(found)[:cap] if self.quirks.caps == "bytes" else found[:cap]
-        if order.startswith("cap"):
+            if order == "descending" or (request.descending and order == "honoured"):
+                found.reverse()
+        found = self._that_fit(found)[:cap]
+        if order.startswith("sorted_after"):
             found.sort(key=by_date, reverse=request.descending)
         return found
 
-    def _cap(self) -> int:
-        cap = min(self.quirks.cap, self.first)
-        if self.quirks.caps == "random":
-            return self.rng.randint(max(1, cap // 3), cap)
-        if self.quirks.caps == "drops" and len(self.requests) > 1:
-            return max(1, cap // 5)
-        return cap
-
     def _that_fit(self, found: list[Item]) -> list[Item]:
         """As many as fit into an answer, the works being of very different sizes; the first one always does."""
-        left = 10 * self.quirks.cap
+        if self.quirks.cap_bytes is None:
+            return found
+        left = self.quirks.cap_bytes
         for index, item in enumerate(found):
             left -= 5 + (item.inserted * 7919) % 97 // 4 + (150 if item.inserted % 11 == 0 else 0)
             if left < 0:
@@ -198,7 +153,7 @@ class Model:
 
     def _list(self, found: list[Item], request: Request) -> Page[Item]:
         found.sort(key=lambda item: item.inserted)
-        if self.quirks.cursor_slips:
+        if self.quirks.offset_cursors:
             start = int(request.cursor or 0)
             page = found[start : start + self.limit]
             more = str(start + self.limit) if start + self.limit < len(found) else None
@@ -210,14 +165,31 @@ class Model:
         return Page(answer.keys, answer.items, more)
 
     def _page(self, found: list[Item]) -> Page[Item]:
-        dates = [item.created for item in found]
-        if self.quirks.trims_shown:
-            dates = [None if date is None else trimmed(date) for date in dates]
+        dates = [item.created and self.quirks.shown(item.created) for item in found]
         return Page([key_of(date, item.id) for date, item in zip(dates, found, strict=True)], found)
 
 
-def trimmed(date: datetime) -> datetime:
-    return date.replace(microsecond=0)
+def has(quirks: Quirks, endpoint: str) -> bool:
+    return endpoint not in quirks.missing_endpoints
+
+
+def without(quirks: Quirks, *endpoints: str) -> Quirks:
+    return replace(quirks, missing_endpoints=endpoints)
+
+
+def with_cap(quirks: Quirks, pattern: Cap) -> Quirks:
+    """The same with a cap, which "bytes" leaves constant beside one on the bytes of an answer."""
+    cap = quirks.cap or 20
+    if pattern == "bytes":
+        return replace(quirks, cap=cap, cap_bytes=10 * cap)
+    return replace(quirks, cap=cap, cap_pattern=pattern)
+
+
+def with_count(quirks: Quirks, count: Count) -> Quirks:
+    """The same with another works.count, or with none."""
+    if count == "missing":
+        return without(quirks, *quirks.missing_endpoints, "works.count")
+    return replace(quirks, count=count)
 
 
 def by_date(item: Item) -> datetime:
@@ -349,7 +321,9 @@ class Run:
         assert len(ids) == len(set(ids)), "a work was handed over twice"
         assert all(item.ever for item in self.handed)
         # the one assumption about works without a timestamp: an answer shows one, or the counts tell
-        hidden = not self.saw_undated and (self.model.quirks.count != "right" or self.model.clock != NOW)
+        quirks = self.model.quirks
+        exact = quirks.count == "exact" and has(quirks, "works.count")
+        hidden = not self.saw_undated and not (exact and self.model.clock == NOW)
         expected = {item.id for item in initial if item.throughout and not (hidden and item.created is None)}
         missing = expected - set(ids)
         if missing and self.agreed_by_chance():
@@ -359,19 +333,19 @@ class Run:
 
 @st.composite
 def quirks(draw: st.DrawFn) -> Quirks:
-    return Quirks(
-        order=draw(st.sampled_from(ORDERS)),
+    how = Quirks(
+        sort_by=draw(st.sampled_from(ORDERS)),
         cap=draw(st.one_of(st.just(20), st.just(20), st.integers(1, 25), st.integers(17, 20))),
         trims_shown=draw(st.booleans()),
         trims_compared=draw(st.booleans()),
         excludes_after=draw(st.booleans()),
         excludes_before=draw(st.booleans()),
-        ignores_range=draw(st.sampled_from((False,) * 9 + (True,))),
-        cursor_slips=draw(st.booleans()),
+        created_date_filter=draw(st.sampled_from(("honoured",) * 9 + ("ignored",))),
+        offset_cursors=draw(st.booleans()),
         undated_in_ranges=draw(st.sampled_from((False, False, True))),
-        count=draw(st.sampled_from(("right", "right", "wrong", "high", "missing"))),
-        lists=draw(st.sampled_from((True,) * 5 + (False,))),
+        missing_endpoints=draw(st.sampled_from(((),) * 5 + (("works.list",),))),
     )
+    return with_count(how, draw(st.sampled_from(("exact", "exact", "random", "high", "missing"))))
 
 
 def fill(model: Model, *, works: int, shape: str, undated: int = 0, ties: int = 0) -> None:
@@ -438,16 +412,16 @@ def test_every_work_once_whatever_the_server_does(
         simulate(seed, how, works=works, shape=shape, churn=churn, interrupt=interrupt, undated=undated, ties=ties)
     except Unprovable:
         # passes of works.list only; a cursor that repeats or works that change all the time; or far too high a count
-        assert churn or how.count in {"wrong", "high"} or not how.lists
+        assert churn or how.count in {"random", "high"} or not has(how, "works.list")
 
 
 @COMMON
 @given(
     seed=st.integers(0, 2**32),
     how=quirks(),
-    count=st.sampled_from(("right", "right", "wrong", "high", "low", "one less", "at times", "missing")),
-    caps=st.sampled_from(("constant", "bytes", "random", "drops")),
-    blank=st.sampled_from((0.0, 0.1, 0.3)),
+    count=st.sampled_from(COUNTS),
+    caps=st.sampled_from(CAPS),
+    empty_every=st.sampled_from((None, 10, 3)),
     works=st.one_of(st.integers(0, 30), st.integers(0, 250)),
     shape=st.sampled_from(SHAPES),
     undated=st.sampled_from((0, 0, 2)),
@@ -457,17 +431,18 @@ def test_every_work_once_whatever_the_server_does(
 def test_no_silent_gap_whatever_caps_blanks_and_counts_are_like(
     seed: int,
     how: Quirks,
-    count: str,
-    caps: str,
-    blank: float,
+    count: Count,
+    caps: Cap,
+    empty_every: int | None,
     works: int,
     shape: str,
     undated: int,
     ties: int,
     churn: float,
 ) -> None:
-    how.count, how.caps, how.blank = count, caps, blank
-    how.lists = True  # else a short page may be all there is to go by
+    # works.list is there, else a short page may be all there is to go by
+    how = with_count(with_cap(without(how), caps), count)
+    how = replace(how, empty_every=empty_every)
     with contextlib.suppress(Unprovable):
         simulate(seed, how, works=works, shape=shape, churn=churn, undated=undated, ties=ties)
 
@@ -554,8 +529,8 @@ def test_every_interleaving() -> None:
         (2000, "spread", Quirks(), 110),
         (2000, "spread", Quirks(excludes_after=True, excludes_before=True, trims_shown=True), 120),
         (2000, "in order", Quirks(), 110),
-        (2000, "spread", Quirks(order="ignored"), 480),
-        (2000, "spread", Quirks(order="random"), 480),
+        (2000, "spread", Quirks(sort_by="ignored"), 480),
+        (2000, "spread", Quirks(sort_by="random"), 480),
         (2000, "spread", Quirks(cap=10), 1250),
     ],
 )
@@ -577,14 +552,17 @@ def test_a_server_that_sorts_is_asked_hardly_more_than_the_least() -> None:
     assert run.plan.fetched <= 1.1 * 8000
 
 
-@pytest.mark.parametrize("order", ["cap first", "cap at random", "ignored", "random", "always descending"])
-def test_a_server_whose_order_proves_nothing_is_never_believed(order: str) -> None:
+@pytest.mark.parametrize("order", ["sorted_after_cap", "sorted_after_random_cap", "ignored", "random", "descending"])
+def test_a_server_whose_order_proves_nothing_is_never_believed(order: SortBy) -> None:
     for seed in range(10):
-        simulate(seed, Quirks(order=order), works=150, shape="backdated")
+        simulate(seed, Quirks(sort_by=order), works=150, shape="backdated")
 
 
+@dataclass
 class CapsFirst(Model):
     """It takes as many works as its cap allows, in an order of its own, and sorts these as asked."""
+
+    order: str = "oldest"
 
     def _capped(self, found: list[Item], request: Request) -> list[Item]:
         orders: dict[str, Callable[[Item], int | str]] = {
@@ -592,7 +570,7 @@ class CapsFirst(Model):
             "newest": lambda item: -item.inserted,
             "by id": lambda item: item.id,
         }
-        found.sort(key=orders[self.quirks.order])
+        found.sort(key=orders[self.order])
         return sorted(found[: self.quirks.cap], key=by_date, reverse=request.descending)[: request.first]
 
 
@@ -602,7 +580,7 @@ def test_works_that_a_cap_hides_before_the_order_is_made(order: str, works: int)
     for cap in (300, 500, 600, 700, 1000):
         for shape in SHAPES:
             rng = random.Random(works)
-            model = CapsFirst(Quirks(order=order, cap=cap), rng, first=500, limit=5)
+            model = CapsFirst(Quirks(cap=cap), rng, first=500, limit=5, order=order)
             fill(model, works=works, shape=shape)
             run = Run(model, parallel=2)
             try:
@@ -614,47 +592,46 @@ def test_works_that_a_cap_hides_before_the_order_is_made(order: str, works: int)
                 run.check(list(model.items.values()), but=works // 11 if cap > model.first else 0)
 
 
-@pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
+@pytest.mark.parametrize("caps", CAPS[1:])
 @pytest.mark.parametrize("order", ORDERS)
 @settings(COMMON, max_examples=examples(30))
 @given(seed=st.integers(0, 10**6))
-def test_a_cap_that_varies(caps: str, order: str, seed: int) -> None:
+def test_a_cap_that_varies(caps: Cap, order: SortBy, seed: int) -> None:
     shape = SHAPES[seed % len(SHAPES)]
-    how = Quirks(order=order, caps=caps, trims_shown=seed % 3 == 0, excludes_after=seed % 4 == 0)
-    simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 2])
+    how = Quirks(sort_by=order, trims_shown=seed % 3 == 0, excludes_after=seed % 4 == 0)
+    simulate(seed, with_cap(how, caps), works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 2])
 
 
-@pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
+@pytest.mark.parametrize("caps", CAPS[1:])
 @pytest.mark.parametrize("order", ORDERS)
 @settings(COMMON, max_examples=examples(30))
 @given(seed=st.integers(0, 10**6))
-def test_a_cap_that_varies_and_no_count(caps: str, order: str, seed: int) -> None:
+def test_a_cap_that_varies_and_no_count(caps: Cap, order: SortBy, seed: int) -> None:
     shape = SHAPES[seed % len(SHAPES)]
-    how = Quirks(order=order, caps=caps, count="missing", cap=(20, 7)[seed % 2], cursor_slips=seed % 3 == 0)
-    simulate(seed, how, works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 5 == 0])
+    how = without(Quirks(sort_by=order, cap=(20, 7)[seed % 2], offset_cursors=seed % 3 == 0), "works.count")
+    simulate(seed, with_cap(how, caps), works=(7, 30, 150, 400)[seed % 4], shape=shape, ties=(0, 30)[seed % 5 == 0])
 
 
-@pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
+@pytest.mark.parametrize("caps", CAPS[1:])
 @settings(COMMON, max_examples=examples(75))
 @given(seed=st.integers(0, 10**6))
-def test_a_cap_that_varies_and_neither_count_nor_list(caps: str, seed: int) -> None:
+def test_a_cap_that_varies_and_neither_count_nor_list(caps: Cap, seed: int) -> None:
     """The order is enough once the server is known to sort, save for works of one second."""
     rng = random.Random(seed)
-    model = Model(Quirks(count="missing", lists=False), rng)
+    model = Model(without(Quirks(), "works.count", "works.list"), rng)
     fill(model, works=300, shape="in order")
     run = Run(model)
     while run.plan._state.server.order.name == "UNKNOWN":  # pyright: ignore[reportPrivateUsage]
         assert run.step(rng)
-    model.quirks.caps = caps
+    model.quirks = with_cap(model.quirks, caps)
     run.finish(rng)
     run.check(list(model.items.values()))
 
 
 def test_counts_that_are_too_high_cost_little() -> None:
-    for how, most in ((Quirks(cap=200), 70), (Quirks(cap=200, order="random"), 240)):
+    for how, most in ((Quirks(cap=200), 70), (Quirks(cap=200, sort_by="random"), 240)):
         rng = random.Random(3)
-        how.count = "high"
-        model = Model(how, rng, first=200, limit=100)
+        model = Model(with_count(how, "high"), rng, first=200, limit=100)
         fill(model, works=4000, shape="spread")
         run = Run(model, parallel=4)
         with contextlib.suppress(Unprovable):  # only at the end, if no page was there to show that the counts are wrong
@@ -673,7 +650,7 @@ def test_more_works_on_one_timestamp_than_can_be_held() -> None:
 
 def test_nearly_all_works_in_one_of_two_crowded_seconds() -> None:
     rng = random.Random(1)
-    model = Model(Quirks(cap=2, count="missing"), rng)
+    model = Model(without(Quirks(cap=2), "works.count"), rng)
     for number in range(93):
         model.add(START + timedelta(seconds=number >= 90, milliseconds=number))
     run = Run(model)
@@ -683,21 +660,21 @@ def test_nearly_all_works_in_one_of_two_crowded_seconds() -> None:
 
 
 def test_a_range_that_the_server_ignores_is_settled_by_list() -> None:
-    run = simulate(1, Quirks(ignores_range=True), works=300, shape="spread")
+    run = simulate(1, Quirks(created_date_filter="ignored"), works=300, shape="spread")
     assert any(request.kind == "list" for request in run.model.requests)
 
 
 @pytest.mark.parametrize("works", [4, 19, 300])
 @pytest.mark.parametrize("order", ORDERS)
-def test_neither_list_nor_count_endpoint(works: int, order: str) -> None:
-    simulate(1, Quirks(order=order, lists=False, count="missing"), works=works, shape="in order")
+def test_neither_list_nor_count_endpoint(works: int, order: SortBy) -> None:
+    simulate(1, without(Quirks(sort_by=order), "works.count", "works.list"), works=works, shape="in order")
 
 
 def test_neither_list_nor_ranges_suffice() -> None:
     with pytest.raises(Unprovable, match=r"no works\.list"):
-        simulate(1, Quirks(lists=False, count="missing"), works=0, shape="spread", undated=1)
+        simulate(1, without(Quirks(), "works.count", "works.list"), works=0, shape="spread", undated=1)
     with pytest.raises(Unprovable, match=r"no works\.list"):
-        simulate(1, Quirks(lists=False), works=0, shape="spread", ties=21)
+        simulate(1, without(Quirks(), "works.list"), works=0, shape="spread", ties=21)
 
 
 def test_a_cursor_that_goes_in_circles() -> None:
@@ -777,7 +754,7 @@ def test_a_server_that_ceases_to_sort_is_no_longer_believed() -> None:
         while len(run.handed) < 150:
             run.step(rng)
             run.consume()
-        model.quirks.order = "random"
+        model.quirks = Quirks(sort_by="random")
         run.finish(rng)
         run.check(list(model.items.values()))
 
@@ -863,7 +840,7 @@ def test_a_count_that_came_before_a_further_page_was_asked_for_settles_nothing()
     shape=st.sampled_from(("dense", "in order", "lumps")),
 )
 def test_the_users_own_range(seed: int, how: Quirks, start: int, length: int, shape: str) -> None:
-    how.trims_shown = how.trims_compared = how.ignores_range = False
+    how = replace(how, trims_shown=False, trims_compared=False, created_date_filter="honoured")
     rng = random.Random(seed)
     model = Model(how, rng)
     fill(model, works=100, shape=shape)
@@ -873,7 +850,7 @@ def test_the_users_own_range(seed: int, how: Quirks, start: int, length: int, sh
     try:
         run.finish(rng, interrupt=0.05)
     except Unprovable:
-        assert how.count in {"wrong", "high"} or not how.lists
+        assert how.count in {"random", "high"} or not has(how, "works.list")
         return
     inside = {item.id for item in model.items.values() if item.created is not None and after <= item.created <= before}
     handed = [item.id for item in run.handed]

@@ -18,8 +18,9 @@ from devrev_async.export.iteration import WorkExport
 from devrev_async.export.planner import Request
 from devrev_async.export.source import Answer, Endpoint, RawWork
 from devrev_async.reports import ExportReport
+from devrev_async.sandbox import Quirks
 from tests.effort import examples
-from tests.export.test_planner import COMMON, SHAPES, START, Item, Model, Quirks, fill, quirks
+from tests.export.test_planner import COMMON, SHAPES, START, Item, Model, fill, quirks, with_count, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,7 @@ def export_of(model: Model, *, churn: float = 0.0, **options: Any) -> tuple[Work
 async def test_every_work_once_with_interruptions(
     seed: int, how: Quirks, works: int, shape: str, undated: int, ties: int, churn: float, stops: int, way: str
 ) -> None:
-    how.count, how.lists = "right", True
+    how = with_count(without(how), "exact")
     model = model_of(works, seed=seed, shape=shape, how=how, undated=undated, ties=ties)
     initial = list(model.items.values())
     rng = random.Random(seed)
@@ -201,7 +202,7 @@ async def test_no_more_pages_than_allowed() -> None:
     most: list[int] = []
     model = model_of(1500)
     for seed in range(4):
-        model = model_of(1500, seed=seed, how=Quirks(count="missing"))
+        model = model_of(1500, seed=seed, how=without(Quirks(), "works.count"))
         export, source = export_of(model, parallel=3)
         assert len([work async for work in export]) == 1500
         most.append(source.most)
@@ -297,7 +298,7 @@ async def test_a_server_without_list_and_count() -> None:
 
 
 async def test_a_server_that_refuses_sort_by() -> None:
-    model = model_of(300, how=Quirks(order="random"))
+    model = model_of(300, how=Quirks(sort_by="random"))
     export, source = export_of(model)
     refusal = errors.BadRequestError("invalid", status=400)
     refusal.field_name = "sort_by"

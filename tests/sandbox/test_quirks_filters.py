@@ -122,12 +122,21 @@ async def test_no_count() -> None:
         assert len(await exported(api)) == 300
 
 
-@pytest.mark.parametrize(("count", "least", "most"), [("low", 150, 150), ("high", 620, 620), ("random", 0, 620)])
+@pytest.mark.parametrize(
+    ("count", "least", "most"), [("one_less", 299, 299), ("low", 150, 150), ("high", 620, 620), ("random", 0, 620)]
+)
 async def test_wrong_counts(count: Any, least: int, most: int) -> None:
     async with serving(count=count) as api:
         said = [(await api.post("works.count", {}))["count"] for _ in range(5)]
         assert all(least <= number <= most for number in said)
         assert (len(set(said)) > 1) == (count == "random")
+
+
+async def test_a_count_that_is_not_sure_at_times() -> None:
+    async with serving(count="unsure") as api:
+        said = [await api.post("works.count", {}) for _ in range(30)]
+        assert {answer["count"] for answer in said} == {300}
+        assert 0 < sum(answer["has_more"] for answer in said) < 20
 
 
 async def test_a_count_that_stops() -> None:

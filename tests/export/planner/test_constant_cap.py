@@ -7,7 +7,9 @@ import random
 import pytest
 
 from devrev_async.export.planner import Proof
-from tests.export.test_planner import Model, Quirks, Run, fill
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import SortBy
+from tests.export.test_planner import Model, Run, fill, without
 
 
 def run_of(how: Quirks, works: int) -> Run:
@@ -20,19 +22,19 @@ def run_of(how: Quirks, works: int) -> Run:
     return run
 
 
-@pytest.mark.parametrize("order", ["random", "ignored", "cap first"])
-def test_it_is_made_of_a_server_that_has_neither_and_does_not_sort(order: str) -> None:
-    run = run_of(Quirks(order=order, count="missing", lists=False), 300)
+@pytest.mark.parametrize("order", ["random", "ignored", "sorted_after_cap"])
+def test_it_is_made_of_a_server_that_has_neither_and_does_not_sort(order: SortBy) -> None:
+    run = run_of(without(Quirks(sort_by=order), "works.count", "works.list"), 300)
     assert run.plan.proofs["assumed_cap"] == 300
 
 
 @pytest.mark.parametrize(
     ("how", "proof"),
     [
-        (Quirks(count="missing"), "order"),
-        (Quirks(count="missing", lists=False), "order"),
-        (Quirks(count="missing", order="random"), "list"),
-        (Quirks(lists=False, order="random"), "count"),
+        (without(Quirks(), "works.count"), "order"),
+        (without(Quirks(), "works.count", "works.list"), "order"),
+        (without(Quirks(sort_by="random"), "works.count"), "list"),
+        (without(Quirks(sort_by="random"), "works.list"), "count"),
     ],
 )
 def test_it_is_not_made_where_there_is_anything_else(how: Quirks, proof: Proof) -> None:

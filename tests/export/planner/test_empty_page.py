@@ -7,7 +7,8 @@ import random
 import pytest
 
 from devrev_async.export.planner import Unprovable
-from tests.export.test_planner import ORDERS, Model, Quirks, Run, fill
+from devrev_async.sandbox import Quirks
+from tests.export.test_planner import ORDERS, Count, Model, Run, fill, with_count
 
 from .pages import keys, opened, page, plan
 
@@ -34,11 +35,12 @@ def test_an_empty_page_that_the_count_contradicts_is_asked_for_again() -> None:
     assert planned.proofs["count"] == 7
 
 
-@pytest.mark.parametrize("count", ["right", "missing"])
-def test_no_work_is_lost_whatever_pages_are_empty(count: str) -> None:
+@pytest.mark.parametrize("count", ["exact", "missing"])
+def test_no_work_is_lost_whatever_pages_are_empty(count: Count) -> None:
     for seed in range(60):
         rng = random.Random(seed)
-        model = Model(Quirks(order=ORDERS[seed % len(ORDERS)], count=count, blank=(0.1, 0.4)[seed % 2]), rng)
+        how = Quirks(sort_by=ORDERS[seed % len(ORDERS)], empty_every=(10, 2)[seed % 2])
+        model = Model(with_count(how, count), rng)
         fill(model, works=(3, 18, 150)[seed % 3], shape="in order")
         run = Run(model)
         try:

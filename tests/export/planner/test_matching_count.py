@@ -6,7 +6,9 @@ import random
 
 import pytest
 
-from tests.export.test_planner import Model, Quirks, Run, fill
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import CountAccuracy
+from tests.export.test_planner import CAPS, Cap, Model, Run, fill, with_cap
 
 from .pages import keys, opened, page, plan, take
 
@@ -63,12 +65,12 @@ def test_a_work_that_was_deleted_between_page_and_count() -> None:
     assert planned.done
 
 
-@pytest.mark.parametrize("caps", ["bytes", "random", "drops"])
-@pytest.mark.parametrize("count", ["low", "one less"])
-def test_counts_that_are_too_low_hide_nothing(caps: str, count: str) -> None:
+@pytest.mark.parametrize("caps", CAPS[1:])
+@pytest.mark.parametrize("count", ["low", "one_less"])
+def test_counts_that_are_too_low_hide_nothing(caps: Cap, count: CountAccuracy) -> None:
     for seed in range(30):
         rng = random.Random(seed)
-        model = Model(Quirks(caps=caps, count=count, order="random"), rng)
+        model = Model(with_cap(Quirks(count=count, sort_by="random"), caps), rng)
         fill(model, works=90, shape="in order")
         run = Run(model)
         run.finish(rng)
@@ -77,7 +79,7 @@ def test_counts_that_are_too_low_hide_nothing(caps: str, count: str) -> None:
 
 def test_a_page_of_an_interval_is_proved_by_a_count_of_its_own_range() -> None:
     rng = random.Random(1)
-    model = Model(Quirks(order="random"), rng)
+    model = Model(Quirks(sort_by="random"), rng)
     fill(model, works=200, shape="in order")
     run = Run(model)
     run.finish(rng)

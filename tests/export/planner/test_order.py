@@ -9,7 +9,9 @@ import pytest
 from devrev_async.export.planner.proofs.opposite_ends import can_prove, sorts_before_cap
 from devrev_async.export.planner.proofs.sorted_prefix import in_order, strong
 from devrev_async.export.planner.tuning import APART, APART_SHARE, ENOUGH
-from tests.export.test_planner import Model, Quirks, Run, fill
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import SortBy
+from tests.export.test_planner import Model, Run, fill
 
 from .pages import keys
 
@@ -40,16 +42,16 @@ def test_pages_of_hardly_more_than_one_set_are_no_proof(size: int) -> None:
 @pytest.mark.parametrize(
     ("order", "proof"),
     [
-        ("sorted", "order"),
+        ("honoured", "order"),
         ("random", "count"),
         ("ignored", "count"),
-        ("cap first", "count"),
-        ("always ascending", "count"),
+        ("sorted_after_cap", "count"),
+        ("ascending", "count"),
     ],
 )
-def test_what_a_server_proves_by(order: str, proof: str) -> None:
+def test_what_a_server_proves_by(order: SortBy, proof: str) -> None:
     rng = random.Random(1)
-    model = Model(Quirks(order=order), rng)
+    model = Model(Quirks(sort_by=order), rng)
     fill(model, works=300, shape="in order")
     run = Run(model)
     run.finish(rng)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 from devrev_async.export.planner import Domain, Page, Plan
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
-from tests.export.test_planner import Item, Model, Quirks, fill
+from tests.export.test_planner import Item, Model, fill
 
 from .pages import keys, opened, page, plan, take
 
@@ -46,9 +48,10 @@ def test_what_comes_early_is_proved_once_the_ends_are_compared() -> None:
 
 
 def test_a_server_that_does_not_sort_gains_nothing_by_it() -> None:
-    for order in ("random", "ignored", "cap first", "always ascending", "always descending"):
+    orders: tuple[SortBy, ...] = ("random", "ignored", "sorted_after_cap", "ascending", "descending")
+    for order in orders:
         rng = random.Random(5)
-        model = Model(Quirks(order=order), rng)
+        model = Model(Quirks(sort_by=order), rng)
         fill(model, works=300, shape="in order")
         planned = Plan[Item](Domain(), now=MODEL_NOW, first=20, limit=5, parallel=5)
         got: list[str] = []

@@ -8,7 +8,8 @@ from datetime import timedelta
 from devrev_async.export.planner import Domain
 from devrev_async.export.planner.totals import Ahead, Counted, Totals
 from devrev_async.export.planner.tuning import AHEAD, BLATANT, BLATANT_SHARE
-from tests.export.test_planner import Model, Quirks, Run, fill
+from devrev_async.sandbox import Quirks
+from tests.export.test_planner import Model, Run, fill
 
 from .pages import NOW, START
 
