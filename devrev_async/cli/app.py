@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Protocol, runtime_checkable
+from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import typer
 
@@ -43,6 +43,8 @@ class _Usage(Protocol):
 
 _ARGS: Final = "devrev_async.args"
 """Where the context keeps all arguments of the command."""
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="End with a line of numbers as JSON, on stderr.")]
 
 app = typer.Typer(name="devrev-async", rich_markup_mode=_MARKUP, pretty_exceptions_enable=False)
 works = typer.Typer(rich_markup_mode=_MARKUP, help="Issues, tickets, tasks, opportunities.")
@@ -139,7 +141,7 @@ def export_command(
         bool, typer.Option("--csv-safe", help="Put ' before cells that a spreadsheet would run as a formula.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Any N of the works, no more.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write every work that matches into a file, in no particular order.
 
@@ -181,7 +183,7 @@ def sync_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Print ids of works that are gone, or differ without a new modified_date.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write what was modified since the last run into a file of its own, such as works-000018.jsonl.
 
@@ -190,7 +192,7 @@ def sync_command(
     modified again is in a later file again: the newest record of each id counts. Deletions do not show, except with
     --compare, which reads everything.
 
-    Example: devrev-async works sync --state tickets.state -o tickets --type ticket --sandbox
+    Example: devrev-async works sync --state works.state -o works --sandbox
     """
     command = SyncCommand(
         state=state,
@@ -210,6 +212,7 @@ def get_command(
     context: typer.Context,
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Display ids (TKT-42) or DONs.")],
     connection: Connection,
+    json: Json = False,
 ) -> None:
     """Print works by id, one JSON object a line, in the order asked for.
 
@@ -217,7 +220,7 @@ def get_command(
 
     Example: devrev-async works get TKT-1 ISS-1 --sandbox
     """
-    raise typer.Exit(get_works(connection.over(context.obj), ids))
+    raise typer.Exit(get_works(connection.over(context.obj), ids, json=json))
 
 
 @works.command("update")
@@ -236,7 +239,7 @@ def update_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Of --from: print the bodies, one a line, and send nothing.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Of --from: make the last line, on stderr, JSON.")] = False,
+    json: Json = False,
     type: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Of the work, where a field needs it and a DON does not say it.")
     ] = None,
@@ -249,9 +252,9 @@ def update_command(
     fields are custom_fields.NAME=VALUE, where VALUE is JSON if it parses as JSON ('"5"' is the text 5), else text.
 
     With --from, each line of FILE is an object with an id and fields of the API, as in
-    {"id": "ISS-1", "priority": "p2"}. All lines are checked before the first is sent. Lines that failed go to a file
-    beside it (edits.failed.jsonl), which can be given to --from again; those that may have been applied, since their
-    answers are lost, to another (edits.unknown.jsonl). Exits with 3 if there are any.
+    {"id": "ISS-1", "priority": "p2"}. It is read line by line; all lines are checked before the first is sent. Lines
+    that failed go to a file beside it (edits.failed.jsonl), which can be given to --from again; those that may have
+    been applied, since their answers are lost, to another (edits.unknown.jsonl). Exits with 3 if there are any.
 
     Example: devrev-async works update --from edits.jsonl
     """
@@ -259,19 +262,19 @@ def update_command(
         if id is not None or settings or type is not None:
             raise UsageError("--from takes neither an ID nor --set nor --type: each line has its own")
         raise typer.Exit(update_from(connection.over(context.obj), source, dry_run=dry_run, json=json))
-    if id is None or not settings or dry_run or json:
-        raise UsageError("works update takes an ID and --set, or --from, which --dry-run and --json belong to")
-    raise typer.Exit(update_work(connection.over(context.obj), id, type, settings))
+    if id is None or not settings or dry_run:
+        raise UsageError("works update takes an ID and --set, or --from, which --dry-run belongs to")
+    raise typer.Exit(update_work(connection.over(context.obj), id, type, settings, json=json))
 
 
 @works.command("count")
 @grouped
-def count_command(context: typer.Context, filters: FilterOptions, connection: Connection) -> None:
+def count_command(context: typer.Context, filters: FilterOptions, connection: Connection, json: Json = False) -> None:
     """Print how many works match.
 
     Example: devrev-async works count --type ticket --sandbox
     """
-    raise typer.Exit(count_works(connection.over(context.obj), parse_filters(filters)))
+    raise typer.Exit(count_works(connection.over(context.obj), parse_filters(filters), json=json))
 
 
 @app.command("list")
@@ -290,7 +293,7 @@ def list_command(
         str | None, typer.Option(metavar="KEY", help="Of the items in an answer. (default: the endpoint's own name)")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, metavar="N", help="The first N of the items.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Make the last line, on stderr, JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write what a list endpoint has, one JSON object a line, as the API sends it.
 

@@ -1,26 +1,24 @@
-"""`works update --from FILE`: many updates, and files of those that did not succeed."""
+"""`works update --from FILE`: many updates, of which only those in flight are in memory."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from devrev_async import BulkResult, DevRevClient, ForbiddenError, UnauthorizedError, WorkUpdate
+from devrev_async import DevRevClient, ForbiddenError, OutcomeUnknownError, UnauthorizedError, WorkUpdate
 from devrev_async.sinks.jsonl import as_lines
-from devrev_async.sinks.whole import WholeFile
 
-from .codes import Code, UsageError, describe
-from .counter import Waits, counter
+from .activity import Activity
+from .codes import Code, describe
+from .counter import counter
+from .leftovers import Leftovers, works
 from .output import say, write_stdout
 from .session import run_job
-from .update_lines import UpdateLine, parse_updates
+from .update_lines import Line, UpdateFile
 
 if TYPE_CHECKING:
     from .options import Connection
@@ -30,164 +28,185 @@ __all__ = ["update_from"]
 _SHOWN: Final = 20
 """Failures that have a line of their own on stderr; the file has them all."""
 
-_ROUND: Final = re.compile(r"\A(.*)\.failed(?:-(\d+))?\Z")
+_REFUSALS: Final = 20
+"""Refusals after which the others would be refused too, if nothing else has come."""
+
+_BATCH: Final = 100
+"""Lines between two turns of the event loop."""
 
 
 def update_from(connection: Connection, source: str, *, dry_run: bool, json: bool) -> int:
-    """Apply the updates of a file of JSON Lines, or of stdin if `source` is ``-``.
+    """Applies the updates of a file of JSON Lines, or of stdin if `source` is ``-``; returns the exit code.
 
     With `dry_run`, the bodies that would be sent go to stdout, and nothing is sent. With `json`, the last line on
     stderr is JSON.
 
     Raises:
-        UsageError: the file cannot be read, or a line is no update; nothing was sent.
+        UsageError: the file cannot be read, or one for lines that fail could not be written; nothing was sent.
     """
-    lines = parse_updates(_read(source), "stdin" if source == "-" else source)
-    if dry_run:
-        return run_job(connection, _DryRun(lines, source).run)
-    job = _Updates(lines, source, json=json)
-    return run_job(connection, job.run, kept=job.left, numbers=job.numbers, on_event=job.waits.note)
-
-
-def _read(source: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--from {source}: {error.strerror}") from error
-    except AttributeError:  # so it is under `<&-`
-        raise UsageError("--from -: stdin is closed") from None
+    with closing(UpdateFile(source)) as file:
+        if dry_run:
+            dry = _DryRun(file, json=json)
+            return run_job(connection, dry.run, numbers=dry.numbers)
+        with Leftovers(source) as leftovers:
+            job = _Updates(file, leftovers, json=json)
+            return run_job(connection, job.run, kept=job.kept, numbers=job.numbers, on_event=job.activity.note)
 
 
 class _DryRun:
-    def __init__(self, lines: Sequence[UpdateLine], source: str) -> None:
-        self._lines = lines
-        self._source = source
+    def __init__(self, file: UpdateFile, *, json: bool) -> None:
+        self._activity = Activity()
+        self._file = file
+        self._json = json
+        self._printed = 0
+        self._complete = False
 
     async def run(self, client: DevRevClient) -> Code:
-        bodies = await _checked(client, self._lines, self._source)
-        await write_stdout(as_lines([msgspec.json.encode(body) for body in bodies]))
+        """Prints the bodies, once all lines are known to be good."""
+        await _check(client, self._file)
+        async for bodies in _bodies(client, self._file):
+            await write_stdout(as_lines([msgspec.json.encode(body) for body in bodies]))
+            self._printed += len(bodies)
+        self._complete = True
+        if self._json:
+            say(self.numbers())
         return Code.DONE
+
+    def numbers(self) -> str:
+        """The last line as JSON, if that is wanted."""
+        return self._activity.as_json(works=self._printed, complete=self._complete) if self._json else ""
 
 
 class _Updates:
     """The run, and what is left of it at its end, whichever end that is."""
 
-    def __init__(self, lines: Sequence[UpdateLine], source: str, *, json: bool) -> None:
-        self.waits = Waits()
-        self._lines = lines
-        self._source = source
+    def __init__(self, file: UpdateFile, leftovers: Leftovers, *, json: bool) -> None:
+        self.activity = Activity()
+        self._file = file
+        self._leftovers = leftovers
         self._json = json
-        self._started = time.monotonic()
-        self._succeeded: set[int] = set()
-        self._unknown: set[int] = set()
-        self._stopped = False
-        self._left = ""
+        self._total: int | None = None
+        self._done = 0
+        self._in_flight: dict[int, Line] = {}
+        self._lines: Iterator[Line] = iter(())
+        self._refusals = _Refusals()
+        self._unsaid: list[str] = []
 
     async def run(self, client: DevRevClient) -> Code:
-        await _checked(client, self._lines, self._source)
-        run = client.works.update_many(self._feed())
-        refusal: Exception | None = None
+        """Checks all lines, sends them, and says in the last line what was done."""
+        self._total = await _check(client, self._file)
+        self._lines = self._file.lines()
+        run = client.works._update_each(self._feed())  # noqa: SLF001 - it keeps no outcome that it has yielded
         try:
-            with counter("updating", "works", len(self._lines), self.waits) as count:
+            with counter("updating", "works", self._total, self.activity) as count:
                 async with run:
-                    failures = 0
                     async for outcome in run:
-                        if outcome.error is None:
-                            self._succeeded.add(outcome.index)
-                        else:
-                            failures += 1
-                            self._show(failures, self._lines[outcome.index], outcome.error)
-                            if isinstance(outcome.error, UnauthorizedError | ForbiddenError) and not self._succeeded:
-                                refusal, self._stopped = outcome.error, True  # what is under way ends by itself
-                        count(len(self._succeeded) + failures, f"{failures} failed" if failures else "")
+                        self._take(outcome.index, outcome.error)
+                        failed = self._leftovers.counts.total()
+                        count(self._done + failed, f"{failed} failed" if failed else "")
         finally:
-            self._keep(run.result)
-        if refusal is not None and not self._succeeded:
-            raise refusal
-        say(self.numbers() or f"{_works(len(self._succeeded))} updated{self._left and '; '}{self._left}")
-        return Code.SOME_FAILED if self._left else Code.DONE
+            for index, error in run._not_yielded().items():  # noqa: SLF001 - likewise
+                self._take(index, error)
+            self._keep()
+        if self._refusals.only is not None:
+            raise self._refusals.only
+        left = self._leftovers.summary()
+        say(self.numbers() or f"{works(self._done)} updated{left and '; '}{left}")
+        return Code.SOME_FAILED if left else Code.DONE
 
-    def left(self) -> str:
+    def kept(self) -> str:
         """What a run that was ended leaves behind."""
-        done = f"{_works(len(self._succeeded))} updated" if self._succeeded else ""
-        return "; ".join(filter(None, (done, self._left)))
+        done = f"{works(self._done)} updated" if self._done else ""
+        return "; ".join(filter(None, (done, self._leftovers.summary())))
 
     def numbers(self) -> str:
         """The last line as JSON, if that is wanted."""
         if not self._json:
             return ""
-        done, unknown = len(self._succeeded), len(self._unknown)
-        values = {
-            "works": done,
-            "failed": len(self._lines) - done - unknown,
-            "unknown": unknown,
-            "requests": self.waits.requests,
-            "seconds": round(time.monotonic() - self._started, 3),
-            "complete": done == len(self._lines),
-        }
-        return msgspec.json.encode(values).decode()
+        unknown = self._leftovers.counts["unknown"]
+        failed = (self._total or 0) - self._done - unknown
+        return self.activity.as_json(
+            works=self._done, failed=failed, unknown=unknown, complete=self._done == self._total
+        )
 
     def _feed(self) -> Iterator[WorkUpdate]:
-        for line in self._lines:
-            if self._stopped:
-                return
-            yield line.update
+        index = 0
+        while not self._refusals.in_vain and (line := next(self._lines, None)) is not None:
+            self._in_flight[index] = line
+            yield self._file.update(line)
+            index += 1
 
-    def _show(self, number: int, line: UpdateLine, error: Exception) -> None:
-        if number <= _SHOWN and not self._stopped:
-            say(f"{line.update.id} (line {line.number}): {describe(error)}")
-        elif number == _SHOWN + 1:
-            say("further failures are in the file only")
+    def _take(self, index: int, error: Exception | None) -> None:
+        line = self._in_flight.pop(index)
+        self._refusals.note(error)
+        if error is None:
+            self._done += 1
+        else:
+            self._leftovers.add("unknown" if isinstance(error, OutcomeUnknownError) else "failed", line.text)
+            number = self._leftovers.counts.total()
+            if number <= _SHOWN:
+                self._unsaid.append(f"{self._file.update(line).id} (line {line.number}): {describe(error)}")
+            elif number == _SHOWN + 1:
+                self._unsaid.append("further failures are in the file only")
+        if self._unsaid and self._refusals.only is None:  # else it is said once, at the end
+            for text in self._unsaid:
+                say(text)
+            self._unsaid.clear()
 
-    def _keep(self, result: BulkResult) -> None:
-        """Write the lines that did not succeed: those to try again, and those that may have been applied."""
-        unknown = self._unknown = {failure.index for failure in result.unknown}
-        if self._stopped and not self._succeeded and not unknown:
+    def _keep(self) -> None:
+        """Keeps the lines that did not succeed, those that were not sent included."""
+        if self._refusals.only is not None:
             return  # nothing was changed: the file itself is what to try again
-        failed = [index for index in range(len(self._lines)) if index not in self._succeeded | unknown]
-        parts: list[str] = []
-        for indices, kind, what in (
-            (failed, "failed", "not updated"),
-            (sorted(unknown), "unknown", "may have been updated: look before you try again"),
-        ):
-            path = _beside(self._source, kind)
-            if indices:
-                _write(path, [self._lines[index].text for index in indices])
-                parts.append(f"{_works(len(indices))} {what} (in {path})")
-            else:
-                path.unlink(missing_ok=True)  # of an earlier run with this file
-        self._left = "; ".join(parts)
+        for line in self._in_flight.values():
+            self._leftovers.add("failed", line.text)
+        for line in self._lines:
+            self._leftovers.add("failed", line.text)
+        self._leftovers.publish()
 
 
-def _beside(source: str, kind: str) -> Path:
-    """Where lines of a kind go: edits.jsonl, edits.failed.jsonl, edits.failed-2.jsonl, ..."""
-    path = Path("works-update.jsonl" if source == "-" else source)
-    stem, suffix = path.stem, path.suffix or ".jsonl"
-    earlier = _ROUND.match(stem)
-    if earlier is None:
-        return path.with_name(f"{stem}.{kind}{suffix}")
-    return path.with_name(f"{earlier[1]}.{kind}-{int(earlier[2] or 1) + 1}{suffix}")
+class _Refusals:
+    """Whether the token is refused, for all works or only for some.
+
+    Attributes:
+        only: the last refusal, while there is no other outcome.
+        in_vain: all further ones would be refused too.
+    """
+
+    def __init__(self) -> None:
+        self.only: Exception | None = None
+        self.in_vain = False
+        self._count = 0
+        self._others = False
+
+    def note(self, error: Exception | None) -> None:
+        """Takes in an outcome."""
+        refused = isinstance(error, UnauthorizedError | ForbiddenError)
+        self._count += refused
+        self._others |= not refused
+        self.only = None if self._others else error
+        if isinstance(error, UnauthorizedError) or (self.only is not None and self._count >= _REFUSALS):
+            self.in_vain = True
 
 
-def _write(path: Path, lines: Sequence[bytes]) -> None:
-    with WholeFile(path) as file:
-        file.write(b"\n".join(lines) + b"\n")
-        file.publish()
+async def _check(client: DevRevClient, file: UpdateFile) -> int:
+    """Returns how many updates there are; raises a UsageError that names the first line which cannot be meant."""
+    total = 0
+    async for bodies in _bodies(client, file):
+        total += len(bodies)
+    return total
 
 
-async def _checked(client: DevRevClient, lines: Sequence[UpdateLine], source: str) -> list[dict[str, Any]]:
-    """The bodies of the updates, or a UsageError that names the first line which cannot be meant."""
-    bodies: list[dict[str, Any]] = []
-    for number, line in enumerate(lines):
+async def _bodies(client: DevRevClient, file: UpdateFile) -> AsyncGenerator[list[dict[str, Any]], None]:
+    """Yields the bodies of the updates, batch by batch."""
+    batch: list[dict[str, Any]] = []
+    for line in file.lines():
+        update = file.update(line)
         try:
-            bodies += await client.works.update_many([line.update], dry_run=True)
+            batch += await client.works.update_many([update], dry_run=True)
         except (ValueError, TypeError) as error:
-            text = str(error).removeprefix("input 0: ")
-            raise UsageError(f"{'stdin' if source == '-' else source}:{line.number}: {text}") from None
-        if number % 100 == 0:
+            raise file.error(line, str(error).removeprefix("input 0: ")) from None
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
             await asyncio.sleep(0)
-    return bodies
-
-
-def _works(count: int) -> str:
-    return f"{count} work{'' if count == 1 else 's'}"
+    yield batch

@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Generator
-from math import ceil
 
-from devrev_async import ClientEvent
+from .activity import Activity
 
-__all__ = ["Count", "Waits", "counter"]
+__all__ = ["Count", "counter"]
 
 Count = Callable[[int, str], None]
 """Shows how many items are done, and a note beside the number."""
 
 
-class Waits:
-    """Counts a client's requests, and remembers what it waits for; `on_event` takes `note`."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self._until = 0.0
-        self._why = ""
-
-    def note(self, event: ClientEvent) -> None:
-        """Take in an event of the client."""
-        if event.kind == "request":
-            self.requests += 1
-        elif event.kind in ("pause", "wait"):
-            self._until = time.monotonic() + event.delay
-            self._why = event.reason or event.kind
-
-    def shown(self) -> str:
-        """How long the wait goes on, and what for; empty where there is none."""
-        left = self._until - time.monotonic()
-        return f"waits {ceil(left)} s: {self._why}" if left > 0 else ""
-
-
 @contextlib.contextmanager
-def counter(what: str, unit: str, total: int | None, waits: Waits) -> Generator[Count]:
-    """Shows the count and the waits while the block runs, and nothing where stderr is no terminal."""
+def counter(what: str, unit: str, total: int | None, activity: Activity) -> Generator[Count]:
+    """Shows the count and the waits of the client while the block runs, and nothing where stderr is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]
         yield lambda _, __: None
         return
@@ -50,7 +26,7 @@ def counter(what: str, unit: str, total: int | None, waits: Waits) -> Generator[
 
     class Notes(TextColumn):
         def render(self, task: Task) -> Text:
-            return Text(waits.shown() or task.fields["note"])
+            return Text(activity.wait() or task.fields["note"])
 
     number = "{task.completed:,.0f} " + ("" if total is None else "of {task.total:,.0f} ") + unit
     columns = (

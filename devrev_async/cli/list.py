@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-import msgspec
-
 from devrev_async import DevRevClient
 from devrev_async.sinks._files import check_target
 from devrev_async.sinks.jsonl import as_lines
 from devrev_async.sinks.whole import WholeFile
 
+from .activity import Activity
 from .codes import Code, UsageError, refusals_as_usage
-from .counter import Waits, counter
+from .counter import counter
 from .options import Connection
 from .output import say, write_stdout
 from .session import run_job
@@ -81,30 +79,31 @@ def list_items(connection: Connection, listing: Listing) -> int:
         UsageError: the listing is not what it should be; nothing was sent.
     """
     target = None if listing.output == "-" else listing.target()
-    fields, waits = listing.fields(), Waits()
+    fields, activity = listing.fields(), Activity()
+    done, complete = 0, False
+
+    def numbers() -> str:
+        if not listing.json:
+            return ""
+        return activity.as_json(items=done, complete=complete, output=listing.output)
 
     async def job(client: DevRevClient) -> Code:
+        nonlocal done, complete
         with refusals_as_usage():
             pager = client.paginate(listing.endpoint, fields, items=listing.items, max_items=listing.limit)
-        started, done = time.monotonic(), 0
         what = f"listing {listing.endpoint}"
         async with _writing(target) as write, pager, aclosing(pager.raw_batches()) as batches:
-            with counter(what, "items", listing.limit, waits) as count:
+            with counter(what, "items", listing.limit, activity) as count:
                 async for batch in batches:
                     await write(as_lines(batch))
                     done += len(batch)
                     count(done, "")
-        seconds = time.monotonic() - started
         complete = listing.limit is None or done < listing.limit
-        if listing.json:
-            numbers = {"items": done, "requests": waits.requests, "seconds": round(seconds, 3), "complete": complete}
-            say(msgspec.json.encode({**numbers, "output": listing.output}).decode())
-        else:
-            where = "stdout" if target is None else listing.output
-            say(f"{done} items of {listing.endpoint} in {where} ({seconds:.1f} s)")
+        where = "stdout" if target is None else listing.output
+        say(numbers() or f"{done} items of {listing.endpoint} in {where} ({activity.seconds:.1f} s)")
         return Code.DONE
 
-    return run_job(connection, job, on_event=waits.note)
+    return run_job(connection, job, numbers=numbers, on_event=activity.note)
 
 
 @asynccontextmanager

@@ -1,10 +1,15 @@
-"""The updates of `works update --from`: JSON Lines to `WorkUpdate`s, each with the line it came from."""
+"""The updates of `works update --from`: lines of JSON Lines, and the `WorkUpdate` that each of them is."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Final, NamedTuple, cast
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
 import msgspec
 
@@ -12,7 +17,7 @@ from devrev_async import WorkUpdate
 
 from .codes import UsageError
 
-__all__ = ["UpdateLine", "parse_updates"]
+__all__ = ["Line", "UpdateFile"]
 
 _FIELDS: Final = tuple(WorkUpdate.__struct_fields__)
 _PLAIN_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", "contacts")
@@ -21,40 +26,84 @@ _PLAIN_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", 
 _PATH: Final = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
-class UpdateLine(NamedTuple):
+class Line(NamedTuple):
     """One line of the file.
 
     Attributes:
         number: from 1.
         text: the line as it stands there, without its end.
-        update: what it says.
     """
 
     number: int
     text: bytes
-    update: WorkUpdate
 
 
-def parse_updates(data: bytes, name: str) -> list[UpdateLine]:
-    """The updates of JSON Lines, of which empty ones are skipped.
+class UpdateFile:
+    """A file of updates, of which one line at a time is in memory.
+
+    It is read as often as needed: what cannot be read twice, such as a pipe, is copied into a temporary file.
 
     Args:
-        data: the file. Each line is an object with `id` and fields of `works.update`, as the API takes them.
-        name: of the file, for messages.
+        source: the file, or ``-`` for stdin.
 
     Raises:
-        UsageError: a line is not that; the message names it.
+        UsageError: it cannot be read.
     """
-    lines: list[UpdateLine] = []
-    for number, text in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        text = text.removesuffix(b"\r")  # noqa: PLW2901 - the line's end, which may have two bytes
-        if text.strip():
-            try:
-                update = _parse(text)
-            except ValueError as error:
-                raise UsageError(f"{name}:{number}: {error}") from None
-            lines.append(UpdateLine(number, text, update))
-    return lines
+
+    def __init__(self, source: str) -> None:
+        self.name = "stdin" if source == "-" else source
+        try:
+            self._file = _rereadable(_opened(source))
+            self._start = self._file.tell()
+        except OSError as error:
+            raise UsageError(f"--from {source}: {error.strerror}") from error
+
+    def lines(self) -> Iterator[Line]:
+        """Yields the lines from the first one on, without empty ones. It ends what an earlier call yields."""
+        self._file.seek(self._start)
+        for number, text in enumerate(self._file, 1):
+            text = text.removesuffix(b"\n").removesuffix(b"\r")  # noqa: PLW2901 - the line's end may have two bytes
+            if number == 1:
+                text = text.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - some editors begin a file so
+            if text.strip():
+                yield Line(number, text)
+
+    def update(self, line: Line) -> WorkUpdate:
+        """Returns what a line says: an object with `id` and fields of `works.update`, as the API takes them.
+
+        Raises:
+            UsageError: it is not that; the message names the line.
+        """
+        try:
+            return _parse(line.text)
+        except ValueError as error:
+            raise self.error(line, str(error)) from None
+
+    def error(self, line: Line, text: str) -> UsageError:
+        """What is wrong with a line."""
+        return UsageError(f"{self.name}:{line.number}: {text}")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def _opened(source: str) -> BinaryIO:
+    if source != "-":
+        return Path(source).open("rb")
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is under `<&-`
+        raise UsageError("--from -: stdin is closed")
+    return open(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def _rereadable(file: BinaryIO) -> BinaryIO:
+    if file.seekable():
+        return file
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - `UpdateFile.close` closes it
+    with file:
+        shutil.copyfileobj(file, copy)
+    copy.seek(0)
+    return cast("BinaryIO", copy)
 
 
 def _parse(text: bytes) -> WorkUpdate:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devrev_async import BulkResult, DevRevClient, NotFoundError
+from devrev_async import BulkResult, DevRevClient, NotFoundError, OutcomeUnknownError
 from devrev_async.sinks.jsonl import as_lines
 
+from .activity import Activity
 from .codes import Code, describe, refusals_as_usage
 from .fields import parse_fields
 from .output import say, write_stdout
@@ -22,19 +23,26 @@ if TYPE_CHECKING:
 __all__ = ["count_works", "get_works", "update_work"]
 
 
-def get_works(connection: Connection, ids: Sequence[str]) -> int:
+def get_works(connection: Connection, ids: Sequence[str], *, json: bool) -> int:
     """The works on stdout in the order of the ids, a line on stderr for each that failed."""
+    activity, works, failed = Activity(), 0, len(ids)
+
+    def numbers() -> str:
+        return activity.as_json(works=works, failed=failed, complete=not failed) if json else ""
 
     async def job(client: DevRevClient) -> Code:
+        nonlocal works, failed
         with refusals_as_usage():
             result = await client.works.get_many(list(ids))
         _raise_if_nothing_worked(result)
         await write_stdout(as_lines([work.to_json() for work in result.ok]))
+        works, failed = len(result.ok), len(result.failed)
         for failure in result.failed:
             say(f"{failure.key}: {describe(failure.error)}")
-        return Code.SOME_FAILED if result.failed else Code.DONE
+        _say_if_any(numbers())
+        return Code.SOME_FAILED if failed else Code.DONE
 
-    return run_job(connection, job)
+    return run_job(connection, job, numbers=numbers, on_event=activity.note)
 
 
 def _raise_if_nothing_worked(result: BulkResult) -> None:
@@ -45,28 +53,53 @@ def _raise_if_nothing_worked(result: BulkResult) -> None:
         raise failed[0].error
 
 
-def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str]) -> int:
-    """Change a work, and print it as it is then."""
+def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str], *, json: bool) -> int:
+    """Changes a work, and prints it as it is then."""
     fields = parse_fields(settings)
+    activity, works, unknown = Activity(), 0, 0
+
+    def numbers() -> str:
+        if not json:
+            return ""
+        return activity.as_json(works=works, failed=1 - works - unknown, unknown=unknown, complete=works == 1)
 
     async def job(client: DevRevClient) -> Code:
-        with refusals_as_usage():
-            work = await client.works.update(id, type=type, **fields)
+        nonlocal works, unknown
+        try:
+            with refusals_as_usage():
+                work = await client.works.update(id, type=type, **fields)
+        except OutcomeUnknownError:
+            unknown = 1
+            raise
+        works = 1
         await write_stdout(as_lines([work.to_json()]))
+        _say_if_any(numbers())
         return Code.DONE
 
-    return run_job(connection, job)
+    return run_job(connection, job, numbers=numbers, on_event=activity.note)
 
 
-def count_works(connection: Connection, filters: Filters) -> int:
+def count_works(connection: Connection, filters: Filters, *, json: bool) -> int:
     """The number on stdout."""
+    activity, works, complete = Activity(), 0, False
+
+    def numbers() -> str:
+        return activity.as_json(works=works, complete=complete) if json else ""
 
     async def job(client: DevRevClient) -> Code:
+        nonlocal works, complete
         with refusals_as_usage():
             counted = await client.works.count(**filters)
-        await write_stdout(f"{counted.count}\n".encode())
+        works, complete = counted.count, not counted.has_more
+        await write_stdout(f"{works}\n".encode())
         if counted.has_more:
             say("there are more: the server counts no further")
+        _say_if_any(numbers())
         return Code.DONE
 
-    return run_job(connection, job)
+    return run_job(connection, job, numbers=numbers, on_event=activity.note)
+
+
+def _say_if_any(line: str) -> None:
+    if line:
+        say(line)

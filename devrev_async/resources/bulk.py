@@ -51,6 +51,7 @@ class BulkRun(Generic[R]):
 
     def __init__(self, engine: Engine[Any], ledger: Ledger, bodies: Callable[[list[Any]], Any] | None = None) -> None:
         self._engine = engine
+        self._ledger = ledger
         self._bodies = bodies
         self._dry_result: Any = None
         self._result = BulkResult(ledger)
@@ -88,6 +89,11 @@ class BulkRun(Generic[R]):
             self._outcomes = outcomes  # else it is closed when the loop is left, since nothing refers to it then
         return outcomes
 
+    def _not_yielded(self) -> dict[int, Exception | None]:
+        """What the command asks of a run that keeps nothing else: by input, the error or None of a success."""
+        entries = self._ledger.outcomes().items()
+        return {index: entry.error if isinstance(entry, Failure) else None for index, entry in entries}
+
     async def aclose(self) -> None:
         """End the requests under way, and wait for their end. `result` stays."""
         await self._engine.aclose()
@@ -119,13 +125,15 @@ def start(
     inputs: Inputs[T],
     *,
     workers: int,
-    on_error: OnError,
-    on_progress: Callable[[BulkProgress], object] | None,
+    on_error: OnError = "collect",
+    on_progress: Callable[[BulkProgress], object] | None = None,
     bodies: Callable[[list[Any]], Any] | None = None,
+    keep: bool = True,
 ) -> BulkRun[Any]:
     """A run of a job over its inputs, not begun yet.
 
-    With `bodies`, nothing is sent: awaiting gives what it makes of the calls' arguments.
+    With `bodies`, nothing is sent: awaiting gives what it makes of the calls' arguments. Without `keep`, the result
+    has the outcomes that were not yielded, and so is bounded by what is in flight.
 
     Raises:
         TypeError: `inputs` is a single string, or cannot be iterated over; `on_progress` cannot be called.
@@ -138,6 +146,6 @@ def start(
     if not isinstance(inputs, Iterable | AsyncIterable):
         raise TypeError(f"a sequence or an iterator is expected, not {type(inputs).__name__}")
     check_callback("on_progress", on_progress)
-    ledger = Ledger(inputs if isinstance(inputs, Sequence) else ())
+    ledger = Ledger(inputs if isinstance(inputs, Sequence) else (), keep=keep)
     engine = Engine(job, inputs, ledger, workers=workers, on_error=on_error, on_progress=on_progress)
     return BulkRun(engine, ledger, bodies)

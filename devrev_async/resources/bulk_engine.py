@@ -100,7 +100,9 @@ class Engine(Generic[T]):
         try:
             while True:
                 while queue.ready:
-                    yield queue.take()
+                    outcome = queue.take()
+                    self._reader.yielded(outcome.index)
+                    yield outcome
                 if running.done():
                     break
                 await queue.arrival()

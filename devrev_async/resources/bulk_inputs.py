@@ -148,6 +148,12 @@ class Reader(Generic[T]):
             kept = Failure(done.key, entry, done.item, done.position) if isinstance(entry, Exception) else entry
             ledger.put(done.position, kept)
 
+    def yielded(self, index: int) -> None:
+        """Records that the outcome of an input was yielded."""
+        ledger = self._ledger()
+        if ledger is not None:
+            ledger.yielded(index)
+
     async def aclose(self) -> None:
         """Stops reading."""
         if self._awaited_items is not None:

@@ -78,38 +78,51 @@ class Ledger:
 
     Args:
         inputs: all of them where they are a sequence, else none; what is never read of them is pending.
+        keep: outcomes that were yielded are kept. Otherwise it is no longer than what is in flight.
     """
 
-    __slots__ = ("__weakref__", "_entries", "_inputs")
+    __slots__ = ("__weakref__", "_begun", "_entries", "_inputs", "_keep")
 
-    def __init__(self, inputs: Sequence[Any] = ()) -> None:
+    def __init__(self, inputs: Sequence[Any] = (), *, keep: bool = True) -> None:
         self._inputs = inputs
-        self._entries: list[Work | Failure | _Pending] = []
+        self._keep = keep
+        self._begun = 0
+        self._entries: dict[int, Work | Failure | _Pending] = {}
 
     def __len__(self) -> int:
-        return max(len(self._entries), len(self._inputs))
+        return max(self._begun, len(self._inputs))
 
     def begin(self, input: Any) -> None:
         """Records that the next input was read."""
-        self._entries.append(_Pending(input))
+        self._entries[self._begun] = _Pending(input)
+        self._begun += 1
 
     def put(self, index: int, entry: Work | Failure) -> None:
         """Records the outcome of an input."""
         self._entries[index] = entry
 
+    def yielded(self, index: int) -> None:
+        """Records that the outcome of an input was yielded."""
+        if not self._keep:
+            del self._entries[index]
+
+    def outcomes(self) -> dict[int, Work | Failure]:
+        """Returns the outcomes by input."""
+        return {index: entry for index, entry in self._entries.items() if not isinstance(entry, _Pending)}
+
     def works(self) -> list[Work]:
         """Returns the works, in input order."""
-        return [entry for entry in self._entries if not isinstance(entry, Failure | _Pending)]
+        return [entry for entry in self._entries.values() if not isinstance(entry, Failure | _Pending)]
 
     def failures(self, *, unknown: bool) -> list[Failure]:
         """Returns the failures after which a write may have been applied, or the others."""
-        failures = [entry for entry in self._entries if isinstance(entry, Failure)]
+        failures = [entry for entry in self._entries.values() if isinstance(entry, Failure)]
         return [failure for failure in failures if is_unknown(failure.error) is unknown]
 
     def pending(self) -> list[Any]:
         """Returns the inputs without an outcome."""
-        read = [entry.input for entry in self._entries if isinstance(entry, _Pending)]
-        return read + list(self._inputs[len(self._entries) :])
+        read = [entry.input for entry in self._entries.values() if isinstance(entry, _Pending)]
+        return read + list(self._inputs[self._begun :])
 
 
 def is_unknown(error: Exception) -> bool:

@@ -624,6 +624,17 @@ class Works(Resource):
             sent before that.
         """
         given = take_only_options(options, "update_many")
+        job = self._update_job(given)
+        workers = self._transport.manager.max_concurrency
+        bodies = _decode_bodies if dry_run else None
+        return start(job, updates, workers=workers, on_error=on_error, on_progress=on_progress, bodies=bodies)
+
+    def _update_each(self, updates: Iterable[WorkUpdate]) -> BulkRun:
+        """As `update_many`, without keeping what was yielded: its result has the other outcomes only."""
+        workers = self._transport.manager.max_concurrency
+        return start(self._update_job({}), updates, workers=workers, keep=False)
+
+    def _update_job(self, given: CallOptions) -> Job[WorkUpdate]:
         extra_body = given.get("extra_body")
 
         def prepare(update: WorkUpdate) -> tuple[str, bytes]:
@@ -637,10 +648,7 @@ class Works(Resource):
             return BegunCall(self._finish_update(call), lambda: call.sent)
 
         self._request(UPDATE, b"", given)  # checks the options
-        job = Job(prepare, begin, write=True, open=self._transport.manager.session)
-        workers = self._transport.manager.max_concurrency
-        bodies = _decode_bodies if dry_run else None
-        return start(job, updates, workers=workers, on_error=on_error, on_progress=on_progress, bodies=bodies)
+        return Job(prepare, begin, write=True, open=self._transport.manager.session)
 
     async def _finish_update(self, call: Call) -> Work:
         return self._single(UPDATE, await self._transport.finish(call, UPDATE.decode))

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from devrev_async.sandbox import Sandbox
 
 from .conftest import SMALL, Command, Ended
@@ -128,3 +130,39 @@ def test_serving_a_sandbox(command: Command, tmp_path: Path) -> None:
     process.send_signal(2)
     stdout, _ = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (130, b"")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "numbers"),
+    [
+        (["works", "get", "ISS-1", "TKT-1"], 0, {"works": 2, "failed": 0, "complete": True, "requests": 2}),
+        (["works", "get", "ISS-1", "ISS-404404"], 3, {"works": 1, "failed": 1, "complete": False, "requests": 2}),
+        (["works", "get", "a b"], 2, {"works": 0, "failed": 1, "complete": False, "requests": 0}),
+        (["works", "count"], 0, {"works": 60, "complete": True, "requests": 1}),
+        (["works", "count", "--type", "epic"], 2, {"works": 0, "complete": False, "requests": 1}),
+        (
+            ["works", "update", "ISS-1", "--set", "title=x"],
+            0,
+            {"works": 1, "failed": 0, "unknown": 0, "complete": True, "requests": 1},
+        ),
+        (
+            ["works", "update", "ISS-404404", "--set", "title=x"],
+            1,
+            {"works": 0, "failed": 1, "unknown": 0, "complete": False, "requests": 1},
+        ),
+    ],
+)
+def test_the_last_line_of_a_call_as_json(here: Here, args: list[str], code: int, numbers: dict[str, object]) -> None:
+    ended = here(*args, "--json", *SMALL)
+    assert ended.code == code
+    said = json.loads(ended.stderr.splitlines()[-1])
+    assert said.pop("seconds") >= 0
+    assert said == numbers
+    assert len(ended.stderr.splitlines()) == (1 if code == 0 else 2)
+
+
+def test_an_update_of_which_nobody_knows_is_counted_so(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.update", status=500)
+    ended = here("works", "update", "ISS-1", "--set", "title=x", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.stderr.splitlines()[-1])["unknown"] == 1

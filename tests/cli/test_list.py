@@ -102,3 +102,12 @@ def test_the_example_of_the_help_runs(here: Here, sandbox: Sandbox, tmp_path: Pa
     assert "Example: devrev-async list dev-users.list -o users.jsonl" in here("list", "--help").stdout.decode()
     assert here("list", "dev-users.list", "-o", "users.jsonl").code == 0
     assert (tmp_path / "users.jsonl").exists()
+
+
+def test_the_numbers_of_a_listing_that_fails(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("parts.list", status=403)
+    ended = here("list", "parts.list", "-o", "parts.jsonl", "--json")
+    error, line = ended.stderr.splitlines()
+    assert (ended.code, error.startswith("error: parts.list: 403")) == (4, True)
+    numbers = json.loads(line)
+    assert (numbers["items"], numbers["requests"], numbers["complete"]) == (0, 1, False)

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devrev_async.cli.codes import UsageError
-from devrev_async.cli.update_lines import parse_updates
+from devrev_async.cli.update_lines import UpdateFile
 from devrev_async.sandbox import Sandbox
 
 from .conftest import COMMAND, Command, Ended
@@ -61,14 +62,16 @@ def test_what_failed_is_in_a_file_that_can_be_given_in_again(here: Here, sandbox
     ended = here("works", "update", "--from", "edits.jsonl")
     assert ended.code == 3
     assert sandbox.get(good)["title"] == "done"
-    assert (tmp_path / "edits.failed.jsonl").read_text(encoding="utf-8").splitlines() == [lines[0], lines[2]]
+    failed = tmp_path / "edits.failed.jsonl"
+    assert sorted(failed.read_text(encoding="utf-8").splitlines()) == sorted([lines[0], lines[2]])
     said = ended.stderr.splitlines()
     assert sorted(line.split(":")[0] for line in said[:2]) == ["ISS-404404 (line 1)", "ISS-404405 (line 3)"]
     assert said[2] == "1 work updated; 2 works not updated (in edits.failed.jsonl)"
 
     again = here("works", "update", "--from", "edits.failed.jsonl")
     assert again.code == 3
-    assert (tmp_path / "edits.failed-2.jsonl").read_text(encoding="utf-8").splitlines() == [lines[0], lines[2]]
+    failed = tmp_path / "edits.failed-2.jsonl"
+    assert sorted(failed.read_text(encoding="utf-8").splitlines()) == sorted([lines[0], lines[2]])
 
     write(tmp_path / "edits.jsonl", {"id": good, "title": "again"})
     assert here("works", "update", "--from", "edits.jsonl").code == 0
@@ -95,6 +98,14 @@ def test_the_line_of_numbers(here: Here, sandbox: Sandbox, tmp_path: Path) -> No
     numbers = json.loads(ended.stderr.splitlines()[-1])
     assert numbers.pop("seconds") > 0
     assert numbers == {"works": 2, "failed": 1, "unknown": 0, "requests": 3, "complete": False}
+    ended = here("works", "update", "--from", "edits.jsonl", "--json", "--dry-run")
+    numbers = json.loads(ended.error)
+    assert numbers.pop("seconds") > 0
+    assert numbers == {"works": 3, "requests": 0, "complete": True}
+    (tmp_path / "edits.jsonl").write_text("{}\n")
+    ended = here("works", "update", "--from", "edits.jsonl", "--json")
+    numbers = json.loads(ended.stderr.splitlines()[-1])
+    assert (ended.code, numbers["works"], numbers["complete"]) == (2, 0, False)
 
 
 def test_a_dry_run_prints_the_bodies_and_sends_nothing(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -204,14 +215,86 @@ def test_an_interrupted_run_keeps_what_was_not_done(command: Command, sandbox: S
     assert b"may have been updated" in said
 
 
-def test_lines_are_taken_as_editors_leave_them() -> None:
-    data = b'\xef\xbb\xbf{"id": "ISS-1"}\r\n\n  \n{"id": "ISS-2", "title": "\xc3\xa4"}'
-    assert [(line.number, line.update.id, line.text) for line in parse_updates(data, "x")] == [
-        (1, "ISS-1", b'{"id": "ISS-1"}'),
-        (4, "ISS-2", b'{"id": "ISS-2", "title": "\xc3\xa4"}'),
-    ]
-    with pytest.raises(UsageError, match="x:1: is no JSON"):
-        parse_updates(b'{"id": "\xff"}', "x")
+def test_lines_are_taken_as_editors_leave_them(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b'\xef\xbb\xbf{"id": "ISS-1"}\r\n\n  \n{"id": "ISS-2", "title": "\xc3\xa4"}')
+    with closing(UpdateFile(str(path))) as file:
+        for _ in range(2):
+            assert [(line.number, line.text, file.update(line).id) for line in file.lines()] == [
+                (1, b'{"id": "ISS-1"}', "ISS-1"),
+                (4, b'{"id": "ISS-2", "title": "\xc3\xa4"}', "ISS-2"),
+            ]
+    path.write_bytes(b'{"id": "\xff"}')
+    with closing(UpdateFile(str(path))) as file, pytest.raises(UsageError, match="x:1: is no JSON"):
+        file.update(next(file.lines()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize(("options", "code"), [((), 3), (("--dry-run",), 0)])
+def test_only_what_is_in_flight_is_in_memory(
+    command: Command, sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...], code: int
+) -> None:
+    script = (
+        "import sys; from devrev_async.cli import main; code = main(sys.argv[1:]);"
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr); sys.exit(code)"
+    )
+
+    def kilobytes(lines: int) -> int:
+        text = {"custom_fields": {"tnt__text": "x" * 10_000}}
+        write(tmp_path / "edits.jsonl", *({"id": f"ISS-{100_000 + n}", **text} for n in range(lines)))
+        done = subprocess.run(
+            [sys.executable, "-c", script, "works", "update", "--from", "edits.jsonl", *options],
+            capture_output=True,
+            cwd=tmp_path,
+            env=command.env,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return int(done.stderr.split()[-1])
+
+    assert kilobytes(900) - kilobytes(100) < 4_000  # 8 MB of lines
+    if not options:
+        assert (tmp_path / "edits.failed.jsonl").stat().st_size == (tmp_path / "edits.jsonl").stat().st_size
+
+
+def test_a_work_that_one_may_not_change_does_not_end_the_run(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
+    ids = issues(sandbox)[:50]
+    lines = write(tmp_path / "edits.jsonl", *({"id": id, "title": "t"} for id in ids))
+    sandbox.fail_next("works.update", status=403, times=3)
+    ended = here("works", "update", "--from", "edits.jsonl")
+    assert ended.code == 3
+    assert ended.stderr.splitlines()[-1] == "47 works updated; 3 works not updated (in edits.failed.jsonl)"
+    assert len(ended.stderr.splitlines()) == 4
+    assert set((tmp_path / "edits.failed.jsonl").read_text().splitlines()) < set(lines)
+
+
+def test_a_token_that_expires_ends_the_run_and_keeps_the_rest(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:
+    lines = write(tmp_path / "edits.jsonl", *({"id": id, "title": "t"} for id in issues(sandbox)))
+
+    def expire(_: object) -> None:
+        if sandbox.request_count == 6:
+            sandbox.fail_next("works.update", status=401, times=1000)
+
+    sandbox.on_request(expire)
+    ended = here("works", "update", "--from", "edits.jsonl", "--json")
+    assert ended.code == 3
+    numbers = json.loads(ended.stderr.splitlines()[-1])
+    assert (numbers["works"], numbers["failed"]) == (5, len(lines) - 5)
+    assert sandbox.request_count < 100 < len(lines)
+    failed = (tmp_path / "edits.failed.jsonl").read_text().splitlines()
+    done = {id for id in issues(sandbox) if sandbox.get(id)["title"] == "t"}
+    assert sorted(failed) == sorted(line for line in lines if json.loads(line)["id"] not in done)
+
+
+def test_a_folder_that_cannot_take_what_fails_is_said_before_anything_is_sent(
+    here: Here, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    write(tmp_path / "edits.jsonl", {"id": "ISS-1", "title": "t"})
+    (tmp_path / "edits.failed.jsonl").mkdir()
+    ended = here("works", "update", "--from", "edits.jsonl")
+    assert ended.code == 2
+    assert "edits.failed.jsonl" in ended.error
+    assert sandbox.request_count == 0
 
 
 def test_the_example_of_the_help_runs(here: Here, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ async def completed(run: BulkRun) -> BulkResult:
     return await run
 
 
-async def test_ten_thousand_ids_are_each_accounted_for_in_order() -> None:
+async def test_thousands_of_ids_are_each_accounted_for_in_order() -> None:
     asked: Counter[str] = Counter()
 
     async def handler(request: web.Request) -> web.Response:
@@ -50,8 +50,8 @@ async def test_ten_thousand_ids_are_each_accounted_for_in_order() -> None:
             return error(500, type="internal_error", reference_id=id)
         return web.json_response({"work": work(id)})
 
-    ids = [f"ISS-{number}" for number in range(10_000)]
-    async with serving(handler) as url, DevRevClient("t", base_url=url, max_retries=1) as devrev:
+    ids = [f"ISS-{number}" for number in range(2000)]
+    async with serving(handler) as url, DevRevClient("t", base_url=url, max_retries=1, retry_wait=(0, 0)) as devrev:
         result = await devrev.works.get_many(ids)
 
     assert [each.display_id for each in result.ok] == [id for id in ids if fate(id) in ("fine", "flaky")]

@@ -127,19 +127,19 @@ async def test_ten_thousand_ids_hold_no_more_outcomes_than_requests_in_flight() 
         nonlocal read
         for number in range(10_000):
             read = number + 1
-            yield f"ISS-{number}"
+            yield f"ISS-{number}" if number % 10 == 0 else "no id"  # an outcome without a request
 
     async with Server().client(max_concurrency=8) as devrev:
-        taken, ahead = 0, 0
+        taken, works, ahead = 0, 0, 0
         async for outcome in devrev.works.get_many(ids()):
             ahead = max(ahead, read - taken)
             taken += 1
+            works += outcome.work is not None
             if taken % 1000 == 0:
-                for _ in range(200):  # a consumer that is slow: the workers come as far as they can
+                for _ in range(30):  # a consumer that is slow: the workers come as far as they can
                     await asyncio.sleep(0.001)
                 ahead = max(ahead, read - taken)
-            assert outcome.error is None
-    assert taken == 10_000
+    assert (taken, works) == (10_000, 1000)
     assert ahead <= 8 + 1
 
 

@@ -1,0 +1,44 @@
+"""What a command's client does: requests, waits, seconds."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+
+import msgspec
+
+from devrev_async import ClientEvent
+
+__all__ = ["Activity"]
+
+
+class Activity:
+    """Counts a client's requests from now on, and remembers what it waits for; `on_event` takes `note`."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._started = time.monotonic()
+        self._until = 0.0
+        self._why = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long the command has run."""
+        return time.monotonic() - self._started
+
+    def note(self, event: ClientEvent) -> None:
+        """Takes in an event of the client."""
+        if event.kind == "request":
+            self.requests += 1
+        elif event.kind in ("pause", "wait"):
+            self._until = time.monotonic() + event.delay
+            self._why = event.reason or event.kind
+
+    def wait(self) -> str:
+        """How long the wait goes on, and what for; empty where there is none."""
+        left = self._until - time.monotonic()
+        return f"waits {ceil(left)} s: {self._why}" if left > 0 else ""
+
+    def as_json(self, **values: object) -> str:
+        """The last line of a command as JSON: its own values, and the requests and seconds."""
+        return msgspec.json.encode({**values, "requests": self.requests, "seconds": round(self.seconds, 3)}).decode()
