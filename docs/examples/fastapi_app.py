@@ -14,7 +14,6 @@ from datetime import datetime
 from math import ceil
 from typing import Annotated, Any
 
-from anyio.lowlevel import checkpoint
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
@@ -47,7 +46,6 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         timeout=Timeout(total=10, connect=3, read=10), max_retries=2, max_rate_limit_wait=3, max_concurrency=32
     ) as devrev:
         app.state.devrev = devrev
-        await checkpoint()  # loads what anyio would load while the first caller waits
         gc.collect()
         gc.freeze()  # else each full collection walks all modules too, and holds every caller up for some 40 ms
         yield

@@ -203,7 +203,7 @@ async def test_sigterm_during_a_stream_leaves_no_connection() -> None:
         response.close()
 
 
-async def test_what_is_loaded_on_first_use_is_loaded_before_the_first_caller() -> None:
+async def test_no_caller_waits_for_an_import_or_a_collection_of_all_modules() -> None:
     code = """
 import asyncio, gc, sys
 import uvicorn, fastapi_app
