@@ -298,7 +298,6 @@ def test_an_odd_value_costs_nothing_but_its_field(canned: Canned, field: str, te
         b'{"id":"ISS-1"}',
         b'{"type":"issue"}',
         b'{"type":"issue","id":"ISS-1","custom_fields":%b{}%b}' % (b"[" * 50_000, b"]" * 50_000),
-        b'{"type":"issue","id":"ISS-1","tomorrow":%b{}%b}' % (b'{"a":' * 50_000, b"}" * 50_000),
     ],
     ids=lambda text: text[:50].decode(),
 )
@@ -313,6 +312,16 @@ def test_works_of_no_known_type_keep_their_bytes(canned: Canned, odd: bytes) -> 
         assert work.raw == work.to_json() == odd
         assert work.id == ("ISS-1" if b'"id":"ISS-1"' in odd else None)
         assert work.type == next((kind for kind in ("issue", "Issue") if b'"type":"%b"' % kind.encode() in odd), None)
+
+
+def test_an_unknown_key_that_is_nested_too_deeply_costs_no_other_work(canned: Canned) -> None:
+    deep = b'{"type":"issue","id":"ISS-1","tomorrow":%b{}%b}' % (b'{"a":' * 50_000, b"}" * 50_000)
+    first, second = canned.export(b'[%b,{"type":"task","id":"TASK-1"}]' % deep)
+    # from Python 3.14 on, the C stack and not the recursion limit bounds what msgspec can skip
+    assert type(first) in (UnknownWork, Issue)
+    assert first.id == "ISS-1"
+    assert type(first) is Issue or first.to_json() == deep
+    assert second.id == "TASK-1"
 
 
 def test_an_odd_value_is_one_line(canned: Canned) -> None:
