@@ -160,7 +160,8 @@ def final_error(context: CallContext, failure: Failure) -> errors.DevRevError:
         unknown = leaves_open(
             idempotent=idempotent, status=failure.status, sent=failure.sent, retry_after=failure.retry_after
         )
-    if unknown:
+    if unknown and not error.outcome_unknown:
+        error.args = (f"{error}; the write may have been applied",)
         errors.with_unknown_outcome(error)
     error.retryable = (
         not failure.permanent

@@ -190,6 +190,8 @@ def test_an_update_that_failed_at_the_server_may_have_been_applied(canned: Canne
         with pytest.raises(errors.APIError) as caught:
             canned.run(canned.devrev.works.update("ISS-1", title="t"))
         assert caught.value.outcome_unknown is unknown, status
+        assert str(caught.value).endswith("; the write may have been applied") is unknown
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
         with pytest.raises(errors.APIError) as caught:
             canned.run(canned.devrev.works.get("ISS-1"))
         assert caught.value.outcome_unknown is False
