@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import Literal
 
 from msgspec import Struct
@@ -110,9 +111,11 @@ def count_problem(name: str, value: object, least: int) -> str | None:
 
 
 def check_callback(name: str, value: object) -> None:
-    """Refuses a callback that cannot be called; TypeError, before anything is sent."""
+    """Refuses a callback that cannot be called, or that nobody would await; TypeError, before anything is sent."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} takes a callable, not {type(value).__name__}")
+    if iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004 - its kind
+        raise TypeError(f"{name} takes a plain function, and not a coroutine function, which it would have to wait for")
 
 
 def as_seconds(name: str, value: object) -> float:

@@ -32,6 +32,7 @@ from .error_mapping import (
     decode_failure,
     described,
     final_error,
+    interrupted_error,
     labelled,
     wait_too_long_error,
 )
@@ -128,6 +129,10 @@ class Call:
     def sent(self) -> bool:
         """Whether an attempt is under way of which the server may know."""
         return self._connection is not None and self._connection.sent
+
+    def interrupted(self) -> errors.OutcomeUnknownError | None:
+        """The error of a cancellation now; None where the server knows of no write."""
+        return None if self.request.idempotent or not self.sent else interrupted_error(self.context)
 
     async def open(self) -> Response:
         """The first response that is a success; every other one is retried or raised."""

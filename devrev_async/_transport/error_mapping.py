@@ -25,6 +25,7 @@ __all__ = [
     "connection_failure",
     "decode_failure",
     "final_error",
+    "interrupted_error",
     "labelled",
     "read_failure",
     "timeout_error",
@@ -192,6 +193,13 @@ def wait_too_long_error(context: CallContext, seconds: float) -> errors.DevRevEr
 def closed_error(context: CallContext, *, sent: bool) -> errors.DevRevError:
     """The error of a call that `close` has ended."""
     return labelled(context, _closed(context, sent=sent))
+
+
+def interrupted_error(context: CallContext) -> errors.OutcomeUnknownError:
+    """What is known of a write that was under way when its caller was cancelled."""
+    error = errors.OutcomeUnknownError(f"{context.endpoint}: cancelled while the write was under way")
+    labelled(context, error)
+    return error
 
 
 def labelled(context: CallContext, error: errors.DevRevError) -> errors.DevRevError:

@@ -16,7 +16,7 @@ Timestamp = Annotated[datetime, Meta(tz=True)]
 _encode = msgspec.json.Encoder().encode
 
 
-class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """An object of a response: immutable, with every field optional and the wire's names as attribute names.
 
     A field that is absent or null on the wire is None. Equal objects of one client may be one shared object.

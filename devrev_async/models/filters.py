@@ -106,7 +106,9 @@ else:
     DateFilter = DateRange | _Preset
 
 
-class _Filter(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class _Filter(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
     """Base of the filter objects; fields that are not given are not sent."""
 
 

@@ -85,7 +85,9 @@ class StagedInfo(TypedDict, total=False):
     unresolved_fields: Sequence[str]
 
 
-class ListUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class ListUpdate(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
     """A change of a list of a work: items to `add`, to `remove`, or the whole list to `set`.
 
     The API takes it for `artifacts` (ids, at most 50 in each) and `tags` (ids or ``{"id": ..., "value": ...}``).
@@ -96,7 +98,9 @@ class ListUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     set: Sequence[_Tag] | UnsetType = UNSET
 
 
-class StageUpdate(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class StageUpdate(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, forbid_unknown_fields=True
+):
     """The new stage of a work, by `name` or by `stage`, an id, which takes precedence over the name."""
 
     name: str | UnsetType = UNSET
@@ -294,7 +298,7 @@ class CreateFields(TypedDict, total=False):
     start_date: Timestamp | UnsetType
 
 
-class WorkUpdate(Struct, frozen=True, kw_only=True):
+class WorkUpdate(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One input of `works.update_many`: an `id`, and the fields of `works.update` (see `UpdateFields`)."""
 
     id: str

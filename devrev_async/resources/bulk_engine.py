@@ -174,8 +174,8 @@ class Engine(Generic[T]):
         except errors.DevRevError as error:
             return error
         except asyncio.CancelledError:
-            if call.sent():
-                self._record(current, errors.OutcomeUnknownError("cancelled while the write was under way"))
+            if (lost := call.interrupted()) is not None:
+                self._record(current, lost)
             raise
 
     def _finish(self, done: Input, entry: Entry) -> asyncio.Future[None] | None:

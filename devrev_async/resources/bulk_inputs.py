@@ -35,11 +35,11 @@ class BegunCall(NamedTuple):
 
     Attributes:
         answer: the work.
-        sent: whether a write is under way, of which the server may know.
+        interrupted: returns the error of a cancellation now; None where the server knows of no write.
     """
 
     answer: Awaitable[Work]
-    sent: Callable[[], bool]
+    interrupted: Callable[[], Exception | None]
 
 
 class Job(NamedTuple, Generic[T]):

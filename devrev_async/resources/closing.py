@@ -31,6 +31,9 @@ class Closable:
         self._waits: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._endpoint}{' closed' if self._closed else ''}>"
+
     async def _wait(self, part: Callable[[], Awaitable[T]]) -> T:
         """Awaits a part of the iteration; `aclose` cancels it."""
         self._check_open()

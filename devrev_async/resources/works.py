@@ -63,7 +63,9 @@ async def source_of(works: Works) -> Sequence[str]:
 
 
 def check_endpoint(endpoint: str) -> str:
-    """Returns an API method, checked for its use in a URL; ValueError for anything else."""
+    """Returns an API method, checked for its use in a URL; ValueError or TypeError for anything else."""
+    if not isinstance(endpoint, str):
+        raise TypeError(f"endpoint takes a str, as in 'works.get', not {type(endpoint).__name__}")
     if not _ENDPOINT.match(endpoint):
         raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
     return endpoint
@@ -558,7 +560,7 @@ class Works(Resource):
             return check_id(id), id
 
         def begin(id: str) -> BegunCall:
-            return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), _never_sent)
+            return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), _changes_nothing)
 
         self._request(UPDATE, b"", {"timeout": timeout, "max_retries": max_retries})  # checks the options
         job = Job(prepare, begin, write=False, open=self._transport.manager.session)
@@ -645,7 +647,7 @@ class Works(Resource):
 
         def begin(content: bytes) -> BegunCall:
             call = self._transport.call(self._request(UPDATE, content, given))
-            return BegunCall(self._finish_update(call), lambda: call.sent)
+            return BegunCall(self._finish_update(call), call.interrupted)
 
         self._request(UPDATE, b"", given)  # checks the options
         return Job(prepare, begin, write=True, open=self._transport.manager.session)
@@ -668,9 +670,8 @@ class Works(Resource):
         return work
 
 
-def _never_sent() -> bool:
-    """Says of a read that no write is under way."""
-    return False
+def _changes_nothing() -> None:
+    """Says of a read that its cancellation leaves nothing unknown."""
 
 
 def _decode_bodies(contents: builtins.list[bytes]) -> builtins.list[dict[str, Any]]:

@@ -187,7 +187,11 @@ async def test_leaving_the_loop_ends_the_requests_and_says_what_was_done() -> No
         result = run.result
         assert [each.display_id for each in result.ok] == ["ISS-0"]
         assert [each.key for each in result.unknown] == ["ISS-1", "ISS-2", "ISS-3"]
-        assert all(isinstance(each.error, OutcomeUnknownError) for each in result.unknown)
+        for each in result.unknown:
+            assert isinstance(each.error, OutcomeUnknownError)
+            assert (each.error.endpoint, each.error.attempts) == ("works.update", 1)
+            assert str(each.error) == "works.update: cancelled while the write was under way"
+        assert repr(result.unknown[0].input) == "WorkUpdate(id='ISS-1', title='t')"
         assert [each.input for each in result.unknown] == updates[1:4]
         assert result.pending == updates[4:]
         assert await run is result

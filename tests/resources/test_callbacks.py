@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,21 @@ async def test_on_progress_takes_a_callable(name: str) -> None:
     async with DevRevClient("a-token", base_url="http://127.0.0.1:9") as devrev:
         with pytest.raises(TypeError, match="on_progress takes a callable, not int"):
             CALLS[name](devrev, 5)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_coroutine_function_is_no_callback(name: str) -> None:
+    async def progressed(_: object) -> None: ...
+
+    class Progressed:
+        async def __call__(self, _: object) -> None: ...
+
+    async with DevRevClient("a-token", base_url="http://127.0.0.1:9") as devrev:
+        for callback in (progressed, partial(progressed), Progressed()):
+            with pytest.raises(TypeError, match="on_progress takes a plain function"):
+                CALLS[name](devrev, callback)
+    with pytest.raises(TypeError, match="on_event takes a plain function"):
+        DevRevClient("a-token", on_event=progressed)
 
 
 async def test_on_progress_of_files_takes_a_callable(tmp_path: Path) -> None:
