@@ -17,7 +17,7 @@ from devrev_async.options import check_callback
 from devrev_async.reports import ExportReport
 
 from .checkpoint import Ledger
-from .planner import Batch, Plan, Proof
+from .planner import Batch, Plan, Proof, parallel_for
 from .query import ExportQuery
 from .runner import ExportRunner, Source, closed_error
 from .source import RawWork
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
     from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
-__all__ = ["MAX_PARALLEL", "WorkExport", "check_batch_size"]
+__all__ = ["WorkExport", "check_batch_size"]
 
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
-
-MAX_PARALLEL: Final = 3
-"""Pages under way or waiting to be consumed, at most; each may have 5000 works."""
 
 _TURN: Final = 250
 """Works yielded between two turns of the event loop, at least: to free so many takes two milliseconds."""
@@ -58,7 +55,7 @@ class WorkExport:
         resume: the `checkpoint` of an export with the same query that was not finished.
         on_progress: called with the report after each answer and each batch; what it raises ends the export.
         first, limit: works to ask for in one request of `works.export`, of `works.list`.
-        parallel: pages under way or waiting at most.
+        parallel: pages under way or waiting at most; None: 2 to 4, the more the longer the first one takes to begin.
 
     Raises:
         InvalidArgumentError: `resume` is no checkpoint, or that of another query.
@@ -73,9 +70,9 @@ class WorkExport:
         on_progress: Callable[[ExportReport], object] | None = None,
         first: int = MAX_FIRST,
         limit: int = LIST_LIMIT,
-        parallel: int = MAX_PARALLEL,
+        parallel: int | None = None,
     ) -> None:
-        if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if parallel is not None and (isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {parallel!r}")
         check_callback("on_progress", on_progress)
         now = datetime.now(UTC)
@@ -98,7 +95,7 @@ class WorkExport:
                 before=ledger.works,
                 first=first,
                 limit=limit,
-                parallel=parallel,
+                parallel=parallel or parallel_for(0.0),
             )
             return ExportRunner(
                 source, query, plan, self._report, on_progress=on_progress, limit=limit, parallel=parallel, raw=raw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from devrev_async import errors
 from devrev_async._requests.bodies import encode_body, query_body
 
-from .iteration import MAX_PARALLEL, WorkExport
+from .iteration import WorkExport
 from .query import ExportQuery
 from .slices import WorkSlice
 from .slicing import plan_slices
@@ -35,7 +35,7 @@ def open_export(
     extra_body: Mapping[str, Any] | None = None,
     resume: str | None = None,
     on_progress: Callable[[ExportReport], object] | None = None,
-    max_parallel: int = MAX_PARALLEL,
+    max_parallel: int | None = None,
 ) -> WorkExport:
     """Returns a `WorkExport` over the transport; nothing is sent before it is iterated.
 

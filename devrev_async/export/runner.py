@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from devrev_async import errors
 
-from .planner import Batch, Page, Plan, Request, Unprovable
+from .planner import Batch, Page, Plan, Request, Unprovable, parallel_for
 from .source import Answer, Endpoint
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ExportRunner:
         report: is kept up to date.
         on_progress: called with the report after each answer.
         limit: works to ask for in one page of `works.list`.
-        parallel: pages under way or waiting to be consumed at most.
+        parallel: pages under way or waiting to be consumed at most; None: by how long the first one takes to begin.
         raw: whether works are wanted as the server's bytes.
     """
 
@@ -60,7 +60,7 @@ class ExportRunner:
         *,
         on_progress: Callable[[ExportReport], object] | None,
         limit: int,
-        parallel: int,
+        parallel: int | None,
         raw: bool,
     ) -> None:
         self.plan = plan
@@ -127,7 +127,7 @@ class ExportRunner:
     def _send(self) -> None:
         """Starts requests while there is room for their pages."""
         self.check_open()
-        while len(self._tasks) + len(self._ready) < self._parallel:
+        while len(self._tasks) + len(self._ready) < self.plan.parallel:
             try:
                 request = self.plan.take(len(self._ready))
             except Unprovable as error:
@@ -159,6 +159,8 @@ class ExportRunner:
             if isinstance(answer, Answer):
                 report.bytes += answer.bytes
                 report.retries += answer.retries
+                if self._parallel is None:
+                    self._parallel = plan.parallel = parallel_for(answer.waited)
                 self._ready += plan.feed(request, Page(answer.keys, answer.works, answer.next_cursor))
             elif request.kind == "list":
                 plan.feed_refusal(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import datetime
 from functools import partial
@@ -22,7 +23,7 @@ from devrev_async.models.base import Timestamp
 from .planner import Key, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 __all__ = ["Answer", "Endpoint", "ExportSource", "RawWork"]
 
@@ -44,6 +45,7 @@ class Answer(msgspec.Struct):
     Attributes:
         works: `Work` or `RawWork`.
         keys: the key of each.
+        waited: seconds until its head was there.
     """
 
     works: list[Any]
@@ -51,6 +53,7 @@ class Answer(msgspec.Struct):
     next_cursor: str | None = None
     bytes: int = 0
     retries: int = 0
+    waited: float = 0.0
 
 
 class _Count(msgspec.Struct):
@@ -81,8 +84,16 @@ class ExportSource:
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         """A whole answer, its works as `RawWork` if `raw`."""
         call = self._pages.transport.call(self._prepare(endpoint, body))
-        answer = await self._pages.transport.run(call, self._read_raw if raw else partial(self._read, endpoint))
-        answer.retries = call.attempts - 1
+        read = self._read_raw if raw else partial(self._read, endpoint)
+        asked = began = time.monotonic()
+
+        def read_timed(incoming: Response) -> Awaitable[Answer | Failure]:
+            nonlocal began
+            began = time.monotonic()
+            return read(incoming)
+
+        answer = await self._pages.transport.run(call, read_timed)
+        answer.retries, answer.waited = call.attempts - 1, began - asked
         return answer
 
     async def count(self, body: Mapping[str, Any]) -> int | None:

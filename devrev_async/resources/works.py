@@ -26,7 +26,7 @@ from devrev_async._transport.transport import Transport
 from devrev_async.changes.iteration import OVERLAP, WorkChanges, open_changes
 from devrev_async.changes.query import checked_query
 from devrev_async.errors import InvalidArgumentError
-from devrev_async.export.iteration import MAX_PARALLEL, WorkExport
+from devrev_async.export.iteration import WorkExport
 from devrev_async.export.opening import open_export, open_plan, open_slice
 from devrev_async.export.slices import WorkSlice
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
@@ -230,7 +230,7 @@ class Works(Resource):
         *,
         resume: str | None = None,
         on_progress: Callable[[ExportReport], object] | None = None,
-        max_parallel: int = MAX_PARALLEL,
+        max_parallel: int | None = None,
         **filters: Unpack[QueryArguments],
     ) -> WorkExport:
         """Every work that matches, however many, each once, in no particular order; proved complete, or an error.
@@ -238,7 +238,8 @@ class Works(Resource):
         Args:
             resume: the `checkpoint` of an export with the same filters that was not finished.
             on_progress: called with the report after each answer and each batch.
-            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most.
+            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most; None: 2 to 4, the
+                more the longer the first page takes to begin.
             filters: see `Filters` and `CallOptions`, which apply to each request.
 
         Returns:
@@ -459,7 +460,7 @@ class Works(Resource):
         csv_safe: bool = False,
         resume: bool = True,
         on_progress: Callable[[ExportReport], object] | None = None,
-        max_parallel: int = MAX_PARALLEL,
+        max_parallel: int | None = None,
         **filters: Unpack[QueryArguments],
     ) -> ExportReport:
         """Every work that matches, in a file that appears whole or not at all: JSON Lines, CSV or Parquet.

@@ -23,6 +23,7 @@ from devrev_async import (
     Ticket,
     UnknownWork,
 )
+from devrev_async.export.planner.tuning import SLOW_FROM
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving, work
@@ -446,3 +447,18 @@ async def test_works_with_a_field_that_does_not_fit_are_counted(raw: bool) -> No
             assert len([work async for work in single]) == 123
             assert single.report.invalid == 3
     assert export.report.invalid == (0 if raw else 3)
+
+
+async def test_slow_answers_come_side_by_side() -> None:
+    async def handle(request: web.Request) -> web.Response:
+        await asyncio.sleep(SLOW_FROM[-1])
+        if request.path == "/works.count":
+            return web.json_response({"count": 1, "has_more": False})
+        return web.json_response({"works": [work("ISS-1")]})
+
+    async with serving(handle) as url, DevRevClient("a-test-token", base_url=url) as client:
+        export = client.works.export_all()
+        assert len([each async for each in export]) == 1
+    runner = export._runner  # pyright: ignore[reportPrivateUsage]
+    assert runner is not None
+    assert runner.plan.parallel == 4

@@ -65,6 +65,17 @@ async def test_the_first_page_and_the_count_are_asked_for_side_by_side() -> None
     assert export.report.requests == 2
 
 
+async def test_pages_side_by_side_cost_no_more() -> None:
+    with run_in_thread(Sandbox(works=30_000, seed=4)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all(max_parallel=4)
+            assert sum([len(batch) async for batch in export.raw_batches()]) == 30_000
+        asked = [request.path for request in sandbox.requests]
+    assert asked.count("/works.count") == 2
+    assert len(asked) <= floor(least(30_000) * 1.05) + 2
+    assert export.report.works + export.report.duplicates <= 1.1 * 30_000 + 100
+
+
 async def test_filters_and_a_range_of_dates_cost_no_more() -> None:
     with run_in_thread(Sandbox(works=9000, seed=4)) as sandbox:
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:

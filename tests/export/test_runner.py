@@ -34,6 +34,8 @@ class ModelSource:
     def __init__(self, model: Model, *, churn: float = 0.0) -> None:
         self.model = model
         self.churn = churn
+        self.waited = 0.0
+        self.turns = 4
         self.under_way = 0
         self.most = 0
         self.bodies: list[tuple[str, Mapping[str, Any]]] = []
@@ -46,7 +48,7 @@ class ModelSource:
         works: list[Any] = [RawWork(item.id.encode(), unknown=False) for item in page.items]
         if not raw:
             works = [Issue(id=item.id, created_date=item.created) for item in page.items]
-        return Answer(works, page.keys, page.cursor, bytes=len(works), retries=0)
+        return Answer(works, page.keys, page.cursor, bytes=len(works), waited=self.waited)
 
     async def count(self, body: Mapping[str, Any]) -> int | None:
         request = await self._arrive("works.count", body, "count")
@@ -72,7 +74,7 @@ class ModelSource:
         return Request(kind, number, 0, 0, range_.after, range_.before, descending, body.get("cursor"), first)
 
     async def _wait(self) -> None:
-        for _ in range(self.model.rng.randrange(4)):
+        for _ in range(self.model.rng.randrange(self.turns)):
             await asyncio.sleep(0)
 
     async def _leave(self) -> None:
@@ -214,6 +216,19 @@ async def test_no_more_pages_than_allowed() -> None:
                 await asyncio.sleep(0)
             break
         assert len(source.bodies) < 10
+
+
+@pytest.mark.parametrize(
+    ("waited", "options", "most"),
+    [(0.0, {}, 2), (0.3, {}, 3), (1.0, {}, 4), (1.0, {"parallel": 1}, 1), (0.0, {"parallel": 5}, 5)],
+)
+async def test_pages_side_by_side_by_how_long_the_first_one_takes(
+    waited: float, options: dict[str, int], most: int
+) -> None:
+    export, source = export_of(model_of(700, how=without(Quirks(), "works.count")), **options)
+    source.waited, source.turns = waited, 100
+    assert len([work async for work in export]) == 700
+    assert source.most == most
 
 
 @pytest.mark.parametrize("managed", [True, False])

@@ -5,7 +5,8 @@
 - `proofs`: grounds on which an interval is complete, each with what it takes for granted;
 - `strategies`: what to ask for where nothing is proved yet;
 - `state`: what is known: the intervals (`intervals`, `coverage`), the server (`server`), what is in flight, the pages
-  that await a proof (`pages`), the counts (`counts`, `totals`, `doubts`);
+  that await a proof (`pages`), the counts (`counts`, `totals`, `doubts`, `halves`);
+- `price`: how many requests an export may take;
 - `messages`: a request to send, the page that answers it;
 - `tuning`: the constants, and where each comes from.
 
@@ -17,5 +18,18 @@ from .errors import Unprovable
 from .intervals import Batch, Domain, Interval, Key, Proof, key_of
 from .messages import Page, Request
 from .planner import Plan
+from .price import parallel_for
 
-__all__ = ["Batch", "Domain", "Interval", "Key", "Page", "Plan", "Proof", "Request", "Unprovable", "key_of"]
+__all__ = [
+    "Batch",
+    "Domain",
+    "Interval",
+    "Key",
+    "Page",
+    "Plan",
+    "Proof",
+    "Request",
+    "Unprovable",
+    "key_of",
+    "parallel_for",
+]

@@ -39,7 +39,12 @@ class OfEverything:
     opening: bool = False
 
 
-Question: TypeAlias = OfPage[T] | OfEverything
+@dataclass(frozen=True, slots=True)
+class OfHalf:
+    """A count of what was created from a second on, within the user's range."""
+
+
+Question: TypeAlias = OfPage[T] | OfEverything | OfHalf
 
 
 class Counts(Generic[T]):
@@ -84,6 +89,12 @@ class Counts(Generic[T]):
         self._questions[number] = OfPage(page)
         asked = page.request
         return Request("count", number, asked.low, asked.high, asked.after, self.totals.early(asked.before))
+
+    def of_half(self, number: int, second: int) -> Request:
+        """Returns a request for a count from a second on."""
+        self._questions[number] = OfHalf()
+        after, before = self.totals.range_from(second)
+        return Request("count", number, second, LATEST, after, before)
 
     def answered(self, request: Request) -> Question[T]:
         """Returns what the request was for."""

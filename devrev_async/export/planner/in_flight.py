@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from .intervals import Interval
     from .messages import Request
 
 
@@ -38,6 +39,11 @@ class InFlight:
         """Whether no page is under way."""
         return all(request.kind == "count" for request in self)
 
+    @property
+    def sent(self) -> int:
+        """How many requests were made in this run, answered or not."""
+        return self._number
+
     def next_number(self) -> int:
         """Returns the number of a new request."""
         self._number += 1
@@ -54,3 +60,11 @@ class InFlight:
     def covers(self, low: int, high: int) -> bool:
         """Whether a page is under way for a part of this interval."""
         return any(each.kind != "count" and each.low < high and each.high > low for each in self)
+
+
+def begins_in(request: Request, intervals: Sequence[Interval]) -> Interval | None:
+    """Returns the interval whose works a page shows first; those behind it were one with it when it was asked for."""
+    within = [each for each in intervals if request.low < each.high and request.high > each.low]
+    if not within:
+        return None
+    return max(within, key=lambda each: each.low) if request.descending else min(within, key=lambda each: each.low)

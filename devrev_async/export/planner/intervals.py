@@ -45,6 +45,11 @@ def micros(moment: datetime) -> int:
     return (since.days * 86400 + since.seconds) * SECOND + since.microseconds
 
 
+def moment_of(second: int) -> datetime:
+    """Returns the beginning of a second."""
+    return _EPOCH + timedelta(seconds=min(max(second, EARLIEST), LATEST - 1))
+
+
 def key_of(created: datetime | None, identity: str) -> Key:
     """Returns the key of a work; `created` is aware, or None for a work that shows no timestamp.
 
@@ -144,10 +149,10 @@ class Domain:
         after = None if self.after is None else _shifted(self.after, -_EDGE)
         before = None if self.before is None else _shifted(self.before, _EDGE)
         if low > self.low:
-            own = _moment(low - 1)
+            own = moment_of(low - 1)
             after = own if after is None else max(after, own)
         if high < self.high:
-            own = _moment(high)
+            own = moment_of(high)
             before = own if before is None else min(before, own)
         return after, before
 
@@ -254,10 +259,6 @@ def _mean(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return one if other is None else other
     return (one + other) / 2
-
-
-def _moment(second: int) -> datetime:
-    return _EPOCH + timedelta(seconds=min(max(second, EARLIEST), LATEST - 1))
 
 
 def _shifted(moment: datetime, by: timedelta) -> datetime:

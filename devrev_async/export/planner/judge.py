@@ -194,7 +194,10 @@ def _follow(state: State[T], request: Request, page: Page[T], *, full: bool) -> 
         return batches
     if not full:
         return _await_count(state, request, page)
-    bisect(state, request, page.keys)
+    if request.first < state.sizes.first:
+        state.sized = False  # one second has more works than were thought to be left
+    else:
+        bisect(state, request, page.keys)
     return []
 
 

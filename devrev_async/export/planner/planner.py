@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar, assert_never
 
 from . import judge
-from .counts import OfEverything, OfPage
+from .counts import OfEverything, OfHalf, OfPage
 from .errors import NO_LIST, Unprovable
 from .intervals import UNDATED
 from .state import Sizes, State
-from .strategies import counting, listing, other_end
+from .strategies import counting, halving, listing, other_end
 from .strategies.presumption import ask_presumed_end
 from .strategies.undated import ask_for_undated
 from .totals import Counted
@@ -57,6 +58,15 @@ class Plan(Generic[T]):
         """Works to be yielded in all, as the server counted when the run began; None if that is not known."""
         expected = self._state.counts.expected
         return None if expected is None else max(0, expected - self._state.tally.before)
+
+    @property
+    def parallel(self) -> int:
+        """Requests in flight at most."""
+        return self._state.sizes.parallel
+
+    @parallel.setter
+    def parallel(self, value: int) -> None:
+        self._state.sizes = replace(self._state.sizes, parallel=value)
 
     @property
     def undated(self) -> bool:
@@ -150,6 +160,9 @@ class Plan(Generic[T]):
         state = self._state
         state.in_flight.remove(request)
         question = state.counts.answered(request)
+        if isinstance(question, OfHalf):
+            halving.take_in(state, count)
+            return []
         if count is None:
             if isinstance(question, OfEverything) and not question.opening:
                 state.counts.totals.answer(question.kind, None)
@@ -185,14 +198,14 @@ class Plan(Generic[T]):
             asked = state.other_end.request
             exports = [each for each in state.in_flight.exports if each.number not in state.other_end.presumed]
             if not any(each.low < asked.high and each.high > asked.low for each in exports):
-                return state.export(asked.low, asked.high, descending=True, first=state.page_size())
-            if (request := ask_presumed_end(state)) is not None:
+                return state.export(asked.low, asked.high, descending=True, first=state.page_size(state.left))
+            if (request := ask_presumed_end(state) or halving.ask_beside_ends(state)) is not None:
                 return request
         intervals = [each for each in state.coverage.intervals if each.low != UNDATED and not each.needs_list]
         if state.pages:
             intervals = [each for each in intervals if not state.pages.cover(each.low, each.high)]
         if state.server.sorts:
-            return other_end.ask_next_end(state, intervals)
+            return other_end.ask_next_end(state, halving.cut_in_half(state, intervals))
         for each in intervals:
             if not state.in_flight.covers(each.low, each.high):
                 return state.export(each.low, each.high)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .counts import Counts
 from .coverage import Coverage
-from .in_flight import InFlight
+from .in_flight import InFlight, begins_in
 from .intervals import UNDATED, micros
 from .messages import Request
 from .pages import AwaitingCounts
 from .server import ServerProfile
 from .tally import Tally
-from .tuning import MARGIN, MARGIN_SHARE
+from .tuning import BOTH, MARGIN, MARGIN_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from .halves import Halves
     from .intervals import Batch, Domain, Interval, Key, Proof
     from .messages import Page
     from .pages import AwaitingCount, AwaitingOtherEnd
@@ -63,6 +65,8 @@ class State(Generic[T]):
         awaits_first_page: whether that page is still to come.
         other_end: a full page that is compared with one from the other end of its interval.
         listing: the passes of `works.list` that are under way.
+        halves: where a count cut what is left in two.
+        sized: whether no more is asked for than is left; not after a page that proved nothing for that.
         repeated: intervals whose answer was doubted and asked for once more.
     """
 
@@ -83,6 +87,8 @@ class State(Generic[T]):
         self.awaits_first_page = self.fresh
         self.other_end: AwaitingOtherEnd[T] | None = None
         self.listing: Listing[T] | None = None
+        self.halves: Halves | None = None
+        self.sized = True
         self.repeated: set[tuple[int, int]] = set()
 
     @property
@@ -94,6 +100,16 @@ class State(Generic[T]):
         asked = sum(request.first for request in self.in_flight.exports)
         return self.counts.expected - self.tally.found - kept - asked
 
+    def left_in(self, interval: Interval, intervals: Sequence[Interval]) -> int | None:
+        """Returns the same for one of the open intervals: of several, only their halves may have been counted."""
+        if len(intervals) == 1:
+            return self.left
+        expected, halves = self.counts.expected, self.halves
+        if expected is None or halves is None or not halves.cut or len(intervals) > BOTH or self.pages:
+            return None
+        asked = sum(each.first for each in self.in_flight.exports if begins_in(each, intervals) is interval)
+        return halves.share(interval, expected - self.tally.found) - asked
+
     @property
     def kept_pages(self) -> int:
         """Pages' worth of works that await a count."""
@@ -104,12 +120,16 @@ class State(Generic[T]):
         """Whether pages are there for all intervals that have dates."""
         return all(each.low == UNDATED or self.pages.cover(each.low, each.high) for each in self.coverage.intervals)
 
-    def page_size(self) -> int:
-        """Returns the works to ask for next: no more than are left, and some that were seen already."""
-        left = self.left
-        if left is None or left <= 0:
+    def page_size(self, left: int | None, rate: float | None = None) -> int:
+        """Returns the works to ask for: no more than are left, and some that were seen already.
+
+        Args:
+            left: works that are left there; None: not known.
+            rate: works a second where the page begins, of which it shows some once more.
+        """
+        if left is None or left <= 0 or not self.sized:
             return self.sizes.first
-        return min(self.sizes.first, left + MARGIN + left // MARGIN_SHARE)
+        return min(self.sizes.first, left + MARGIN + left // MARGIN_SHARE + ceil(2 * (rate or 0)))
 
     def export(self, low: int, high: int, *, descending: bool = False, first: int | None = None) -> Request:
         """Returns a request of `works.export` for an interval."""
@@ -133,6 +153,8 @@ class State(Generic[T]):
         self.pages.drop_unless(self.coverage.open)
         for batch in batches:
             self.tally.add(batch)
+            if self.halves is not None:
+                self.halves.note(batch)
         return batches
 
     def prove_by_order(self, low: int, high: int, page: Page[T]) -> list[Batch[T]]:

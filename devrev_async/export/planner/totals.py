@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .intervals import moment_of
 from .tuning import AHEAD, BLATANT, BLATANT_SHARE
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class Totals:
         if question is Counted.EARLY:
             before = self.early(before)
         return after, before
+
+    def range_from(self, second: int) -> tuple[datetime | None, datetime | None]:
+        """The range to count for what was created from a second on, inclusive."""
+        return moment_of(second), self._domain.before
 
     def early(self, before: datetime | None) -> datetime:
         """What was created since the run's beginning does not matter, and would make no count match."""

@@ -27,6 +27,23 @@ Effect: `test_price.py`, 5001 works."""
 MARGIN_SHARE: Final = 50
 """The same as a part of what is left, one in so many, for what is created meanwhile: 2 of the 10 percent allowed."""
 
+BOTH: Final = 2
+"""Ends of an interval; pages that are in memory when its two ends are compared."""
+
+SLOW_FROM: Final = (0.1, 0.5)
+"""Seconds until the first page begins to come from which three pages, and four, are asked for side by side, not `BOTH`.
+
+To decode a page of 5000 works takes a tenth of a second: where answers begin sooner, two requests keep the processor
+busy, and a third costs the memory of a page for nothing. Of 50,000 works at one second an answer, two pages side by
+side take seven waits, three take five, four take four, and more do not help. Effect: `test_halving.py`, waits.
+"""
+
+SHOWN_AGAIN: Final = 25
+"""Of how many works of a page one is shown once more, at most, where a count is asked for to cut an interval there.
+
+A page begins with the second at which the one before it ended. Where that is more, the price may be exceeded by a
+request. Effect: `test_skew.py`, a burst."""
+
 SPLIT_AT: Final = 4.0
 """Pages that must be left in an interval, beyond those under way, to cut it for an idle slot.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from devrev_async.export.planner import Domain, Key, Page, Plan, Request, key_of
+from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request, key_of
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
@@ -39,3 +42,57 @@ def opened(planned: Plan[str]) -> tuple[Request, Request]:
     assert (export.kind, count.kind) == ("export", "count")
     assert (export.after, export.before, count.after, count.before) == (None, None, None, None)
     return export, count
+
+
+@dataclass
+class Cost:
+    """What an export took.
+
+    Attributes:
+        waits: how often answers were waited for, all those under way together.
+        requests: of either kind.
+        counts: of `works.count`.
+    """
+
+    waits: int = 0
+    requests: int = 0
+    counts: int = 0
+
+
+@dataclass
+class SortedServer:
+    """A server that counts and sorts.
+
+    Attributes:
+        times: of its works.
+        recount: what it says, in place of the right number, where a range is counted.
+    """
+
+    times: list[datetime]
+    recount: Callable[[int], int | None] = field(default=lambda right: right)
+
+    def __post_init__(self) -> None:
+        self.keys = [key_of(time, f"w{number}") for number, time in enumerate(self.times)]
+
+    def export(self, planned: Plan[str]) -> Cost:
+        """Runs a plan, and checks that all works come, each once."""
+        cost, got = Cost(), list[str]()
+        while sent := list(iter(planned.take, None)):
+            cost.waits += 1
+            cost.requests += len(sent)
+            cost.counts += sum(request.kind == "count" for request in sent)
+            for request in sent:
+                got += [name for batch in self.answer(planned, request) for name in batch.items]
+        assert planned.done
+        assert sorted(got) == sorted(name for _, name in self.keys)
+        return cost
+
+    def answer(self, planned: Plan[str], request: Request) -> list[Batch[str]]:
+        """Returns what the answer to a request proves."""
+        low = 0 if request.after is None else bisect_left(self.times, request.after)
+        high = len(self.times) if request.before is None else bisect_right(self.times, request.before)
+        if request.kind == "count":
+            limited = request.after is not None or request.before is not None
+            return planned.feed_count(request, self.recount(high - low) if limited else high - low)
+        found = self.keys[low:high][::-1] if request.descending else self.keys[low:high]
+        return planned.feed(request, page(found[: request.first]))

@@ -27,7 +27,10 @@ UP, DOWN = Request("export", 1, 1000, 2000), Request("export", 2, 1000, 2000, de
     ],
 )
 def test_one_interval(in_flight: list[Request], pages: float, left: int | None, end: End | None) -> None:
-    assert next_end([LONG], in_flight, lambda _: pages, left) == end
+    def counted(_: Interval) -> int | None:
+        return left
+
+    assert next_end([LONG], in_flight, lambda _: pages, None if left is None else counted) == end
 
 
 def test_an_interval_that_nobody_asked_for_comes_first() -> None:
@@ -37,7 +40,7 @@ def test_an_interval_that_nobody_asked_for_comes_first() -> None:
 def test_of_several_intervals_one_end_each_is_asked_for() -> None:
     """How many works are left of all of them says nothing of one: both ends might bring the same works."""
     asked = [UP, Request("export", 3, 3000, 3500)]
-    assert next_end([LONG, SHORT], asked, lambda _: 9.0, 10_000) is None
+    assert next_end([LONG, SHORT], asked, lambda _: 9.0, lambda _: None) is None
     assert next_end([LONG, SHORT], asked, lambda _: 9.0) is not None
 
 

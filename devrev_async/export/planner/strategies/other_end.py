@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from devrev_async.export.planner.in_flight import begins_in
 from devrev_async.export.planner.intervals import LATEST, Interval, cut
 from devrev_async.export.planner.tuning import BOTH_ENDS_AT, SPLIT_AT
 
@@ -28,7 +29,7 @@ def next_end(
     intervals: Sequence[Interval],
     in_flight: Iterable[Request],
     pages: Callable[[Interval], float],
-    left: int | None = None,
+    left: Callable[[Interval], int | None] | None = None,
 ) -> End | None:
     """Returns an interval that nobody asked for, else a free end of the longest one, else the longest one to be cut.
 
@@ -36,63 +37,70 @@ def next_end(
         intervals: those to choose from.
         in_flight: requests of pages.
         pages: how many pages an interval may need.
-        left: works that were counted and neither shown nor asked for yet; None if that is not known.
+        left: how many works of an interval were counted and neither shown nor asked for yet, None where that is not
+            known: a page more might bring works once more. None instead of it: the server does not count.
     """
     free: list[tuple[float, End]] = []
     longest: tuple[float, End] | None = None
     exports = list(in_flight)
     for interval in intervals:
-        asked = [request for request in exports if _begins_in(request, intervals) is interval]
-        upward = any(request.low == interval.low and not request.descending for request in asked)
-        downward = any(request.high == interval.high and request.descending for request in asked)
+        asked = [request for request in exports if begins_in(request, intervals) is interval]
+        upward = any(not request.descending for request in asked)
+        downward = any(request.descending for request in asked)
         room = pages(interval) - len(asked)
         if not asked:
             free.append((room + LATEST, End(interval, descending=False, split=False)))
-        elif left is not None and (left <= 0 or len(intervals) > 1 or (upward and downward)):
-            continue  # a page more might bring works once more: how many are left of all says nothing of one interval
+        elif interval.high - interval.low == 1:
+            continue  # only a page that shows all of a second proves it
+        elif left is not None:
+            if (left(interval) or 0) > 0 and not (upward and downward):
+                free.append((room, End(interval, descending=upward, split=False)))
         elif upward and downward:
             if room >= SPLIT_AT and (longest is None or room > longest[0]):
                 longest = room, End(interval, descending=False, split=True)
-        elif left is not None or room >= BOTH_ENDS_AT - 1:
+        elif room >= BOTH_ENDS_AT - 1:
             free.append((room, End(interval, descending=upward, split=False)))
     if free:
         return max(free, key=lambda entry: entry[0])[1]
     return longest[1] if longest else None
 
 
-def _begins_in(request: Request, intervals: Sequence[Interval]) -> Interval | None:
-    """The interval that a page shows first; those behind it were one with it when it was asked for."""
-    within = [each for each in intervals if request.low < each.high and request.high > each.low]
-    if not within:
-        return None
-    return max(within, key=lambda each: each.low) if request.descending else min(within, key=lambda each: each.low)
-
-
 def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     """Returns a request for a free end of an interval, or for an end made by cutting the longest one in two."""
-    left, longest = state.left, state.server.longest_page
-    end = next_end(intervals, state.in_flight.exports, lambda each: state.coverage.pages(each, longest), left)
+    exports, longest = state.in_flight.exports, state.server.longest_page
+
+    def left(interval: Interval) -> int | None:
+        return state.left_in(interval, intervals)
+
+    counted = None if state.counts.expected is None else left
+    end = next_end(intervals, exports, lambda each: state.coverage.pages(each, longest), counted)
     if end is None:
         return None
-    if not end.split:
-        # of several intervals, how many works are left of all says nothing of one; its own range bounds the page
-        bounded = len(intervals) > 1 and not any(
-            _begins_in(request, intervals) is end.interval for request in state.in_flight.exports
-        )
-        size = state.sizes.first if bounded else state.page_size()
-        return _ask_end(state, end.interval, descending=end.descending, first=size)
-    start, stop = state.coverage.span(end.interval)
-    pieces = cut(end.interval, [(start + stop) // 2])
-    state.coverage.replace(end.interval, pieces)
-    return _ask_end(state, pieces[-1], descending=False, first=state.sizes.first) if len(pieces) > 1 else None
+    if end.split:
+        start, stop = state.coverage.span(end.interval)
+        pieces = cut(end.interval, [(start + stop) // 2])
+        state.coverage.replace(end.interval, pieces)
+        return _ask_end(state, pieces, End(pieces[-1], descending=False, split=False)) if len(pieces) > 1 else None
+    return _ask_end(state, intervals, end)
 
 
-def _ask_end(state: State[T], interval: Interval, *, descending: bool, first: int) -> Request:
-    """A page from one end of an interval, as far as the nearest work that was seen behind the other one."""
+def _ask_end(state: State[T], intervals: list[Interval], end: End) -> Request:
+    """A page from one end of an interval, as far as the nearest work that was seen behind the other one.
+
+    Where none was seen there, the interval was cut: the page may go on beyond, so that it shows one. A page is asked
+    for no more works than are left, if it would show others instead: where the range does not end with them, or a page
+    from the other end is under way.
+    """
+    interval, descending = end.interval, end.descending
     low, high = interval.low, interval.high
-    if descending and interval.seen_below is not None:
-        low = interval.seen_below
-    elif not descending and interval.seen_above is not None:
-        high = interval.seen_above + 1
+    seen = interval.seen_below if descending else interval.seen_above
+    left = state.left_in(interval, intervals)
+    if descending:
+        low = seen if seen is not None else intervals[0].low if left else low
+    else:
+        high = seen + 1 if seen is not None else intervals[-1].high if left else high
+    alone = not any(begins_in(request, intervals) is interval for request in state.in_flight.exports)
+    bounded = interval.high - interval.low == 1 or (seen is not None and alone)
+    first = state.sizes.first if bounded else state.page_size(left, interval.above if descending else interval.below)
     low, high, descending = state.coverage.detours.pop((interval.low, interval.high), (low, high, descending))
     return state.export(low, high, descending=descending, first=first)

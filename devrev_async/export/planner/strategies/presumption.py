@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from devrev_async.export.planner.intervals import SECOND
+from devrev_async.export.planner.tuning import BOTH
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.messages import Request
@@ -21,8 +22,8 @@ def ask_presumed_end(state: State[T]) -> Request | None:
     first, left = state.other_end, state.left
     if first is None or not state.fresh or left is None or left <= 0:
         return None
-    if first.presumed:
+    if first.presumed or state.sizes.parallel <= BOTH:
         return None
-    request = state.export(first.page.times[-1] // SECOND, first.request.high, first=state.page_size())
+    request = state.export(first.page.times[-1] // SECOND, first.request.high, first=state.page_size(state.left))
     first.presumed.append(request.number)
     return request
