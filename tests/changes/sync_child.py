@@ -1,46 +1,62 @@
-"""A process that runs `sync` and kills itself before or after a step on the disk, as a power cut would."""
+"""`sync` in a process that kills itself before or after a step on the disk, as a power cut would."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from devrev_async import DevRevClient
+from devrev_async.changes import sync
 
-KILL_AT = int(sys.argv[2])
+assert sync.__file__, "it is imported here, once, and not in each process"
+
 STEPS = ("fsync", "replace", "rename", "unlink", "open", "write")
-done = 0
 
 
-def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-    def step(*args: Any, **options: Any) -> Any:
-        global done  # noqa: PLW0603 - one number for the whole process
+def processes() -> BaseContext:
+    """Returns a context whose processes are copies of one that has imported this module, where there can be such."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def run(given: dict[str, Any], kill_at: int) -> None:
+    """Runs `sync` with these arguments, and kills the process at step `kill_at` of it, of which 0 never comes."""
+    asyncio.run(_sync(dict(given), kill_at))
+
+
+async def _sync(given: dict[str, Any], kill_at: int) -> None:
+    done = 0
+
+    def step() -> None:
+        nonlocal done
         done += 1
-        if done == KILL_AT:
+        if done == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        result = call(*args, **options)
-        done += 1
-        if done == KILL_AT:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
 
-    return step
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **options: Any) -> Any:
+            step()
+            result = call(*args, **options)
+            step()
+            return result
 
+        return stepped
 
-async def main() -> None:
-    given = json.loads(sys.argv[1])
-    client = DevRevClient(given.pop("token"), base_url=given.pop("url"))
-    async with client:
+    async with DevRevClient(given.pop("token"), base_url=given.pop("url")) as client:
         await client.works.get("ISS-1")  # what imports and connects is no step
-        for name in STEPS:
-            setattr(os, name, counted(getattr(os, name)))
-        await client.works.sync(**given)
-    sys.stdout.write(f"{done}\n")
-
-
-asyncio.run(main())
+        calls = {name: getattr(os, name) for name in STEPS}
+        for name, call in calls.items():
+            setattr(os, name, counted(call))
+        try:
+            await client.works.sync(**given)
+        finally:
+            for name, call in calls.items():
+                setattr(os, name, call)

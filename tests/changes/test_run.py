@@ -156,20 +156,21 @@ def test_nothing_new_takes_one_count_and_one_small_read(n: int) -> None:
 
 
 def test_r4_what_is_remembered_is_bounded_and_what_repeats_is_counted() -> None:
-    model = Model(random.Random(1), page=5000)
-    for _ in range(60_000):
+    most = 3000
+    model = Model(random.Random(1), page=300)
+    for _ in range(most + 600):
         model.create(NOW - SECOND)
-    current = call(model, None, room=5000, most=MOST_REMEMBERED)
-    checkpoint = current.drive(5000)
-    assert (len(current.yielded), current.run.delivery.repeated) == (60_000, 0)
+    current = call(model, None, room=300, most=most)
+    checkpoint = current.drive(300)
+    assert (len(current.yielded), current.run.delivery.repeated) == (most + 600, 0)
     for _ in range(2):
         model.clock += 1000 * 1000
-        assert len(checkpoint) <= 1_000_000
-        current = call(model, checkpoint, room=5000, most=MOST_REMEMBERED)
-        checkpoint = current.drive(5000)
-        assert (len(current.yielded), current.run.delivery.repeated) == (10_000, 10_000)
+        assert len(checkpoint) <= 20 * most  # as 50,000 in a megabyte
+        current = call(model, checkpoint, room=300, most=most)
+        checkpoint = current.drive(300)
+        assert (len(current.yielded), current.run.delivery.repeated) == (600, 600)
     model.clock += 2 * OVERLAP
-    checkpoint = call(model, checkpoint, most=MOST_REMEMBERED).drive(5000)
+    checkpoint = call(model, checkpoint, most=most).drive(300)
     assert len(checkpoint) < 1000
 
 

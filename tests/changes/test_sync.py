@@ -9,12 +9,12 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from devrev_async.changes.state import State, render
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 
+from . import sync_child
 from .serving import NOON, serving
 
 pytestmark = pytest.mark.anyio
@@ -388,9 +389,11 @@ async def test_r24_a_state_that_cannot_be_read_is_no_first_run(synced: Synced) -
 
 async def test_r27_a_second_run_on_the_state_ends_at_once_and_the_lock_dies_with_its_process(synced: Synced) -> None:
     async with serving(works=2000) as (sandbox, client):
-        sandbox.fail_next("works.count", status=None, delay=0.5)
+        arrived = asyncio.Event()
+        sandbox.on_request(lambda _: arrived.set(), "works.count")
+        sandbox.fail_next("works.count", status=None, delay=0.3)
         running = asyncio.create_task(synced.run(client))
-        await asyncio.sleep(0.2)
+        await arrived.wait()
         with pytest.raises(SyncStateError, match="another run is using the state") as caught:
             await synced.run(client)
         assert caught.value.hint
@@ -457,13 +460,21 @@ async def test_arguments_are_refused_before_anything_is_touched(synced: Synced, 
 # --- kill -9 ---
 
 
-def killed(sandbox: Sandbox, synced: Synced, at: int, **options: Any) -> tuple[int, int]:
-    """Runs `sync` in a process that ends itself at a step; its exit code, and the steps it has if it came to its end."""
+def started(sandbox: Sandbox, synced: Synced, kill_at: int = 0, **options: Any) -> BaseProcess:
+    """A process that runs `sync`, and ends itself at a step where one is given."""
     given = {"token": sandbox.token, "url": sandbox.url, "state": str(synced.state), "directory": str(synced.folder)}
-    command = [sys.executable, "-m", "tests.changes.sync_child", json.dumps(given | options), str(at)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, int(done.stdout or 0)
+    process = sync_child.processes().Process(target=sync_child.run, args=(given | options, kill_at))
+    process.start()
+    return process
+
+
+def ended(process: BaseProcess) -> int:
+    """Waits for its end; 0, or -SIGKILL."""
+    process.join(60)
+    code = process.exitcode
+    assert code in (0, -signal.SIGKILL)
+    process.close()
+    return code
 
 
 def check(sandbox: Sandbox, synced: Synced) -> None:
@@ -487,11 +498,11 @@ def test_r28_a_kill_between_any_two_steps_loses_and_repeats_nothing(synced: Sync
         with run_in_thread(Sandbox(works=works)) as sandbox:
             sandbox.clock.advance(5)
             if what != "first run":
-                assert killed(sandbox, one, -1)[0] == 0
+                assert ended(started(sandbox, one)) == 0
                 sandbox.clock.advance(3600)
                 sandbox.update("ISS-1", {"title": "next"})
                 sandbox.clock.advance(5)
-            code, _ = killed(sandbox, one, at, full_refresh=what == "full refresh")
+            code = ended(started(sandbox, one, at, full_refresh=what == "full refresh"))
             sandbox.clock.advance(3600)
             sandbox.update("ISS-2", {"title": "later"})
             sandbox.clock.advance(5)
@@ -510,23 +521,17 @@ async def finished(sandbox: Sandbox, synced: Synced) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_r27_r28_kills_at_random_moments_twenty_times(synced: Synced) -> None:
     rng = random.Random(11)
     with run_in_thread(Sandbox(works=600)) as sandbox:
-        given = {
-            "token": sandbox.token,
-            "url": sandbox.url,
-            "state": str(synced.state),
-            "directory": str(synced.folder),
-        }
-        command = [sys.executable, "-m", "tests.changes.sync_child", json.dumps(given), "-1"]
         for _ in range(20):
             for id in rng.sample(sandbox.ids(), 9):
                 sandbox.update(id, {"title": f"{rng.random()}"})
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            time.sleep(rng.uniform(0.3, 1.2))
+            process = started(sandbox, synced)
+            time.sleep(rng.uniform(0.0, 0.3))
             process.kill()
-            process.communicate()
+            ended(process)
             sandbox.clock.advance(30)
         sandbox.clock.advance(5)
         asyncio.run(finished(sandbox, synced))
