@@ -31,7 +31,7 @@ from devrev_async import (
     InvalidArgumentError,
 )
 from devrev_async.arrow import WorksConverter, WorksScan, scan_works, works_schema
-from devrev_async.sandbox import Sandbox, run_in_thread
+from devrev_async.sandbox import Quirks, Sandbox, run_in_thread
 
 COUNT = 2300
 VARIABLES = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY", "DEVREV_BASE_URL")
@@ -289,7 +289,12 @@ print("read", flush=True)
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [("", 0), ("sys.exit(3)", 3), ("keep = [reader]; keep.append(keep); del reader", 0)]
+    ("ending", "code"),
+    [
+        pytest.param("", 0, marks=pytest.mark.slow),
+        pytest.param("sys.exit(3)", 3, marks=pytest.mark.slow),
+        ("keep = [reader]; keep.append(keep); del reader", 0),
+    ],
 )
 def test_the_interpreter_may_exit_in_the_middle(sandbox: Sandbox, ending: str, code: int) -> None:
     done = subprocess.run(
@@ -333,7 +338,7 @@ def test_ctrl_c_ends_a_reading_that_waits_for_the_server() -> None:
 @pytest.fixture
 def failing(sandbox: Sandbox) -> Generator[WorksScan]:
     """One page comes, what is after it is refused."""
-    with run_in_thread(Sandbox(works=12_000, seed=2)) as refusing:
+    with run_in_thread(Sandbox(works=1500, seed=2, quirks=Quirks(cap=300))) as refusing:
         refusing.fail_next("works.export", status=None)
         refusing.fail_next("works.export", status=403, times=10_000)
         refusing.fail_next("works.list", status=403, times=10_000)

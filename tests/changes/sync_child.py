@@ -7,18 +7,20 @@ import os
 import signal
 from collections.abc import Callable
 from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.context import BaseContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devrev_async import DevRevClient
 from devrev_async.changes import sync
 
 assert sync.__file__, "it is imported here, once, and not in each process"
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
 STEPS = ("fsync", "replace", "rename", "unlink", "open", "write")
 
 
-def processes() -> BaseContext:
+def processes() -> ForkServerContext | SpawnContext:
     """Returns a context whose processes are copies of one that has imported this module, where there can be such."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")

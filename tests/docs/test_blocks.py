@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,15 @@ pytestmark = pytest.mark.anyio
 
 PYTHON = list(blocks("python"))
 CONSOLE = [block for block in blocks("console") if "devrev-async" in block.code]
+
+
+def to_run(blocks: list[Block]) -> list[Any]:
+    """Those of README at all times, and those of the other pages with the slow tests."""
+    return [
+        pytest.param(block, id=str(block), marks=() if block.page == "README.md" else pytest.mark.slow)
+        for block in blocks
+        if block.reason is None
+    ]
 
 
 def environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
@@ -47,7 +57,7 @@ def test_every_python_block_is_valid(block: Block) -> None:
     ast.parse(block.code)
 
 
-@pytest.mark.parametrize("block", [block for block in PYTHON if block.reason is None], ids=str)
+@pytest.mark.parametrize("block", to_run(PYTHON))
 async def test_every_python_block_runs(block: Block, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block.code, "utf-8")
@@ -57,7 +67,7 @@ async def test_every_python_block_runs(block: Block, tmp_path: Path) -> None:
     assert "Traceback" not in output, output
 
 
-@pytest.mark.parametrize("block", [block for block in CONSOLE if block.reason is None], ids=str)
+@pytest.mark.parametrize("block", to_run(CONSOLE))
 async def test_every_console_line_runs(block: Block, tmp_path: Path) -> None:
     lines = [line[2:] for line in block.code.replace("\\\n", " ").splitlines() if line.startswith("$ ")]
     assert lines, "a console block shows its commands behind '$ '"

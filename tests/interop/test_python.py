@@ -8,7 +8,7 @@ import pytest
 from devrev_async.sandbox import Sandbox
 from tests.interop.driver import Answer, Driver, driving, python_command
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from devrev_async.sandbox import Sandbox
 from tests.interop.driver import Answer, Driver, driving, typescript_command
 from tests.spec import validate_response
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -120,12 +120,12 @@ async def test_an_outcome_comes_while_the_next_input_is_awaited() -> None:
     assert got == 5
 
 
-async def test_ten_thousand_ids_hold_no_more_outcomes_than_requests_in_flight() -> None:
+async def test_thousands_of_ids_hold_no_more_outcomes_than_requests_in_flight() -> None:
     read = 0
 
     def ids() -> Iterator[str]:
         nonlocal read
-        for number in range(10_000):
+        for number in range(3000):
             read = number + 1
             yield f"ISS-{number}" if number % 10 == 0 else "no id"  # an outcome without a request
 
@@ -139,7 +139,7 @@ async def test_ten_thousand_ids_hold_no_more_outcomes_than_requests_in_flight() 
                 for _ in range(30):  # a consumer that is slow: the workers come as far as they can
                     await asyncio.sleep(0.001)
                 ahead = max(ahead, read - taken)
-    assert (taken, works) == (10_000, 1000)
+    assert (taken, works) == (3000, 300)
     assert ahead <= 8 + 1
 
 

@@ -263,7 +263,7 @@ from devrev_async.sandbox import Sandbox
 kept = []
 
 async def main(how):
-    async with Sandbox(works=3000) as sandbox:
+    async with Sandbox(works=600) as sandbox:
         devrev = DevRevClient(sandbox.token, base_url=sandbox.url)
         ids = sandbox.ids()
         if how == "loop":

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +59,7 @@ def test_adding_while_serving_is_safe() -> None:
         assert len(sandbox) == 1000
 
 
-def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+def test_the_fixture(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import asyncio, aiohttp, pytest
@@ -89,12 +87,11 @@ def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
             assert len(devrev_sandbox) == 8
         """
     )
-    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result = pytester.runpytest_inprocess("--strict-markers", "-W", "error")
     result.assert_outcomes(passed=4)
 
 
-def test_the_fixture_with_parameters(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+def test_the_fixture_with_parameters(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import pytest
@@ -112,13 +109,12 @@ def test_the_fixture_with_parameters(pytester: pytest.Pytester, monkeypatch: pyt
         def test_mistaken(devrev_sandbox): ...
         """
     )
-    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result = pytester.runpytest_inprocess("--strict-markers", "-W", "error")
     result.assert_outcomes(passed=3, errors=1)
     result.stdout.fnmatch_lines(["*TypeError: a parameter of devrev_sandbox must be a mapping*'five'"])
 
 
-def test_the_factory(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(devrev_async.__file__).parents[1]))
+def test_the_factory(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import threading
@@ -138,14 +134,8 @@ def test_the_factory(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
             assert "devrev-sandbox" not in {thread.name for thread in threading.enumerate()}
         """
     )
-    result = pytester.runpytest_subprocess(*_plugin_arguments(), "--strict-markers", "-W", "error")
+    result = pytester.runpytest_inprocess("--strict-markers", "-W", "error")
     result.assert_outcomes(passed=2)
-
-
-def _plugin_arguments() -> list[str]:
-    # An installed distribution names its plugin itself.
-    name = "devrev_async.sandbox.pytest_plugin"
-    return [] if any(point.value == name for point in entry_points(group="pytest11")) else ["-p", name]
 
 
 def test_pytest_does_not_pay_for_the_fixture() -> None:

@@ -43,6 +43,9 @@ checks: Any = schemathesis.checks
 excluded: Any = [checks.CHECKS.get_one("positive_data_acceptance")]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def sandbox() -> Generator[Sandbox]:
     with run_in_thread(Sandbox(works=200, seed=1)) as running:

@@ -58,6 +58,7 @@ def pyright(folder: Path) -> Errors:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # a cold cache, and on a first run the download of pyright itself
 @pytest.mark.parametrize(
     ("check", "column"), [pytest.param(mypy, 0, id="mypy"), pytest.param(pyright, 1, id="pyright")]
