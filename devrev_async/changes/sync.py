@@ -307,7 +307,8 @@ async def _in_thread(call: Callable[..., T], *args: Any) -> T:
     """Runs a call that blocks in a thread; when cancelled, waits for its end: no file is closed while it is written."""
     task = asyncio.ensure_future(asyncio.to_thread(call, *args))
     try:
-        return await asyncio.shield(task)
+        await asyncio.wait([task])  # a shield would log what the call raises after a cancellation
     except asyncio.CancelledError:
         await ended(task)
         raise
+    return task.result()

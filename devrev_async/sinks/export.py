@@ -363,12 +363,13 @@ class FileExport:
         with naming(self._options.path):
             task = asyncio.ensure_future(asyncio.to_thread(call, *args))
             try:
-                await asyncio.shield(task)
+                await asyncio.wait([task])  # a shield would log what the call raises after a cancellation
             except asyncio.CancelledError:
                 if stop is not None:
                     stop.set()
                 await ended(task)
                 raise
+            task.result()
 
 
 async def ended(task: asyncio.Future[Any]) -> None:
