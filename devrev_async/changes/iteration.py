@@ -259,7 +259,7 @@ class WorkChanges:
 
     async def _read(self, step: Read, *, raw: bool) -> AsyncGenerator[None, None]:
         run, before = self._run, self._run.filtered_here
-        export = self._export = self._source.export(*step.asked)
+        export = self._export = self._source.export(*step.asked, step.count)
         works: AsyncGenerator[list[Any], None] = export.raw_batches(_BLOCK) if raw else export.batches(_BLOCK)
         try:
             async with aclosing(works):

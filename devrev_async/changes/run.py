@@ -84,6 +84,7 @@ class Run(Generic[T]):
         self.delivery: Delivery[T] = Delivery(start.position, self._memory)
         self._plan: Windows | None = None
         self._read: Read | None = None
+        self._shown = 0
         self._selection: Selection[T]
 
     @property
@@ -101,6 +102,7 @@ class Run(Generic[T]):
         if isinstance(step, Read):
             self._read = step
             self._selection = Selection(step.low, step.high, self._room)
+            self._shown = 0
         return step
 
     def counted(self, count: int | None, date: int | None) -> None:
@@ -119,7 +121,10 @@ class Run(Generic[T]):
         low, asked_low = self._low(until), self._low(self._limit)
         high = LATEST if self._start.everything and self._limit is None else until
         now = until if date is None else date
-        self._plan = Windows(low, high, count=count if low == asked_low else None, now=now, room=self._room)
+        counted_to = LATEST if self._limit is None else self._limit
+        self._plan = Windows(
+            low, high, count=count if low == asked_low else None, now=now, room=self._room, counted_to=counted_to
+        )
         if low > high:
             self.delivery.add(Chunk([], until))
 
@@ -143,6 +148,7 @@ class Run(Generic[T]):
         (after, before), until = read.asked, self.until
         crowd: list[Entry[T]] = []
         for instant, stamp, identity, work in works:
+            self._shown += instant is not None or read.asked == (None, None)
             if instant is not None and stamp <= until and (after or before) and outside(instant, after, before):
                 plan.filtered_here = True  # later stamps may be of works that were changed while they were read
             if read.low <= stamp <= selection.bound + 1:
@@ -169,7 +175,7 @@ class Run(Generic[T]):
         assert self._plan is not None
         assert self.until is not None
         self.windows += 1
-        self._plan.done(selection.bound, selection.crowd)
+        self._plan.done(selection.bound, selection.crowd, self._shown)
         self.delivery.add(Chunk(selection.ordered(), min(selection.bound, self.until)))
         self._read = None
 

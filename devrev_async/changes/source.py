@@ -89,14 +89,15 @@ class ChangesSource:
         date = parse_http_date(call.date)
         return Counted(counted, None if date is None else int(date // 1) * SECOND, refused)
 
-    def export(self, after: datetime | None, before: datetime | None) -> WorkExport:
-        """A complete export of the works that were modified in a range."""
+    def export(self, after: datetime | None, before: datetime | None, count: int | None) -> WorkExport:
+        """A complete export of the works that were modified in a range, of which so many were counted just before."""
         return open_export(
             self._pages,
             self._post,
             self._filters | _range(after, before),
             extra_body=self._extra_body,
             max_parallel=_SIDE_BY_SIDE,
+            counted=count,
         )
 
 

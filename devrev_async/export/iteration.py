@@ -56,6 +56,7 @@ class WorkExport:
         on_progress: called with the report after each answer and each batch; what it raises ends the export.
         first, limit: works to ask for in one request of `works.export`, of `works.list`.
         parallel: pages under way or waiting at most; None: 2 to 4, the more the longer the first one takes to begin.
+        counted: how many works the server counted just before, so that it need not be asked again; None: it was not.
 
     Raises:
         InvalidArgumentError: `resume` is no checkpoint, or that of another query.
@@ -71,6 +72,7 @@ class WorkExport:
         first: int = MAX_FIRST,
         limit: int = LIST_LIMIT,
         parallel: int | None = None,
+        counted: int | None = None,
     ) -> None:
         if parallel is not None and (isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {parallel!r}")
@@ -96,6 +98,7 @@ class WorkExport:
                 first=first,
                 limit=limit,
                 parallel=parallel or parallel_for(0.0),
+                counted=counted,
             )
             return ExportRunner(
                 source, query, plan, self._report, on_progress=on_progress, limit=limit, parallel=parallel, raw=raw

@@ -36,6 +36,7 @@ def open_export(
     resume: str | None = None,
     on_progress: Callable[[ExportReport], object] | None = None,
     max_parallel: int | None = None,
+    counted: int | None = None,
 ) -> WorkExport:
     """Returns a `WorkExport` over the transport; nothing is sent before it is iterated.
 
@@ -47,6 +48,7 @@ def open_export(
         resume: as in `WorkExport`.
         on_progress: as in `WorkExport`.
         max_parallel: as `parallel` in `WorkExport`.
+        counted: as in `WorkExport`.
 
     Raises:
         InvalidArgumentError: an argument is wrong; TypeError likewise.
@@ -55,7 +57,7 @@ def open_export(
     _check_extra(body, extra_body)
     source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
     whole = {**body, **(extra_body or {})}
-    return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel)
+    return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel, counted=counted)
 
 
 def open_slice(

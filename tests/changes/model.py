@@ -76,10 +76,13 @@ class Model:
             return count
         return MANY if count > self.fitting else None
 
-    def read(self, after: datetime | None, before: datetime | None) -> Iterator[list[Work]]:
-        """A complete export: what matches throughout comes once, what changes meanwhile at most once."""
-        self.requests += 2
+    def read(self, after: datetime | None, before: datetime | None, count: int | None) -> Iterator[list[Work]]:
+        """A complete export: what matches throughout comes once, what changes meanwhile at most once.
+
+        It takes a page and a count, unless so many works as there are were counted before.
+        """
         found = self.found(after, before)
+        self.requests += 1 if count == len(found) else 2
         self.rng.shuffle(found)
         while found:
             page, found = found[: self.page], found[self.page :]
@@ -144,7 +147,7 @@ class Call:
             elif refused:
                 run.refused()
             else:
-                yield from self.pages(model.read(*step.asked))
+                yield from self.pages(model.read(*step.asked, step.count))
             yield
 
     def pages(self, pages: Iterator[list[Work]]) -> Iterator[None]:

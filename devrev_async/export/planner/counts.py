@@ -54,6 +54,7 @@ class Counts(Generic[T]):
         expected: the answer of the count beside the first page; None before it, and where the server does not count.
         opening: whether that count was asked for.
         recounted: whether it was asked for again, with the first page.
+        made_before: whether `expected` was counted before the run began.
         probed: whether the server was asked for works of a time at which there are none.
     """
 
@@ -64,6 +65,7 @@ class Counts(Generic[T]):
         self.expected: int | None = None
         self.opening = False
         self.recounted = False
+        self.made_before = False
         self.probed = False
         self._questions: dict[int, Question[T]] = {}
 
@@ -99,6 +101,14 @@ class Counts(Generic[T]):
     def answered(self, request: Request) -> Question[T]:
         """Returns what the request was for."""
         return self._questions.pop(request.number)
+
+    def counted_before(self, count: int) -> None:
+        """Works were counted before the run began: if the first page shows as many, no other count is needed."""
+        self.expected, self.opening, self.made_before = count, True, True
+
+    def ask_anew(self) -> None:
+        """What was counted before the run began is not what the first page shows: works may have changed since."""
+        self.expected, self.opening, self.made_before = None, False, False
 
     def ask_again(self) -> None:
         """The count beside the first page is not used; another one is asked for, once."""

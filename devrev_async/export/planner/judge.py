@@ -78,6 +78,9 @@ def judge_first_page(state: State[T]) -> list[Batch[T]]:
             state.first_page = None
             counts.totals.answer(Counted.ALL, shown)
             return matching_count.prove(state, first, "count", undated=True)
+        if counts.made_before:
+            counts.ask_anew()
+            return []
         if counts.expected < shown:
             if counts.recounted:
                 return cease_to_count(state)

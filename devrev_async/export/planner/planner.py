@@ -36,6 +36,7 @@ class Plan(Generic[T]):
         before: works that were yielded before it.
         first, limit: works to ask for in one `works.export`, in one `works.list`.
         parallel: requests in flight at most.
+        counted: what the server counted over everything just before; None: it is asked for beside the first page.
     """
 
     def __init__(
@@ -49,9 +50,12 @@ class Plan(Generic[T]):
         first: int = 5000,
         limit: int = 100,
         parallel: int = 4,
+        counted: int | None = None,
     ) -> None:
         self._state = State[T](domain, now, intervals, before=before, sizes=Sizes(first, limit, parallel))
         self._state.server.shows_undated = undated
+        if counted is not None:
+            self._state.counts.counted_before(counted)
 
     @property
     def expected(self) -> int | None:

@@ -24,9 +24,9 @@ def page(found: list[Key]) -> Page[str]:
     return Page(found, [name for _, name in found])
 
 
-def plan(first: int = 20, limit: int = 5, parallel: int = 3) -> Plan[str]:
+def plan(first: int = 20, limit: int = 5, parallel: int = 3, counted: int | None = None) -> Plan[str]:
     """A plan of everything."""
-    return Plan[str](Domain(), now=NOW, first=first, limit=limit, parallel=parallel)
+    return Plan[str](Domain(), now=NOW, first=first, limit=limit, parallel=parallel, counted=counted)
 
 
 def take(planned: Plan[str]) -> Request:

@@ -31,6 +31,27 @@ def test_the_first_page_is_complete_if_the_count_beside_it_says_so(works: int, c
     assert (planned.proofs["count"], planned.duplicates) == (works, 0)
 
 
+@pytest.mark.parametrize("works", [0, 7, 20])
+def test_a_count_that_was_made_before_the_run_proves_the_first_page_alone(works: int) -> None:
+    planned = plan(counted=works)
+    export = take(planned)
+    assert planned.take() is None
+    batches = planned.feed(export, page(keys(*range(works))))
+    assert sum(len(batch.items) for batch in batches) == works
+    assert planned.done
+    assert planned.proofs["count"] == works
+
+
+@pytest.mark.parametrize("counted", [6, 8])
+def test_one_that_the_first_page_contradicts_is_made_anew(counted: int) -> None:
+    planned = plan(counted=counted)
+    assert planned.feed(take(planned), page(keys(*range(7)))) == []
+    count = take(planned)
+    assert count.kind == "count"
+    planned.feed_count(count, 7)
+    assert planned.done
+
+
 def test_a_count_that_says_more_proves_nothing() -> None:
     planned = plan()
     export, count = opened(planned)
