@@ -110,6 +110,8 @@ def _machine() -> int:
 
 
 def _micros(at: datetime) -> int:
+    if not isinstance(at, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a sandbox's clock takes a datetime, not {at!r}")
     if at.tzinfo is None:
         raise ValueError("a sandbox's clock needs a datetime with a time zone")
     return times.micros_of(at - times.EPOCH)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import defaults, garbage, times, wire
+from .arguments import check_names
 from .clock import Clock
 from .organisation import Organisation
 from .row import Row, Work
@@ -86,9 +87,12 @@ class WorksControl:
         touch: bool = True,
     ) -> None:
         """Updates many works (None: all) with one modified_date, as a bulk edit does; otherwise like `update`."""
-        if {"id", "display_id"} & {*(changes or {}), *drop}:
+        check_names("drop", drop)
+        if isinstance(ids, str):
+            raise TypeError(f"ids takes a list of ids, not {ids!r}")
+        new = wire.copy({} if changes is None else changes)
+        if {"id", "display_id"} & {*new, *drop}:
             raise ValueError("the ids of a work cannot be changed")
-        new = wire.copy(changes or {})
         if touch and "modified_date" not in drop:
             new.setdefault("modified_date", times.render(self._clock.micros() // times.MILLISECOND * times.MILLISECOND))
         with self._store.lock, garbage.suspended():

@@ -45,7 +45,7 @@ _NAMES = ("unsortable", "missing_endpoints")
 _ZERO = timedelta()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Quirks:
     """The ways in which a server deviates from the documented API; without arguments, in none.
 
@@ -141,6 +141,10 @@ class Quirks:
             _check(field.name, getattr(self, field.name))
         if self.cap_pattern != "constant" and self.cap is None:
             raise ValueError(f"cap_pattern={self.cap_pattern!r} needs cap")
+
+    def __repr__(self) -> str:
+        values = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
+        return f"Quirks({', '.join(f'{name}={value!r}' for name, value, usual in values if value != usual)})"
 
     def in_range(self, date: datetime | None, after: datetime | None, before: datetime | None) -> bool:
         """Returns whether a work of that date matches a range, of which at least one bound is given."""

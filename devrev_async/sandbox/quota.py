@@ -12,8 +12,6 @@ class Quota:
     """
 
     def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.time) -> None:
-        if limit < 1 or not window > 0:
-            raise ValueError("a quota needs limit >= 1 and window > 0 seconds")
         self._limit = limit
         self._window = window
         self._clock = clock

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
-import re
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -13,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import faults, garbage, generator, wire
+from . import arguments, faults, garbage, generator, wire
 from .app import App
 from .clock import Clock, DateHeader
 from .control import WorksControl
@@ -46,7 +44,7 @@ class Sandbox(WorksControl):
             Lines file of such works, as an export writes it (``.gz`` is decompressed). Of your own works, what is
             missing and an answer cannot be without (ids, type, dates, owner, part, stage, title) is filled in.
         seed: The same number of works and seed give the same works, always.
-        token: What clients must send as the bearer token; None makes a random one.
+        token: What clients must send as the bearer token, in printable ASCII; None makes a random one.
         host: A loopback address; no other is accepted.
         port: 0 takes a free one.
         quota: Requests a window, reported and enforced as the API does, by default more than anyone sends; None
@@ -60,6 +58,7 @@ class Sandbox(WorksControl):
     Raises:
         ValueError: an argument is out of its bounds, two works have one id, or a line of the file is no work; the
             message names the line.
+        TypeError: an argument is of the wrong type.
         OSError: the file cannot be read.
     """
 
@@ -78,9 +77,11 @@ class Sandbox(WorksControl):
         organisation: str = ORGANISATION,
         quirks: Quirks = NO_QUIRKS,
     ) -> None:
-        _check_loopback(host)
-        _check_values(works, latency, organisation)
-        self.token = token or f"sandbox-{secrets.token_hex(16)}"
+        arguments.check_works(works)
+        arguments.check_server(host, port, token, gzip=gzip, latency=latency)
+        arguments.check_data(seed, organisation, quirks)
+        arguments.check_quota(quota, window)
+        self.token = f"sandbox-{secrets.token_hex(16)}" if token is None else token
         self.clock = Clock(quirks.clock_offset)
         """The clock of the server, which can be set, moved and frozen."""
         self._host = host
@@ -191,10 +192,10 @@ class Sandbox(WorksControl):
 
         Raises:
             ValueError: there is no such endpoint of works, or `after_works` is negative.
+            TypeError: `callback` cannot be called.
         """
         self._check_endpoint(endpoint)
-        if after_works is not None and after_works < 0:
-            raise ValueError("after_works must be at least 0")
+        arguments.check_hook(callback, after_works)
         return self._app.hooks.add(Hook(endpoint, callback, after_works))
 
     def fail_next(
@@ -214,7 +215,7 @@ class Sandbox(WorksControl):
 
         Args:
             endpoint: Such as "works.export"; "*" is any.
-            status: That of the answer; None sends the regular answer, after `delay`.
+            status: That of the answer, 200 to 599; None sends the regular answer, after `delay`.
             times: How many requests fail.
             headers: Added to the answer's own, or in their place.
             body: bytes and str go out as they are, anything else as JSON. None is the body that the API documents
@@ -226,11 +227,19 @@ class Sandbox(WorksControl):
             drop: Close the connection without any answer.
 
         Raises:
-            ValueError: there is no such endpoint of works, or `times` is less than 1.
+            ValueError: there is no such endpoint of works, or an argument is out of its bounds.
+            TypeError: an argument is of the wrong type, or `body` has no JSON form.
         """
         self._check_endpoint(endpoint)
-        if times < 1:
-            raise ValueError("times must be at least 1")
+        arguments.check_fault(
+            status=status,
+            times=times,
+            headers=headers,
+            retry_after=retry_after,
+            delay=delay,
+            applied=applied,
+            drop=drop,
+        )
         fault = faults.build(
             status=status, headers=headers, body=body, retry_after=retry_after, delay=delay, applied=applied, drop=drop
         )
@@ -241,6 +250,8 @@ class Sandbox(WorksControl):
 
     def _check_endpoint(self, endpoint: str) -> None:
         # `fail_next` can give answers to other endpoints of the API; a misspelt works.* would never be called.
+        if not isinstance(endpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"endpoint takes a str, not {endpoint!r}")
         if endpoint.partition(".")[0] == "works" and endpoint not in self._endpoints:
             raise ValueError(f"no such endpoint: {endpoint!r}; there are {', '.join(sorted(self._endpoints))}")
 
@@ -305,21 +316,3 @@ def run_in_thread(sandbox: Sandbox) -> Generator[Sandbox]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-def _check_loopback(host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(f"the sandbox serves on loopback only, not on {host!r}")
-
-
-def _check_values(works: object, latency: float, organisation: str) -> None:
-    if isinstance(works, int) and works < 0:
-        raise ValueError("works must be at least 0")
-    if not latency >= 0:  # NaN included
-        raise ValueError("latency must be at least 0 seconds")
-    if not re.fullmatch(r"[A-Za-z0-9-]+", organisation):
-        raise ValueError(f"organisation must be letters, digits and hyphens, not {organisation!r}")

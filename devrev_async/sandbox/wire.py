@@ -55,6 +55,8 @@ def copy(work: Mapping[str, Any]) -> dict[str, Any]:
         TypeError: not a mapping, or a value that JSON has no form for.
         ValueError: a naive datetime.
     """
+    if not isinstance(work, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"works and changes of works are mappings, not {repr(work)[:80]}")
     dates = {key: _rendered(key, value) for key, value in work.items() if isinstance(value, datetime)}
     copied: dict[str, Any] = decode(encode({**work, **dates}))
     return copied

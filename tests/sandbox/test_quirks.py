@@ -47,6 +47,8 @@ def test_a_missing_endpoint_must_exist() -> None:
 def test_quirks_are_values() -> None:
     assert Quirks() == Quirks()
     assert {Quirks(cap=5), Quirks(cap=5)} == {Quirks(cap=5)}
+    assert repr(Quirks(cap=5, trims_shown=True)) == "Quirks(cap=5, trims_shown=True)"
+    assert repr(Quirks()) == "Quirks()"
     assert Quirks(clock_offset=timedelta(hours=-1)) != Quirks()
     with pytest.raises(AttributeError):
         Quirks().cap = 5  # type: ignore[misc]
