@@ -37,6 +37,8 @@ _EXPECTED: Final = 4
 
 _TICK: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 
 
 class WorkSlice(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,47 +98,51 @@ class _Piece:
 class SlicePlan:
     """The rounds of counting: count all of `ranges`, pass the answers to `feed`, until there are no more ranges.
 
+    The first two counts are those of both sides of one division, between the oldest and the newest work. That they add
+    up shows that each work has a date between these, and that none is in two ranges.
+
     Args:
         shares: of the export at most.
-        works: in the whole range.
-        oldest, newest: `created_date` of works near either end; what lies beyond them goes to the outer shares.
-        after, before: the user's own range, included; None: no bound.
+        works: in the whole range; at least one.
+        oldest, newest: `created_date` of the works at either end.
+        whole: the user's own range, included.
     """
 
-    def __init__(
-        self,
-        shares: int,
-        works: int,
-        oldest: datetime,
-        newest: datetime,
-        *,
-        after: datetime | None = None,
-        before: datetime | None = None,
-    ) -> None:
-        self._shares = shares
+    def __init__(self, shares: int, works: int, oldest: datetime, newest: datetime, whole: DateRange) -> None:
+        self._shares = min(shares, works)
         self._works = works
-        self._after = after
-        self._before = before
+        self._whole = whole
         low, high = sorted((_second(oldest), _second(newest)))
-        low = low if after is None else max(low, _second(after))
-        high = high if before is None else min(high, _second(before))
-        self._low, self._high = low, max(low, high) + 1
+        # a second more, for servers that exclude the bounds of a range, or round them
+        low, high = max(low - 1, _FIRST), min(high + 2, _LAST)
+        low = low if whole.after is None else max(low, _second(whole.after))
+        high = high if whole.before is None else min(high, _second(whole.before) + 1)
+        self._low, self._high = low, max(low + 1, high)
         self._pieces = [_Piece(self._low, self._high, works)]
+        self._begun = False
         self._consistent = True
 
     @property
     def ranges(self) -> list[DateRange]:
         """What to count next, side by side; empty once the shares are fine enough."""
-        return [self._range(piece.low, at) for piece, at in self._divisions() if at is not None]
+        divided = [(piece, at) for piece, at in self._divisions() if at is not None]
+        if self._begun:
+            return [self._range(piece.low, at) for piece, at in divided]
+        return [side for _, at in divided for side in self._both_sides(at)]
 
     @property
     def consistent(self) -> bool:
-        """Whether no part was counted to have more works than the whole."""
+        """Whether the first counts added up, and no part was counted to have more works than the whole."""
         return self._consistent
 
-    def feed(self, counts: Sequence[int]) -> None:
-        """Takes in the counts of `ranges`, in their order."""
-        answers = iter(counts)
+    def feed(self, counts: Sequence[int | None]) -> None:
+        """Takes in the counts of `ranges`, in their order; None where the server did not count."""
+        exact = [count for count in counts if count is not None]
+        self._consistent = len(exact) == len(counts) and (self._begun or sum(exact) == self._works)
+        if not self._consistent:
+            return
+        self._begun = True
+        answers = iter(exact)
         pieces: list[_Piece] = []
         for piece, at in self._divisions():
             if at is None:
@@ -158,7 +164,7 @@ class SlicePlan:
         start = 0
         for piece in self._pieces:
             borders = self._borders(start, start + piece.works)
-            if self._consistent and borders and piece.high - piece.low > 1:
+            if self._consistent and borders and piece.works > 1 and piece.high - piece.low > 1:
                 border = Fraction(borders[len(borders) // 2] * self._works, self._shares)
                 found.append((piece, piece.middle((border - start) / piece.works)))
             else:
@@ -190,9 +196,17 @@ class SlicePlan:
                 break
         return _packed(self._pieces, high, alone=alone)
 
+    def _both_sides(self, at: int) -> tuple[DateRange, DateRange]:
+        """The ranges below and above, with bounds at their outer ends too."""
+        after, before = _moment(self._low), _moment(self._high)
+        after = after if self._whole.after is None else max(after, self._whole.after)
+        before = before if self._whole.before is None else min(before, self._whole.before)
+        middle = _moment(at)
+        return DateRange(after=after, before=middle - _TICK), DateRange(after=middle, before=before)
+
     def _range(self, low: int, high: int) -> DateRange:
-        after = self._after if low == self._low else _moment(low)
-        before = self._before if high == self._high else _moment(high) - _TICK
+        after = self._whole.after if low == self._low else _moment(low)
+        before = self._whole.before if high == self._high else _moment(high) - _TICK
         return DateRange(after=after, before=before)
 
 
@@ -207,15 +221,16 @@ def slices_of(query: Mapping[str, Any], shares: Sequence[tuple[DateRange, int]])
 
 def _packed(pieces: Sequence[_Piece], most: int, *, alone: bool) -> list[list[_Piece]]:
     """Puts neighbours together up to `most` works; beside a second that has more there may be none, or so many."""
-    groups: list[list[_Piece]] = []
-    room, crowded = -1, False
+    groups: list[list[_Piece]] = [[]]
+    works, room, crowded = 0, most, False
     for piece in pieces:
         large = piece.high - piece.low == 1 and piece.works > most
         needed = 0 if large else piece.works
-        if needed > room or (large and (alone or crowded)):
+        if works and piece.works and (needed > room or (large and (alone or crowded))):
             groups.append([])
-            room, crowded = most, False
+            works, room, crowded = 0, most, False
         groups[-1].append(piece)
+        works += piece.works
         room -= needed
         if large:
             crowded = True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from devrev_async import errors
 from devrev_async.models import DateRange
 
+from .planner import Domain
 from .planner.totals import FIRST_DAY
 from .runner import NO_ENDPOINT
 from .slices import SlicePlan, WorkSlice, slices_of
@@ -45,48 +46,30 @@ async def plan_slices(source: SliceSource, query: ExportQuery, shares: int) -> l
     Raises:
         DevRevError: a request failed for good.
     """
-    domain = query.domain
-    works = await _count(source, query.body, domain.after, domain.before)
+    whole = DateRange(after=query.domain.after, before=query.domain.before)
+    works = await _count(source, query, whole)
     if works and shares > 1:
-        async with _tasks() as group:
-            counting = group.create_task(_all_dated(source, query, works))
-            ends = [group.create_task(_end(source, query, order)) for order in ("asc", "desc")]
-        dated, (oldest, newest) = counting.result(), (end.result() for end in ends)
-        if dated is None:
-            log.warning("plan_slices: works without created_date, or counts that do not add up; the plan is one slice")
-        elif oldest is not None and newest is not None:
-            plan = SlicePlan(shares, dated, oldest, newest, after=domain.after, before=domain.before)
-            if await _count_rounds(source, query.body, plan):
-                return slices_of(query.body, plan.shares())
-    return slices_of(query.body, [(DateRange(after=domain.after, before=domain.before), works or 0)])
+        plan = await _count_rounds(source, query, SlicePlan(shares, works, *await _ends(source, query), whole))
+        if not plan.consistent:
+            # works may have changed meanwhile, or the order be none of the server's: once more, and between wider ends
+            works = await _count(source, query, whole) or works
+            plan = await _count_rounds(source, query, SlicePlan(shares, works, *_widest(query.domain), whole))
+        if plan.consistent:
+            return slices_of(query.body, plan.shares())
+        log.warning("plan_slices: works without created_date, or counts that do not add up; the plan is one slice")
+    return slices_of(query.body, [(whole, works or 0)])
 
 
-async def _all_dated(source: SliceSource, query: ExportQuery, works: int) -> int | None:
-    """The number of works; None if some of them have no date. Where something may have changed it is counted again."""
-    if query.domain.limited:
-        return works
-    if works == await _count(source, query.body, FIRST_DAY, None):
-        return works
-    everything, dated = await _counts(source, query.body, [DateRange(), DateRange(after=FIRST_DAY)])
-    return everything if everything == dated else None
-
-
-async def _count_rounds(source: SliceSource, body: Mapping[str, Any], plan: SlicePlan) -> bool:
-    """Counts until the plan is fine enough; returns whether the counts can be used."""
+async def _count_rounds(source: SliceSource, query: ExportQuery, plan: SlicePlan) -> SlicePlan:
+    """Counts until the plan is fine enough, or inconsistent."""
     while ranges := plan.ranges:
-        counts = await _counts(source, body, ranges)
-        exact = [count for count in counts if count is not None]
-        if len(exact) == len(ranges):
-            plan.feed(exact)
-        if len(exact) < len(ranges) or not plan.consistent:
-            log.warning("plan_slices: the counts do not add up; the plan is one slice")
-            return False
-    return True
+        plan.feed(await _counts(source, query, ranges))
+    return plan
 
 
-async def _counts(source: SliceSource, body: Mapping[str, Any], ranges: Sequence[DateRange]) -> list[int | None]:
+async def _counts(source: SliceSource, query: ExportQuery, ranges: Sequence[DateRange]) -> list[int | None]:
     async with _tasks() as group:
-        tasks = [group.create_task(_count(source, body, each.after, each.before)) for each in ranges]
+        tasks = [group.create_task(_count(source, query, each)) for each in ranges]
     return [task.result() for task in tasks]
 
 
@@ -103,14 +86,17 @@ async def _tasks() -> AsyncGenerator[asyncio.TaskGroup, None]:
         raise error
 
 
-async def _count(
-    source: SliceSource, body: Mapping[str, Any], after: datetime | None, before: datetime | None
-) -> int | None:
-    if after is not None or before is not None:
-        body = {**body, "created_date": DateRange(after=after, before=before)}
+async def _count(source: SliceSource, query: ExportQuery, range_: DateRange) -> int | None:
+    """The number of works in a range; None from a server that does not count, or not exactly, or no ranges."""
+    after, before = range_.after, range_.before
+    body = query.body if after is before is None else {**query.body, "created_date": range_}
     try:
         return await source.count(body)
     except errors.ResponseDecodeError:
+        return None
+    except errors.BadRequestError:
+        if (after, before) == (query.domain.after, query.domain.before):
+            raise
         return None
     except errors.APIError as error:
         if error.status not in NO_ENDPOINT:
@@ -118,16 +104,24 @@ async def _count(
         return None
 
 
+async def _ends(source: SliceSource, query: ExportQuery) -> tuple[datetime, datetime]:
+    """`created_date` of the oldest and of the newest work, if the server sorts."""
+    async with _tasks() as group:
+        tasks = [group.create_task(_end(source, query, order)) for order in ("asc", "desc")]
+    oldest, newest = (task.result() for task in tasks)
+    first, last = _widest(query.domain)
+    return oldest or first, newest or last
+
+
 async def _end(source: SliceSource, query: ExportQuery, order: str) -> datetime | None:
-    """`created_date` near one end; a server that ignores the order makes the shares uneven, not wrong."""
     body: dict[str, Any] = {**query.body, "first": 1, "sort_by": [f"created_date:{order}"]}
-    domain = query.domain
-    after = FIRST_DAY if domain.after is None else domain.after  # so that works without a date are not in the way
-    body["created_date"] = DateRange(after=after, before=domain.before)
+    # a lower bound, so that works without a date are not in the way
+    body["created_date"] = DateRange(after=query.domain.after or FIRST_DAY, before=query.domain.before)
     try:
         return await source.first_created(body)
-    except errors.BadRequestError as error:
-        # without `sort_by` there is no hint where works begin and end; to halve all of time takes some more counts
-        if error.field_name != "sort_by":
-            raise
-        return after if order == "asc" else domain.before or datetime.now(UTC)
+    except errors.BadRequestError:  # the server does not sort, or knows no ranges
+        return None
+
+
+def _widest(domain: Domain) -> tuple[datetime, datetime]:
+    return domain.after or FIRST_DAY, domain.before or datetime.now(UTC)

@@ -18,6 +18,7 @@ from tests.effort import examples
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+ALWAYS = DateRange()
 
 moments = st.one_of(
     st.integers(0, 40).map(lambda second: second * 1_000_000),  # a burst, and ties
@@ -26,11 +27,9 @@ moments = st.one_of(
 )
 
 
-def planned(
-    created: list[datetime], shares: int, *, after: datetime | None = None, before: datetime | None = None
-) -> tuple[SlicePlan, int]:
+def planned(created: list[datetime], shares: int, whole: DateRange = ALWAYS) -> tuple[SlicePlan, int]:
     """A plan that was counted to its end, and the number of counts."""
-    plan = SlicePlan(shares, len(created), created[0], created[-1], after=after, before=before)
+    plan = SlicePlan(shares, len(created), created[0], created[-1], whole)
     counts = 0
     while ranges := plan.ranges:
         counts += len(ranges)
@@ -59,6 +58,7 @@ def test_shares_tile_all_of_time_and_are_even(offsets: list[int], shares: int) -
         assert other.after == one.before + TICK
         assert (one.before + TICK).microsecond == 0
     assert [count(created, each) for each, _ in got] == [works for _, works in got]
+    assert all(works for _, works in got)
     assert sum(works for _, works in got) == len(created)
     seconds = Counter(moment.replace(microsecond=0) for moment in created)
     average = len(created) / shares
@@ -79,7 +79,7 @@ def test_shares_tile_the_range_asked_for(offsets: list[int], start: int, length:
     created = sorted(START + timedelta(seconds=offset) for offset in offsets)
     inside = [moment for moment in created if after <= moment <= before]
     if inside:
-        plan, _ = planned(inside, 4, after=after, before=before)
+        plan, _ = planned(inside, 4, DateRange(after=after, before=before))
         got = [each for each, _ in plan.shares()]
         assert got[0].after == after
         assert got[-1].before == before
@@ -92,10 +92,10 @@ def test_shares_tile_the_range_asked_for(offsets: list[int], start: int, length:
 
 
 @pytest.mark.parametrize(
-    ("burst", "shares", "most"), [(0, 1, 0), (0, 4, 3), (0, 16, 15), (14_000, 1, 0), (14_000, 4, 24), (14_000, 16, 38)]
+    ("burst", "shares", "most"), [(0, 1, 0), (0, 4, 4), (0, 16, 16), (14_000, 1, 0), (14_000, 4, 25), (14_000, 16, 39)]
 )
 def test_works_of_four_years_of_which_some_are_of_one_hour(burst: int, shares: int, most: int) -> None:
-    """An export of 200,000 works takes 42 requests or more; the plan has 4 beside its counts."""
+    """An export of 200,000 works takes 42 requests or more; the plan has 3 beside these counts."""
     hour = [START + timedelta(days=700, milliseconds=250 * n) for n in range(burst)]
     others = [START + timedelta(seconds=n * 4 * 365 * 86_400 / (20_000 - burst)) for n in range(20_000 - burst)]
     plan, counts = planned(sorted(hour + others), shares)
@@ -121,12 +121,39 @@ def test_works_of_one_second_are_one_share() -> None:
     assert max(sizes) < 900 + 1.5 * 250
 
 
-def test_counts_that_do_not_add_up_are_noticed() -> None:
-    plan = SlicePlan(4, 100, START, START + timedelta(days=1))
-    assert len(plan.ranges) == 1
-    plan.feed([101])
+@pytest.mark.parametrize(
+    "rounds", [[[50, 49]], [[51, 50]], [[100, 100]], [[None, 100]], [[50, 50], [25, 51]], [[50, 50], [25, None]]]
+)
+def test_counts_that_do_not_add_up_are_noticed(rounds: list[list[int | None]]) -> None:
+    plan = SlicePlan(4, 100, START, START + timedelta(days=1), ALWAYS)
+    for counts in rounds:
+        assert plan.consistent
+        assert len(plan.ranges) == len(counts)
+        plan.feed(counts)
     assert not plan.consistent
     assert plan.ranges == []
+
+
+def test_the_first_counts_are_of_both_sides_between_the_oldest_and_the_newest_work() -> None:
+    end = START + timedelta(days=1)
+    lower, upper = SlicePlan(4, 100, START, end, ALWAYS).ranges
+    assert lower.after is not None
+    assert upper.before is not None
+    assert lower.after < START < end < upper.before
+    assert lower.before == upper.after - TICK  # type: ignore[operator]
+    narrow = DateRange(after=START + TICK, before=end - TICK)
+    lower, upper = SlicePlan(4, 100, START, end, narrow).ranges
+    assert (lower.after, upper.before) == (narrow.after, narrow.before)
+    wide = DateRange(after=START - timedelta(days=9), before=end + timedelta(days=9))
+    lower, upper = SlicePlan(4, 100, START, end, wide).ranges
+    assert lower.after == START - timedelta(seconds=1)
+    assert upper.before == end + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_works_at_the_ends_of_time(moment: datetime) -> None:
+    plan, _ = planned([moment] * 3, 2)
+    assert [each for each, _ in plan.shares()] == [ALWAYS]
 
 
 def test_a_slice_is_small_and_pickles() -> None:

@@ -97,7 +97,8 @@ async def test_filters_and_a_range(skewed: Sandbox) -> None:
 
 async def test_one_slice_where_counts_do_not_add_up() -> None:
     works = [{"type": "task", "title": f"T{n}"} for n in range(60)]
-    for quirks in (Quirks(missing_endpoints=("works.count",)), Quirks(count_cap=50), Quirks()):
+    refused = Quirks(created_date_filter="refused")
+    for quirks in (Quirks(missing_endpoints=("works.count",)), Quirks(count_cap=50), refused, Quirks()):
         with run_in_thread(Sandbox(works=works, quirks=quirks)) as sandbox:
             if quirks == Quirks():
                 sandbox.add({"type": "task", "title": "no date", "id": "x", "created_date": None}, complete=False)
@@ -156,13 +157,34 @@ async def test_one_request_at_a_time() -> None:
     assert most == 1
 
 
-@pytest.mark.parametrize("quirks", [Quirks(sort_by="refused"), Quirks(sort_by="ignored"), Quirks(sort_by="ascending")])
-async def test_servers_that_do_not_sort(quirks: Quirks) -> None:
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        Quirks(sort_by="refused"),
+        Quirks(sort_by="ignored"),
+        Quirks(sort_by="ascending"),
+        Quirks(empty_pages=2),
+    ],
+)
+async def test_servers_that_do_not_show_where_works_begin_and_end(quirks: Quirks) -> None:
     with run_in_thread(Sandbox(works=900, seed=2, quirks=quirks)) as sandbox:
         async with client_of(sandbox) as client:
-            plan = await client.works.plan_slices(3)
+            range_ = DateRange(after=datetime(2020, 1, 1, tzinfo=UTC), before=datetime(2030, 1, 1, tzinfo=UTC))
+            either: list[dict[str, Any]] = [{}, {"created_date": range_}]
+            for filters in either:
+                plan = await client.works.plan_slices(3, **filters)
+                assert len(plan) == 3
+                assert max(part.works for part in plan) <= 1.5 * 300
             parts = [name for part in plan for name in await exported(client, part)]
             assert sorted(parts) == sorted(sandbox.ids())
+
+
+async def test_works_without_a_date_that_match_every_range_are_in_one_slice() -> None:
+    with run_in_thread(Sandbox(works=60, seed=2, quirks=Quirks(undated_in_ranges=True))) as sandbox:
+        sandbox.add({"type": "task", "title": "no date", "id": "x", "created_date": None}, complete=False)
+        async with client_of(sandbox) as client:
+            (part,) = await client.works.plan_slices(4)
+            assert sorted(await exported(client, part)) == sorted(sandbox.ids())
 
 
 async def test_a_slice_is_resumed(skewed: Sandbox) -> None:
