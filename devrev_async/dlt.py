@@ -47,8 +47,14 @@ _DATA_TYPES: Final[Mapping[Kind, TDataType]] = {
 
 
 class _Page(NamedTuple):
-    until: datetime
+    """Attributes.
+
+    rows: of works; none in the last page.
+    until: the position of the next load, in the last page.
+    """
+
     rows: list[dict[str, Any]]
+    until: datetime | None = None
 
 
 @dlt.source(name="devrev", max_table_nesting=0)
@@ -126,12 +132,14 @@ def _load(
     until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
     # not `last_value`, which would move with each page
     pages = BlockingIterator(partial(_pages, connect, filters, position.start_value, until))
+    position.advance(None)  # type: ignore[arg-type]  # documented: dlt filters no rows, and the position stays
     try:
         for page in pages:
-            # the server's clock, whatever date a work bears; dlt filters nothing from here on
-            position.advance(page.until)
             if page.rows:
                 yield page.rows
+            if page.until is not None:
+                # the server's clock, whatever date a work bears; only once all is read, which `add_limit` may prevent
+                position.advance(page.until)
     finally:
         pages.close()
 
@@ -143,10 +151,8 @@ async def _pages(
     async with connect() as client, client.works.changes(since=since, until=until, **filters) as changes:
         async with aclosing(changes.batches(_PAGE)) as batches:
             async for batch in batches:
-                assert changes.until is not None
-                yield _Page(changes.until, [_row(work) for work in batch.works])
-        if changes.until is not None:
-            yield _Page(changes.until, [])
+                yield _Page([_row(work) for work in batch.works])
+        yield _Page([], changes.until)
 
 
 def _row(work: Work) -> dict[str, Any]:

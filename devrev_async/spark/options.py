@@ -23,6 +23,9 @@ __all__ = ["Options", "read_options"]
 _NAMES: Final = ("token", "baseUrl", "filters", "numPartitions", "depth", "overlapSeconds")
 _KNOWN: Final = {name.lower(): name for name in _NAMES}
 
+_OF_A_TABLE: Final = "provider"
+"""What CREATE TABLE adds to the options."""
+
 _OVERLAP: Final = timedelta(minutes=5)
 _LONGEST_OVERLAP: Final = 10**9
 
@@ -80,6 +83,8 @@ def _split(options: Mapping[str, str]) -> tuple[Held, dict[str, str]]:
     """The token, out of sight, and the other options by their own names."""
     given: dict[str, str] = {}
     held = hold(None)
+    if any(key.lower() == _OF_A_TABLE for key in options):
+        raise InvalidArgumentError("Spark reads a table without its options: CREATE TEMPORARY VIEW ... USING devrev")
     for key in options:
         name = _KNOWN.get(key.lower())
         if name is None:

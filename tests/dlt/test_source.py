@@ -164,12 +164,15 @@ def test_a_range_of_dates_excludes_its_end_and_keeps_no_position(pipeline: dlt.P
 
 
 @pytest.mark.parametrize("sandbox", [1100], indirect=True)
-def test_a_limit_counts_pages(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+def test_a_limit_counts_pages_and_the_next_load_has_the_rest(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
     source = devrev(sandbox.token, base_url=sandbox.url)
     source.works.add_limit(1)
     pipeline.run(source)
     [(count,)] = rows(pipeline, "select count(*) from works")
     assert count == 1000
+    assert load(pipeline, sandbox) == 1100
+    [(count,)] = rows(pipeline, "select count(*) from works")
+    assert count == 1100
 
 
 def test_the_token_is_in_no_file(pipeline: dlt.Pipeline, sandbox: Sandbox, tmp_path: Path) -> None:

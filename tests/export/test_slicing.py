@@ -175,8 +175,8 @@ async def test_servers_that_do_not_show_where_works_begin_and_end(quirks: Quirks
                 plan = await client.works.plan_slices(3, **filters)
                 assert len(plan) == 3
                 assert max(part.works for part in plan) <= 1.5 * 300
-            parts = [name for part in plan for name in await exported(client, part)]
-            assert sorted(parts) == sorted(sandbox.ids())
+                parts = [name for part in plan for name in await exported(client, part)]
+                assert sorted(parts) == sorted(sandbox.ids())
 
 
 async def test_works_without_a_date_that_match_every_range_are_in_one_slice() -> None:

@@ -94,6 +94,10 @@ def test_sql(spark: Any, sandbox: Sandbox) -> None:
     )
     (row,) = spark.sql("select count(*) n, count(distinct id) ids from devrev_works").collect()
     assert (row.n, row.ids) == (WORKS, WORKS)
+    before = sandbox.request_count
+    with pytest.raises(PySparkException, match="CREATE TEMPORARY VIEW"):
+        spark.sql(f"create table devrev_works using devrev options (token '{sandbox.token}', baseUrl '{sandbox.url}')")
+    assert sandbox.request_count == before
 
 
 def test_a_mistaken_option_is_an_error_of_load(reader: Any, sandbox: Sandbox) -> None:

@@ -77,6 +77,7 @@ def test_filters() -> None:
         ("partitions", "3", "did you mean 'numPartitions'"),
         ("filter", "{}", "did you mean 'filters'"),
         ("path", "x", "did you mean"),
+        ("provider", "devrev", "CREATE TEMPORARY VIEW"),
         ("numPartitions", "0", "from 1"),
         ("numPartitions", "many", "from 1"),
         ("numPartitions", "2.5", "from 1"),
