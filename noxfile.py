@@ -13,7 +13,10 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
 
-OLDEST_TESTS = ["tests/decoders", "tests/models", "tests/transport", "tests/cli"]
+OLDEST_TESTS = [
+    f"tests/{folder}"
+    for folder in ("json", "decoders", "models", "requests", "resources", "limits", "transport", "cli")
+]
 
 
 def install(session: nox.Session, *groups: str, extras: tuple[str, ...] = ("cli", "arrow")) -> None:

@@ -8,22 +8,9 @@ from typing import Any
 import pytest
 
 from devrev_async import DevRevClient
-from devrev_async._limits import retry
 from tests.transport.server import FaultServer
 
 TOKEN = "test-token-0123456789"
-
-
-@pytest.fixture(autouse=True)
-def own_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The client's own waits are nothing, so that tests take no time; put other ones in the list to have them."""
-    waits: list[float] = []
-
-    def wait(retries: int, bounds: tuple[float, float], *, at_least_bound: bool = False) -> float:
-        return waits[retries] if retries < len(waits) else 0.0
-
-    monkeypatch.setattr(retry, "own_wait", wait)
-    return waits
 
 
 @pytest.fixture
@@ -33,7 +20,7 @@ async def server(anyio_backend: str) -> AsyncGenerator[FaultServer]:
 
 
 class Clients:
-    """Makes clients of one server, and closes them."""
+    """Makes clients of one server, which do not wait on their own before they retry, and closes them."""
 
     def __init__(self, server: FaultServer) -> None:
         self.server = server
@@ -41,6 +28,7 @@ class Clients:
 
     def __call__(self, token: Any = TOKEN, **options: Any) -> DevRevClient:
         options.setdefault("base_url", self.server.url)
+        options.setdefault("retry_wait", (0, 0))
         client = DevRevClient(token, **options)
         self.made.append(client)
         return client

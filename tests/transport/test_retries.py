@@ -35,6 +35,8 @@ from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, drop, m
 pytestmark = pytest.mark.anyio
 
 QUICK = Timeout(connect=5, read=0.1)
+DAYS = (1e6, 1e6)
+"""A `retry_wait` of which a random share is still longer than a test."""
 
 
 async def read(client: DevRevClient) -> Any:
@@ -223,17 +225,16 @@ async def test_a_deadline_in_a_pause_leaves_nothing_open(server: FaultServer, co
 
 
 async def test_a_deadline_in_the_wait_of_a_refused_write_leaves_nothing_open(
-    server: FaultServer, connect: Clients, own_waits: list[float]
+    server: FaultServer, connect: Clients
 ) -> None:
-    own_waits.append(0.1)
     client = connect(timeout=0.3)
-    server.play(refuse(429, headers={"Retry-After": "0.0001"}), raw(then="silence"))
+    server.play(refuse(429, headers={"Retry-After": "0.1"}), raw(then="silence"))
     # what waits now was refused; the second attempt is what is sent and never answered
     with pytest.raises(OutcomeUnknownError):
         await client.works.update("ISS-1", title="x")
     assert len(server.requests) == 2
     client._transport.manager.limiter.pause(0.0)
-    server.play(refuse(429, headers={"Retry-After": "0.0001"}))
+    server.play(refuse(429, headers={"Retry-After": "0.1"}))
     held = asyncio.create_task(client.works.update("ISS-1", title="x"))
     await server.arrived(3)
     client._transport.manager.limiter.pause(100)
@@ -689,25 +690,22 @@ async def test_a_deadline_does_not_wait_for_what_lies_beyond_it(server: FaultSer
     assert not isinstance(caught.value, RateLimitWaitError)
 
 
-async def test_own_waits_beyond_the_deadline_are_not_begun(
-    server: FaultServer, connect: Clients, own_waits: list[float]
-) -> None:
-    own_waits += [60]
+async def test_own_waits_beyond_the_deadline_are_not_begun(server: FaultServer, connect: Clients) -> None:
     server.usual = refuse(500)
     with pytest.raises(InternalServerError) as caught:
-        await connect(timeout=1).works.get("ISS-1")
+        await connect(timeout=1, retry_wait=DAYS).works.get("ISS-1")
     assert caught.value.attempts == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 429])
 async def test_the_longer_of_both_waits_counts(
-    server: FaultServer, connect: Clients, own_waits: list[float], status: int
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    own_waits += [0.05]
+    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
     events: list[ClientEvent] = []
-    server.play(refuse(status, headers={"Retry-After": "0.01"}), refuse(status, headers={"Retry-After": "0.04"}))
-    await connect(on_event=events.append).works.get("ISS-1")
-    assert [event.delay for event in events if event.kind == "retry"] == [0.05, 0.04]
+    server.play(refuse(status, headers={"Retry-After": "0.01"}), refuse(status, headers={"Retry-After": "0.06"}))
+    await connect(retry_wait=(0.05, 0.05), on_event=events.append).works.get("ISS-1")
+    assert [event.delay for event in events if event.kind == "retry"] == [0.05, 0.06]
 
 
 # -- what the error says of another try ----------------------------------------------------------------------------

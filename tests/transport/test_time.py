@@ -20,7 +20,7 @@ from devrev_async._transport.request import Request
 from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError, OutcomeUnknownError
 from tests.transport.conftest import TOKEN, Clients, free_slots, in_flight
 from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, chunked, drip, message, raw, refuse, silence
-from tests.transport.test_retries import READS, WRITES, export, read, stream, update
+from tests.transport.test_retries import DAYS, READS, WRITES, export, read, stream, update
 
 pytestmark = pytest.mark.anyio
 
@@ -151,15 +151,12 @@ async def test_a_streams_consumer_has_all_the_time_it_wants(server: FaultServer,
     assert works == 400
 
 
-async def test_total_covers_all_attempts_and_waits(
-    server: FaultServer, connect: Clients, own_waits: list[float]
-) -> None:
-    own_waits += [0.04] * 100
+async def test_total_covers_all_attempts_and_waits(server: FaultServer, connect: Clients) -> None:
     client = connect(timeout=0.3, max_retries=1000)
 
     async def slowly(peer: Any) -> None:
         await asyncio.sleep(0.03)
-        await peer.send(message("{}", 503))
+        await peer.send(message("{}", 503, {"Retry-After": "0.04"}))
 
     server.usual = slowly
     with pytest.raises(DevRevError) as caught:
@@ -430,10 +427,8 @@ async def test_close_ends_what_waits_for_a_slot(server: FaultServer, connect: Cl
     assert len(server.requests) == 1
 
 
-async def test_close_ends_what_waits_to_retry(
-    server: FaultServer, client: DevRevClient, own_waits: list[float]
-) -> None:
-    own_waits += [60]
+async def test_close_ends_what_waits_to_retry(server: FaultServer, connect: Clients) -> None:
+    client = connect(retry_wait=DAYS)
     server.usual = refuse(500)
     tasks = await start_all(server, client, [read, export])
     await server.arrived(2)
