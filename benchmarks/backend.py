@@ -6,10 +6,11 @@ import argparse
 import asyncio
 from typing import Any
 
-from devrev_async.sandbox import Sandbox
+from devrev_async.sandbox import Sandbox, server
 
 
 async def serve(works: int, **options: Any) -> None:
+    server._KEPT_WHOLE = works  # noqa: SLF001 - it is clients that are measured, not how works are made
     async with Sandbox(works=works, seed=7, **options) as sandbox:
         print(sandbox.url, sandbox.token, flush=True)
         await asyncio.Event().wait()

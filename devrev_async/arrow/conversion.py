@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -21,13 +21,17 @@ from .annotations import Array, RecordBatch, Schema
 from .columns import Converted, converter
 from .fields import Field, Kind
 from .schema import arrow_type, select
+from .turns import Turns
 
-__all__ = ["WorksConverter"]
+__all__ = ["INVALID", "WorksConverter"]
 
 _PIECE: Final = 1000
-"""Works converted at a time: a column of so many is made without giving way to other threads, for a few ms at most."""
+"""Works converted at a time: a column of so many takes a millisecond or two."""
 
-_INVALID: Final = "_invalid"
+_DECODED: Final = 192 << 10
+"""Bytes decoded at a time: a millisecond or two."""
+
+INVALID: Final = "_invalid"
 """What a work has if `work.invalid` is not None, which takes longer to ask for."""
 
 _MAY_NOT_FIT: Final = frozenset({Kind.INTEGER, Kind.TIME})
@@ -56,6 +60,7 @@ class WorksConverter:
         selection = select(columns, depth)
         self.schema: Schema = selection.schema
         self._items = work_items(InterningDecoder())
+        self._turns = Turns()
         self._raw = selection.raw
         self._columns = [_Column(field) for field in selection.fields]
         # `raw` says the same whatever the other columns are, so all are looked at where it is wanted
@@ -83,13 +88,20 @@ class WorksConverter:
 
     def _convert(self, works: Sequence[Work]) -> RecordBatch:
         kinds = set(map(type, works))
-        columns = [column.convert(works, kinds) for column in self._columns]
+        columns = list(self._converted(self._columns, works, kinds))
         arrays = [column.array for column in columns]
         if self._raw is not None:
-            unseen = [column.convert(works, kinds) for column in self._unseen]
+            unseen = list(self._converted(self._unseen, works, kinds))
             lossy = set(chain.from_iterable(column.lossy for column in (*columns, *unseen)))
             arrays.insert(self._raw, _raw(works, lossy))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _converted(
+        self, columns: Sequence[_Column], works: Sequence[Work], kinds: AbstractSet[type[Work]]
+    ) -> Iterator[Converted]:
+        for column in columns:
+            yield column.convert(works, kinds)
+            self._turns.offer()
 
     def convert_json(self, works: Sequence[bytes]) -> RecordBatch:
         """The same from the JSON of each work, as `raw_batches` yields it.
@@ -105,13 +117,14 @@ class WorksConverter:
         Raises:
             ValueError: one of them is not the JSON of one work.
         """
-        page = PageParser("works", self._items)
+        page = PageParser("works", self._items, batch=_DECODED)
         page.feed(b'{"works":[' + b",".join(texts) + b"]}")
         page.finish()
         works: list[Work] = []
         try:
             while (batch := page.take()) is not None:
                 works += batch
+                self._turns.offer()
         except Malformed as error:
             raise ValueError(f"one of the works is no JSON: {error}") from None
         if len(works) != len(texts):
@@ -146,7 +159,7 @@ def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> Array:
 
 
 def _is_odd(work: Work) -> bool:
-    return isinstance(work, UnknownWork) or hasattr(work, _INVALID)
+    return isinstance(work, UnknownWork) or hasattr(work, INVALID)
 
 
 def _text(work: Work) -> str:

@@ -23,6 +23,10 @@ def main(args: list[str] | None = None) -> int:
     """
     with handler.handled(restore=args is not None):
         try:
+            if args is None:
+                from .process import spare_memory  # noqa: PLC0415 - as below
+
+                spare_memory()
             # Here, and not above: the extra may be missing, and a signal may come while it loads.
             from .app import run_app  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from .index import WorkIndex
 from .registry import DuplicateIdError, Registry
 from .row import Row, Work, WorkMaker
 
-_CACHE_BYTES = 16 * 1024 * 1024
+_CACHE_BYTES = 64 * 1024 * 1024
 _CACHE_ROWS = 100_000
 _NO_HIDDEN_FIELDS: Mapping[str, Any] = {}
 _MANY = 100  # above it, sorting the index anew costs less than moving rows one by one
@@ -166,7 +166,10 @@ class Store:
             return self._searched.modified_between(low, high, undated=undated)
 
     def encode(self, row: Row) -> bytes | None:
-        """Returns the JSON of a work as answers show it; None if it was deleted. The last 16 MiB or so are cached."""
+        """Returns the JSON of a work as answers show it; None if it was deleted.
+
+        The last 64 MiB or so are cached, unless works are made when they are asked for: of so many few come again.
+        """
         source, encoded = row.source, row.encoded
         if source is None or encoded is not None:
             return encoded
@@ -174,9 +177,10 @@ class Store:
         if work is None:  # another thread has just deleted it
             return None
         encoded = wire.encode(wire.with_whole_seconds(work) if self._trims else work)
-        with self.lock:
-            if row.source is source and row.encoded is None:
-                self._cache.add(row, encoded)
+        if isinstance(source, dict):
+            with self.lock:
+                if row.source is source and row.encoded is None:
+                    self._cache.add(row, encoded)
         return encoded
 
     def _replace_later(self, row: Row, work: Work, hidden_fields: Mapping[str, Any]) -> Row:

@@ -23,6 +23,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -149,17 +150,20 @@ class PartFile:
 
     # --- fetching ---
 
-    def append(self, data: bytes, works: int, checkpoint: str, report: ExportReport) -> None:
+    def append(self, pieces: Iterable[bytes], works: int, checkpoint: str, report: ExportReport) -> None:
         """Adds works, and keeps both them and where to go on. Once it returns, no crash loses them."""
         state = self.state
         os.lseek(self._descriptor, state.offset, os.SEEK_SET)
-        write_all(self._descriptor, data)
+        size = 0
+        for piece in pieces:
+            write_all(self._descriptor, piece)
+            size += len(piece)
         sync(self._descriptor)
         self._save(
             msgspec.structs.replace(
                 state,
                 checkpoint=checkpoint,
-                offset=state.offset + len(data),
+                offset=state.offset + size,
                 works=state.works + works,
                 report=report,
             )

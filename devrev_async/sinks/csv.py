@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from devrev_async.arrow.conversion import WorksConverter
+from devrev_async.arrow.conversion import INVALID, WorksConverter
 from devrev_async.arrow.fields import RAW, Field, Kind, fields_of_works
 from devrev_async.arrow.schema import works_schema
+from devrev_async.arrow.turns import Turns
 
 __all__ = ["CsvWriter"]
 
@@ -43,6 +45,7 @@ class CsvWriter:
         self.invalid = 0
         names = works_schema(columns).names
         self._raw = WorksConverter([RAW])
+        self._turns = Turns()
         self._null = '""' if len(names) == 1 else ""
         self._columns = [(name, _as_text(_FIELDS[name])) if name != RAW else None for name in names]
         file.write(",".join(names).encode() + b"\r\n")
@@ -50,7 +53,7 @@ class CsvWriter:
     def write(self, lines: Sequence[bytes]) -> None:
         """Adds works, each the JSON of one."""
         works = self._raw.decode(lines)
-        self.invalid += sum(getattr(work, "invalid", None) is not None for work in works)
+        self.invalid += sum(map(hasattr, works, repeat(INVALID)))
         columns: list[list[str]] = []
         for column in self._columns:
             if column is None:
@@ -59,6 +62,7 @@ class CsvWriter:
             else:
                 name, as_text = column
                 columns.append(self._cells(as_text, [getattr(work, name, None) for work in works]))
+            self._turns.offer()
         for row in zip(*columns, strict=True):
             self._file.write(f"{','.join(row)}\r\n".encode("utf-8", "replace"))
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol
 
@@ -31,9 +32,10 @@ from devrev_async.reports import ExportReport
 from ._atomic import PartFile, names_of
 from ._conversion import Writer, write_outputs
 from ._files import check_target, naming
+from ._memory import release_unused
 from ._names import FileFormat, format_of
 from ._reports import combined, copy_into
-from .jsonl import JsonlWriter, as_gzip, as_lines
+from .jsonl import JsonlWriter, as_gzip, in_pieces
 
 __all__ = ["FileExport", "FileOptions", "ended"]
 
@@ -254,19 +256,20 @@ class FileExport:
 
     def _append(self, batches: Sequence[tuple[list[bytes], str, ExportReport]]) -> None:
         assert self._part is not None
-        data = b"".join(as_lines(works) for works, _, _ in batches)
+        pieces = chain.from_iterable(in_pieces(works) for works, _, _ in batches)
         _, checkpoint, report = batches[-1]
         works = sum(len(works) for works, _, _ in batches)
-        self._part.append(as_gzip(data) if self._options.compressed else data, works, checkpoint, report)
+        self._part.append(as_gzip(pieces) if self._options.compressed else pieces, works, checkpoint, report)
 
     def _publish(self, stop: threading.Event) -> None:
         part, options = self._part, self._options
         assert part is not None
         if options.is_part:
             if options.compressed and not part.state.works:
-                part.append(as_gzip(b""), 0, "", part.state.report)  # no bytes at all are no gzip file
+                part.append(as_gzip([]), 0, "", part.state.report)  # no bytes at all are no gzip file
             part.publish_part()
             return
+        release_unused()  # the pages are gone, and what is converted takes its memory elsewhere
         many = options.rows_per_file is not None
         files, invalid = write_outputs(
             part,

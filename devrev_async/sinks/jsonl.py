@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Final
 
-__all__ = ["JsonlWriter", "as_gzip", "as_lines"]
+__all__ = ["JsonlWriter", "as_gzip", "as_lines", "in_pieces"]
 
 _SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
+
+PIECE: Final = 100
+"""Works whose lines are joined at once: half a megabyte, which is copied in a fraction of a millisecond."""
 
 
 def as_lines(works: Sequence[bytes]) -> bytes:
@@ -25,13 +28,21 @@ def as_lines(works: Sequence[bytes]) -> bytes:
     return joined + b"\n"
 
 
-def as_gzip(data: bytes) -> bytes:
-    """The data as one gzip member.
+def in_pieces(works: Sequence[bytes]) -> Iterator[bytes]:
+    """The same lines in pieces of bounded size."""
+    return (as_lines(works[at : at + PIECE]) for at in range(0, len(works), PIECE))
+
+
+def as_gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces as one gzip member, also in pieces.
 
     Members in a row are one gzip file, which can be cut off after any of them and continued there. Python, gzip,
     DuckDB, Polars, pandas and PyArrow read all of them.
     """
-    return gzip.compress(data, 6, mtime=0)
+    member = zlib.compressobj(6, wbits=31)
+    for piece in pieces:
+        yield member.compress(piece)
+    yield member.flush()
 
 
 class JsonlWriter:
@@ -44,13 +55,13 @@ class JsonlWriter:
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Adds works, each the JSON of one."""
-        data = as_lines(lines)
-        self._file.write(as_gzip(data) if self._compressed else data)
+        pieces = in_pieces(lines)
+        self._file.writelines(as_gzip(pieces) if self._compressed else pieces)
 
     def close(self) -> None:
         """Makes a valid file of no works."""
         if self._compressed and not self._file.tell():
-            self._file.write(as_gzip(b""))  # no bytes at all are no gzip file
+            self._file.writelines(as_gzip([]))  # no bytes at all are no gzip file
 
     def abandon(self) -> None:
         """Does nothing."""

@@ -97,6 +97,17 @@ def test_an_extra_that_is_missing(command: Command) -> None:
     assert done.stderr == "error: columns need pyarrow: pip install 'devrev-async[arrow]'\n"
 
 
+@pytest.mark.parametrize("name", ["w.parquet", "w.csv"])
+def test_pandas_is_not_imported(command: Command, name: str) -> None:
+    """pyarrow imports it with the first list that it converts, which takes 45 MB and up to a second."""
+    code = "import sys; from devrev_async.cli import main; main(); print('pyarrow' in sys.modules, 'pandas' in sys.modules)"
+    args = [sys.executable, "-c", code, "works", "export", "-o", name, "--sandbox", "--sandbox-works", "10"]
+    done = subprocess.run(
+        args, cwd=command.folder, env=command.env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "True False\n"
+
+
 # --- targets that cannot be ---
 
 

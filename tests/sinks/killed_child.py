@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from devrev_async import DevRevClient
+from devrev_async.cli.process import spare_memory
 from devrev_async.sinks import parquet
 
 assert parquet.GROUP_ROWS, "it is imported here, once, and not in each child"
+spare_memory()  # else pyarrow imports pandas in each child, which takes longer than the export
 
 
 async def export(url: str, token: str, target: str, options: dict[str, Any]) -> None:

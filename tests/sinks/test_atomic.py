@@ -26,8 +26,8 @@ def opened(target: Path, identity: str = "x", *, resume: bool = True) -> PartFil
 def begun(folder: Path, name: str = "a.jsonl") -> Path:
     target = folder / name
     part = opened(target)
-    part.append(b"1\n", 1, "c1", ExportReport(works=1))
-    part.append(b"2\n", 1, "c2", ExportReport(works=2))
+    part.append([b"1\n"], 1, "c1", ExportReport(works=1))
+    part.append([b"2\n"], 1, "c2", ExportReport(works=2))
     part.leave()
     return target
 
@@ -44,7 +44,7 @@ def test_a_part_goes_on(tmp_path: Path) -> None:
     part = opened(target)
     assert (part.state.works, part.state.checkpoint, part.discarded) == (2, "c2", False)
     assert part.state.report.works == 2
-    part.append(b"3\n", 1, "c3", ExportReport())
+    part.append([b"3\n"], 1, "c3", ExportReport())
     part.publish_part()
     assert target.read_bytes() == b"1\n2\n3\n"
     assert files_in(tmp_path) == ["a.jsonl"]
@@ -77,7 +77,7 @@ def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> No
     # without a state nothing was counted, so that nothing is lost
     assert again.discarded == (damage not in ("no state", "not wanted"))
     assert not state.exists()
-    again.append(b"new\n", 1, "c", ExportReport())
+    again.append([b"new\n"], 1, "c", ExportReport())
     again.publish_part()
     assert target.read_bytes() == b"new\n"
     assert files_in(tmp_path) == ["a.jsonl"]
@@ -120,7 +120,7 @@ def test_bytes_are_synced_before_the_state_that_counts_them(tmp_path: Path, monk
 
     monkeypatch.setattr(os, "fsync", seen)
     monkeypatch.setattr(Path, "replace", renamed)
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     assert steps == [
         "sync .a.jsonl.part",
         "sync .a.jsonl.part.state.new",
@@ -150,7 +150,7 @@ def test_numbered_files_take_the_place_of_all_earlier_ones(tmp_path: Path) -> No
     (tmp_path / "w-1.csv").write_bytes(b"another's")
     (tmp_path / "w-000001.csv").write_bytes(b"another's")
     part = opened(tmp_path / "w.csv")
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     written(part, [b"new 0", b"new 1"])
     part.publish_outputs(2)
     assert files_in(tmp_path) == ["w-00000.csv", "w-000001.csv", "w-00001.csv", "w-1.csv"]
@@ -170,7 +170,7 @@ def test_a_crash_between_two_renames_never_mixes_two_exports(
     for number in range(4):
         (tmp_path / f"w-{number:05}.csv").write_bytes(b"old")
     part = opened(tmp_path / "w.csv")
-    part.append(b"1\n", 1, "c", ExportReport(works=3))
+    part.append([b"1\n"], 1, "c", ExportReport(works=3))
     written(part, [b"new"] * 3)
     left = [steps]
 
@@ -204,7 +204,7 @@ def test_a_crash_between_two_renames_never_mixes_two_exports(
 
 def test_outputs_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = opened(tmp_path / "w.csv")
-    part.append(b"1\n", 1, "c", ExportReport(works=1))
+    part.append([b"1\n"], 1, "c", ExportReport(works=1))
     written(part, [b"new"] * 3)
 
     def refuse(_source: Path, _target: Path) -> Path:
@@ -253,7 +253,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, name: str, kind: str) ->
         case _:
             os.mkfifo(planted)
     part = opened(tmp_path / "a.jsonl")
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     part.publish_part()
     assert other.read_bytes() == b"of another"
     assert files_in(tmp_path) == ["a.jsonl", "other"]
@@ -295,7 +295,7 @@ def test_the_rights_of_the_replaced_file_are_kept(tmp_path: Path, mode: int) -> 
     target.write_bytes(b"old")
     target.chmod(mode)
     part = opened(target)
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     assert stat.S_IMODE((tmp_path / ".a.jsonl.part").stat().st_mode) == mode | 0o600
     part.publish_part()
     assert stat.S_IMODE(target.stat().st_mode) == mode
@@ -313,7 +313,7 @@ def test_the_owner_of_the_replaced_file_is_kept(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     os.chown(target, 12345, 23456)
     part = opened(target)
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     part.publish_part()
     assert (target.stat().st_uid, target.stat().st_gid) == (12345, 23456)
 
@@ -324,7 +324,7 @@ def test_a_new_file_has_the_rights_that_open_gives(tmp_path: Path, mask: int) ->
     before = os.umask(mask)
     try:
         part = opened(tmp_path / "a.jsonl")
-        part.append(b"1\n", 1, "c", ExportReport())
+        part.append([b"1\n"], 1, "c", ExportReport())
         part.publish_part()
     finally:
         os.umask(before)
@@ -352,7 +352,7 @@ def test_a_file_system_without_locks_says_so_once(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     part = opened(tmp_path / "a.jsonl")
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     part.publish_part()
     assert (tmp_path / "a.jsonl").read_bytes() == b"1\n"
     assert [record.getMessage() for record in caplog.records] == [
@@ -374,7 +374,7 @@ def test_a_file_system_without_rights_or_syncing_refuses_nothing(
 
     monkeypatch.setattr(os, name, refuse)
     part = opened(target)
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     part.publish_part()
     assert target.read_bytes() == b"1\n"
 
@@ -382,7 +382,7 @@ def test_a_file_system_without_rights_or_syncing_refuses_nothing(
 @posix
 def test_a_mounted_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = opened(tmp_path / "a.jsonl")
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
 
     def refuse(_source: Path, _target: Path) -> Path:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -404,7 +404,7 @@ def test_names_may_be_as_long_as_the_file_system_takes_them(tmp_path: Path, leng
     stem = letter * ((length - 6) // len(letter.encode()))
     target = tmp_path / f"{stem}.jsonl"
     part = opened(target)
-    part.append(b"1\n", 1, "c", ExportReport())
+    part.append([b"1\n"], 1, "c", ExportReport())
     part.leave()
     part = opened(target)
     assert part.state.works == 1

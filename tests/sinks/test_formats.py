@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,13 @@ async def test_the_bytes_of_each_work_are_those_that_were_sent(tmp_path: Path, n
 
 @pytest.mark.parametrize("interruptions", [0, 2])
 def test_every_reader_reads_all_members_of_a_gzip_file(tmp_path: Path, interruptions: int) -> None:
-    from devrev_async.sinks.jsonl import as_gzip, as_lines
+    from devrev_async.sinks.jsonl import as_gzip, in_pieces
 
     works = raw_issues([str(n) for n in range(300)])
     path = tmp_path / "works.jsonl.gz"
     step = len(works) // (interruptions + 1)
-    path.write_bytes(b"".join(as_gzip(as_lines(works[at : at + step])) for at in range(0, len(works), step)))
+    members = (as_gzip(in_pieces(works[at : at + step])) for at in range(0, len(works), step))
+    path.write_bytes(b"".join(chain.from_iterable(members)))
     assert len(gzip.decompress(path.read_bytes()).splitlines()) == 300
     assert duckdb.sql(f"select count(*) from read_json('{path}')").fetchall() == [(300,)]
     assert pl.read_ndjson(path).height == 300
