@@ -4,16 +4,59 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import msgspec
 
 from devrev_async.errors import InvalidArgumentError
-from devrev_async.export.planner.intervals import LATEST, UNDATED, Batch, Domain, Interval, Key, second_of, without
+from devrev_async.export.planner.intervals import (
+    LATEST,
+    SECOND,
+    UNDATED,
+    Batch,
+    Domain,
+    Interval,
+    Key,
+    second_of,
+    without,
+)
+from devrev_async.export.planner.server import ServerFindings
 
-_VERSION: Final = 1
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_VERSION: Final = 2
+
+
+class _SavedInterval(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """As `Interval` has them, what was seen beside it in seconds away from its ends."""
+
+    low: int
+    high: int
+    shown: int | None
+    identity: str
+    below: int | None
+    above: int | None
+
+    @classmethod
+    def of(cls, interval: Interval) -> _SavedInterval:
+        shown, identity = interval.past or (None, "")
+        below = None if interval.seen_below is None else interval.low - interval.seen_below
+        above = None if interval.seen_above is None else interval.seen_above - interval.high
+        return cls(interval.low, interval.high, shown, identity, below, above)
+
+    def restored(self) -> Interval:
+        return Interval(
+            self.low,
+            self.high,
+            None if self.shown is None else (self.shown, self.identity),
+            seen_below=None if self.below is None else self.low - self.below,
+            seen_above=None if self.above is None else self.high + self.above,
+        )
 
 
 class _Saved(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -23,7 +66,9 @@ class _Saved(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     before: datetime | None
     works: int
     undated: bool
-    open: list[tuple[int, int, int | None, str]]
+    sorts: bool
+    longest: int
+    open: list[_SavedInterval]
 
 
 class Ledger:
@@ -36,7 +81,7 @@ class Ledger:
     Attributes:
         open: the intervals that are left to yield.
         works: how many were yielded in whole batches.
-        undated: whether works that show no timestamp were seen; for the runner to set.
+        found: what was found of the server; for the runner to set.
     """
 
     def __init__(self, filters: str, domain: Domain) -> None:
@@ -44,7 +89,7 @@ class Ledger:
         self.domain = domain
         self.open = domain.intervals()
         self.works = 0
-        self.undated = False
+        self.found = ServerFindings()
 
     @classmethod
     def resumed(cls, checkpoint: str, filters: str) -> Ledger:
@@ -57,17 +102,14 @@ class Ledger:
         if saved.filters != filters:
             raise InvalidArgumentError("resume= is the checkpoint of an export with other filters")
         ledger = cls(filters, Domain(saved.after, saved.before))
-        ledger.open = [
-            Interval(low, high, None if shown is None else (shown, identity))
-            for low, high, shown, identity in saved.open
-        ]
+        ledger.open = [interval.restored() for interval in saved.open]
         ledger.works = saved.works
-        ledger.undated = saved.undated
+        ledger.found = ServerFindings(saved.undated, saved.sorts, saved.longest)
         return ledger
 
     def finish(self, batch: Batch[Any]) -> None:
         """Records that all works of the batch were yielded."""
-        self.open = without(self.open, batch.low, batch.high, batch.upto)
+        self.open = without(self.open, batch.low, batch.high, batch.upto, seen=_seen(batch.keys))
         self.works += len(batch.keys)
 
     def complete(self) -> None:
@@ -78,23 +120,25 @@ class Ledger:
         """Returns the state after the first `yielded` works of the batch that is being yielded."""
         left = self.open
         if batch is not None and yielded:
-            left = without(left, batch.low, batch.high, batch.keys[yielded - 1])
-        intervals: list[tuple[int, int, int | None, str]] = []
-        for interval in _joined(left):
-            shown, identity = interval.past or (None, "")
-            intervals.append((interval.low, interval.high, shown, identity))
-        domain = self.domain
-        works = self.works + yielded
-        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, self.undated, intervals)
+            upto = batch.keys[yielded - 1]
+            earlier = batch.keys[: bisect_left(batch.keys, (second_of(upto) * SECOND,))]
+            left = without(left, batch.low, batch.high, upto, seen=_seen(earlier))
+        intervals = [_SavedInterval.of(interval) for interval in _joined(left)]
+        domain, works = self.domain, self.works + yielded
+        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, *self.found, intervals)
         plain = msgspec.json.encode(saved)
         return urlsafe_b64encode(crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
+
+
+def _seen(keys: Sequence[Key]) -> tuple[int, int] | None:
+    return (second_of(keys[0]), second_of(keys[-1])) if keys else None
 
 
 def _joined(intervals: list[Interval]) -> list[Interval]:
     joined: list[Interval] = []
     for interval in intervals:
         if joined and interval.past is None and joined[-1].high == interval.low:
-            joined[-1] = Interval(joined[-1].low, interval.high, joined[-1].past)
+            joined[-1] = replace(joined[-1], high=interval.high, seen_above=interval.seen_above)
         else:
             joined.append(interval)
     return joined
@@ -109,8 +153,8 @@ def _decoded(checkpoint: str) -> _Saved:
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
         raise InvalidArgumentError("resume= is no checkpoint of an export") from None
     whole = data[:4] == crc32(data[4:]).to_bytes(4, "big") and saved.version == _VERSION and saved.works >= 0
-    ends = [UNDATED] + [end for low, high, _, _ in saved.open for end in (low, high)] + [LATEST]
-    placed = all(shown is None or second_of((shown, "")) == low for low, _, shown, _ in saved.open)
+    ends = [UNDATED] + [end for each in saved.open for end in (each.low, each.high)] + [LATEST]
+    placed = all(each.shown is None or second_of((each.shown, "")) == each.low for each in saved.open)
     aware = all(bound is None or bound.tzinfo is not None for bound in (saved.after, saved.before))
     if not (whole and placed and aware and ends == sorted(ends)):
         raise InvalidArgumentError("resume= is no checkpoint of an export, or it was altered")

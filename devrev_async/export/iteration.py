@@ -93,7 +93,7 @@ class WorkExport:
                 ledger.domain,
                 now=now,
                 intervals=None if resume is None else ledger.open,
-                undated=ledger.undated,
+                findings=ledger.found,
                 before=ledger.works,
                 first=first,
                 limit=limit,
@@ -115,7 +115,7 @@ class WorkExport:
     def checkpoint(self) -> str:
         """Where to go on: `export_all(resume=...)` yields exactly what was not yielded up to now."""
         if self._runner is not None:
-            self._ledger.undated = self._runner.plan.undated
+            self._ledger.found = self._runner.plan.server_findings
         return self._ledger.checkpoint(self._batch, self._consumed)
 
     def __aiter__(self) -> AsyncIterator[Work]:

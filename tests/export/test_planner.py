@@ -219,7 +219,7 @@ class Run:
             self.ledger.domain,
             now=now,
             intervals=intervals,
-            undated=self.ledger.undated,
+            findings=self.ledger.found,
             before=self.ledger.works,
             first=self.model.first,
             limit=self.model.limit,
@@ -242,7 +242,7 @@ class Run:
         self.log.append((request, answer, self.model.counted.get(request.number, set())))
         if isinstance(answer, Page):
             self.queue += self.plan.feed(request, answer)
-            self.ledger.undated = self.plan.undated
+            self.ledger.found = self.plan.server_findings
             self.saw_undated = self.saw_undated or any(item.created is None for item in answer.items)
         elif request.kind == "list":
             self.plan.feed_refusal(request)

@@ -76,6 +76,21 @@ async def test_pages_side_by_side_cost_no_more() -> None:
     assert export.report.works + export.report.duplicates <= 1.1 * 30_000 + 100
 
 
+@pytest.mark.parametrize(("works", "stop"), [(3000, 1000), (12_000, 6000), (12_000, 7300), (17_000, 2000)])
+async def test_what_is_left_of_an_interrupted_export_costs_no_more_than_by_itself(works: int, stop: int) -> None:
+    with run_in_thread(Sandbox(works=works, seed=2)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            async with client.works.export_all() as interrupted:
+                async for _ in interrupted.raw_batches(100):
+                    if interrupted.report.works >= stop:
+                        break
+            export = client.works.export_all(resume=interrupted.checkpoint)
+            left = sum([len(batch) async for batch in export.raw_batches()])
+    assert left == works - interrupted.report.works == export.report.expected
+    assert export.report.requests <= floor(least(left) * 1.05) + 2
+    assert left + export.report.duplicates <= 1.1 * left + 100
+
+
 async def test_filters_and_a_range_of_dates_cost_no_more() -> None:
     with run_in_thread(Sandbox(works=9000, seed=4)) as sandbox:
         async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:

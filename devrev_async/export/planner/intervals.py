@@ -207,7 +207,8 @@ def without(
             )
         if upto is not None and second_of(upto) < end:
             past = upto if interval.past is None else max(upto, interval.past)
-            left.append(replace(interval, low=second_of(upto), past=past))
+            below = seen[1] if seen and seen[1] < second_of(upto) else None
+            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below))
         elif end < interval.high:
             beyond = seen[1] if seen else interval.seen_below if start == interval.low else None
             rate_below = rate if rate is not None else interval.below

@@ -40,8 +40,8 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     if outside(page.times, request.after, request.before):
         return _range_ignored(state)
     state.coverage.note(page.times)
-    if state.awaits_first_page:
-        state.awaits_first_page = False
+    is_first, state.awaits_first_page = state.awaits_first_page, False
+    if is_first and state.fresh:
         state.first_page = AwaitingCount(request, page, page.ordered())
         state.pages.add(state.first_page)
         return judge_first_page(state)
@@ -58,6 +58,8 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     if size == 0 and empty_page.contradicts_seen(state, request) and state.repeats(request):
         return []
     full = size >= min(server.longest_page, request.first) > 0
+    if is_first and size < request.first and server.order is Order.UNKNOWN:
+        full = False  # there is none to compare it with, and the count of a fresh run is for everything
     if server.sorts and size > 0 and (not full or size == request.first):
         return _follow(state, request, page, full=full)
     return _incomplete(state, request, page) if full else _await_count(state, request, page)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .intervals import Batch, Domain, Interval, Proof
     from .messages import Page, Request
+    from .server import ServerFindings
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Plan(Generic[T]):
         domain: the user's own range of `created_date`.
         now: when the run began.
         intervals: what is left to do, from a checkpoint; None: everything.
-        undated: whether works that show no timestamp were seen before that checkpoint.
+        findings: what was found of the server before that checkpoint.
         before: works that were yielded before it.
         first, limit: works to ask for in one `works.export`, in one `works.list`.
         parallel: requests in flight at most.
@@ -45,7 +46,7 @@ class Plan(Generic[T]):
         *,
         now: datetime,
         intervals: Sequence[Interval] | None = None,
-        undated: bool = False,
+        findings: ServerFindings | None = None,
         before: int = 0,
         first: int = 5000,
         limit: int = 100,
@@ -53,7 +54,8 @@ class Plan(Generic[T]):
         counted: int | None = None,
     ) -> None:
         self._state = State[T](domain, now, intervals, before=before, sizes=Sizes(first, limit, parallel))
-        self._state.server.shows_undated = undated
+        if findings is not None:
+            self._state.server.take_over(findings)
         if counted is not None:
             self._state.counts.counted_before(counted)
 
@@ -73,9 +75,9 @@ class Plan(Generic[T]):
         self._state.sizes = replace(self._state.sizes, parallel=value)
 
     @property
-    def undated(self) -> bool:
-        """Whether a work without a timestamp was seen."""
-        return self._state.server.shows_undated
+    def server_findings(self) -> ServerFindings:
+        """What was found of the server, for the checkpoint."""
+        return self._state.server.findings
 
     @property
     def fetched(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Order(Enum):
@@ -13,6 +14,18 @@ class Order(Enum):
     SORTED = 1
     """The server sorts as asked before it caps: a full page proves all that it passes."""
     NONE = 2
+
+
+class ServerFindings(NamedTuple):
+    """What a checkpoint has of a server, so that a resumed export need not find it once more.
+
+    Attributes:
+        shows_undated, sorts, longest_page: as in `ServerProfile`.
+    """
+
+    shows_undated: bool = False
+    sorts: bool = False
+    longest_page: int = 0
 
 
 @dataclass(slots=True)
@@ -43,3 +56,14 @@ class ServerProfile:
     def sorts(self) -> bool:
         """Whether the server was shown to sort."""
         return self.order is Order.SORTED
+
+    @property
+    def findings(self) -> ServerFindings:
+        """What a resumed export is to know."""
+        return ServerFindings(self.shows_undated, self.sorts, self.longest_page)
+
+    def take_over(self, findings: ServerFindings) -> None:
+        """Begins with what an earlier run found; a page out of order ends that it sorts."""
+        self.shows_undated, self.longest_page = findings.shows_undated, findings.longest_page
+        if findings.sorts:
+            self.order = Order.SORTED

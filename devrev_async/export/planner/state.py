@@ -62,7 +62,7 @@ class State(Generic[T]):
     Attributes:
         fresh: whether the run began with nothing done.
         first_page: the first page of a fresh run, until the count beside it is there.
-        awaits_first_page: whether that page is still to come.
+        awaits_first_page: whether the first page of the run is still to come.
         other_end: a full page that is compared with one from the other end of its interval.
         listing: the passes of `works.list` that are under way.
         halves: where a count cut what is left in two.
@@ -84,7 +84,7 @@ class State(Generic[T]):
         self.pages = AwaitingCounts[T]()
         self.counts = Counts[T](domain, now)
         self.first_page: AwaitingCount[T] | None = None
-        self.awaits_first_page = self.fresh
+        self.awaits_first_page = True
         self.other_end: AwaitingOtherEnd[T] | None = None
         self.listing: Listing[T] | None = None
         self.halves: Halves | None = None

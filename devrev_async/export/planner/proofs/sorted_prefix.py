@@ -1,6 +1,7 @@
 """The proof by order: a page of a server that sorts, then caps, has all works of the seconds that it passes.
 
-Assumes that the server, once shown to sort (`opposite_ends`), goes on doing so; a page out of order ends that.
+Assumes that the server, once shown to sort (`opposite_ends`), goes on doing so, in a resumed run too; a page out of
+order ends that.
 """
 
 from __future__ import annotations

@@ -72,16 +72,26 @@ def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     def left(interval: Interval) -> int | None:
         return state.left_in(interval, intervals)
 
-    counted = None if state.counts.expected is None else left
+    counted = left if state.server.counts else None
     end = next_end(intervals, exports, lambda each: state.coverage.pages(each, longest), counted)
     if end is None:
         return None
+    if _open_above(state, end):
+        end = end._replace(descending=True)
     if end.split:
         start, stop = state.coverage.span(end.interval)
         pieces = cut(end.interval, [(start + stop) // 2])
         state.coverage.replace(end.interval, pieces)
         return _ask_end(state, pieces, End(pieces[-1], descending=False, split=False)) if len(pieces) > 1 else None
     return _ask_end(state, intervals, end)
+
+
+def _open_above(state: State[T], end: End) -> bool:
+    """Returns whether only a page from above can show that it reaches what was seen on the other side."""
+    interval = end.interval
+    unseen = interval.seen_above is None and interval.seen_below is not None
+    asked = any(each.low < interval.high and each.high > interval.low for each in state.in_flight.exports)
+    return unseen and not asked and interval.high >= state.domain.high
 
 
 def _ask_end(state: State[T], intervals: list[Interval], end: End) -> Request:
