@@ -19,9 +19,12 @@ from .test_terminal import read_all
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 SIGNALS = [("SIGTERM", 143), ("SIGHUP", 129), ("SIGQUIT", 131), ("SIGINT", 130)]
+EACH = pytest.mark.parametrize(
+    ("name", "code"), [SIGNALS[0], *(pytest.param(*each, marks=pytest.mark.slow) for each in SIGNALS[1:])]
+)
 
 
-@pytest.mark.parametrize(("name", "code"), SIGNALS)
+@EACH
 def test_an_export_ends_in_order(command: Command, name: str, code: int) -> None:
     target = command.folder / "works of 'today'  (2).jsonl"
     with serving(command) as sandbox:
@@ -84,7 +87,7 @@ def test_a_signal_that_is_ignored_stays_so(command: Command) -> None:
         assert process.wait(timeout=30) == 143
 
 
-@pytest.mark.parametrize(("name", "code"), SIGNALS)
+@EACH
 def test_the_cursor_of_the_terminal_is_shown_again(command: Command, name: str, code: int) -> None:
     with serving(command) as sandbox:
         hang_after(sandbox, 3)

@@ -12,7 +12,7 @@ from tests.servers import serving
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("skew", [-7200, 0, 7200])
+@pytest.mark.parametrize("skew", [-7200, 7200])
 async def test_the_reset_is_read_against_the_answers_own_date(skew: int) -> None:
     answered = 0
 
@@ -22,12 +22,12 @@ async def test_the_reset_is_read_against_the_answers_own_date(skew: int) -> None
         if answered > 1:
             return web.json_response({"count": 1, "has_more": False})
         now = int(time.time()) + skew
-        headers = {"Date": formatdate(now, usegmt=True), "X-Ratelimit-Reset": str(now + 2)}
+        headers = {"Date": formatdate(now, usegmt=True), "X-Ratelimit-Reset": str(now + 1)}
         return web.json_response({"type": "too_many_requests"}, status=429, headers=headers)
 
     events: list[ClientEvent] = []
     async with serving(handler) as url, DevRevClient("t", base_url=url, on_event=events.append) as devrev:
         assert (await devrev.works.count()).count == 1
     [pause] = [event for event in events if event.kind == "pause"]
-    assert 0 < pause.delay <= 2.1
+    assert 0 < pause.delay <= 1.1
     assert pause.status == 429
