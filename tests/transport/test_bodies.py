@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import pickle
 import tracemalloc
 import zlib
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from devrev_async import DevRevClient, UnknownWork
+from devrev_async import ClientEvent, DevRevClient, UnknownWork
 from devrev_async.errors import (
     APIConnectionError,
     APIError,
@@ -391,6 +392,31 @@ async def test_a_long_request_id_is_cut(
     lines = [record.getMessage() for record in caplog.records if record.name == "devrev_async.transport"]
     assert lines
     assert max(map(len, lines)) < 500
+
+
+@pytest.mark.parametrize("header", ["Location: /", "X-Request-Id: r", "Retry-After: 1", "Date: ", "Content-Type: "])
+@pytest.mark.parametrize("odd", [b"\xff", b"\xe2\x80\xae", b"\xc2\x85"], ids=["no UTF-8", "right to left", "a control"])
+@pytest.mark.parametrize("status", [200, 301, 404, 503])
+async def test_odd_bytes_of_a_header_can_be_printed(
+    server: FaultServer, connect: Clients, caplog: pytest.LogCaptureFixture, header: str, odd: bytes, status: int
+) -> None:
+    caplog.set_level("DEBUG", "devrev_async")
+    events: list[ClientEvent] = []
+    client = connect(max_retries=1, on_event=events.append)
+    body = ONE if status == 200 else b"{}"
+    head = b"HTTP/1.1 %d X%b\r\n%b%b\r\nContent-Length: %d\r\n\r\n"
+    server.usual = raw(head % (status, odd, header.encode(), odd, len(body)) + body)
+    shown: list[object] = []
+    try:
+        await client.works.get("ISS-1")
+    except APIError as error:
+        shown += [error, repr(error), error.request_id, error.location, error.hint, pickle.loads(pickle.dumps(error))]
+    else:
+        assert status == 200
+    shown += [*events, *(record.getMessage() for record in caplog.records)]
+    for one in shown:
+        assert str(one).encode()
+        assert str(one).isprintable()
 
 
 @pytest.mark.parametrize("header", ["", "Content-Encoding: br\r\n", "Content-Type: text/html\r\n"])
