@@ -122,13 +122,18 @@ def test_a_second_signal_waits_for_nothing(command: Command) -> None:
         "with handler.handled(restore=True):\n"
         "    run(main)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], env=command.env, stdout=subprocess.PIPE)
+    ours, theirs = os.openpty()
+    arguments = [sys.executable, "-c", code]
+    process = subprocess.Popen(arguments, env=command.env, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
     command.started.append(process)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.terminate()
     assert process.stdout.readline() == b"cancelled\n"
     process.terminate()
+    assert read_all(ours).endswith(b"\x1b[?25h")  # the cursor is there
+    os.close(ours)
     assert process.wait(timeout=30) == 143
 
 

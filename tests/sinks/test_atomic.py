@@ -261,6 +261,20 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, name: str, kind: str) ->
 
 
 @posix
+def test_a_part_with_another_name_is_not_continued(tmp_path: Path) -> None:
+    """Whoever may write in the folder can give a file of ours the name of a part, and a state that fits beside it."""
+    target = begun(tmp_path)
+    other = tmp_path / "other"
+    other.hardlink_to(tmp_path / ".a.jsonl.part")
+    part = opened(target)
+    assert part.state.works == 0
+    part.append(b"3\n", 1, "c", ExportReport())
+    part.publish_part()
+    assert other.read_bytes() == b"1\n2\n"
+    assert target.read_bytes() == b"3\n"
+
+
+@posix
 @pytest.mark.parametrize("output", [".w.csv.part.00000"])
 def test_a_link_in_the_place_of_an_output_is_not_followed(tmp_path: Path, output: str) -> None:
     other = tmp_path / "other"
