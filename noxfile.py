@@ -13,6 +13,14 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
 
+LOOPS = {
+    "uvloop": {"TEST_LOOP": "uvloop"},
+    "debug": {"PYTHONASYNCIODEBUG": "1"},
+    "eager": {"TEST_LOOP": "eager"},
+    "pure": dict.fromkeys(("AIOHTTP_NO_EXTENSIONS", "MULTIDICT_NO_EXTENSIONS", "YARL_NO_EXTENSIONS"), "1"),
+}
+LOOP_TESTS = ["tests/transport", "tests/resources"]
+
 OLDEST_TESTS = [
     f"tests/{folder}"
     for folder in ("json", "decoders", "models", "requests", "resources", "limits", "transport", "cli")
@@ -62,6 +70,14 @@ def oldest(session: nox.Session) -> None:
     install(session, "test")
     session.install("-r", "tests/oldest-requirements.txt")
     session.run("pytest", "-q", *(session.posargs or OLDEST_TESTS))
+
+
+@nox.session(python="3.13")
+@nox.parametrize("loop", ["uvloop", "debug", "eager", "pure"])
+def loops(session: nox.Session, loop: str) -> None:
+    """Runs tests on uvloop, in asyncio's debug mode, with eager tasks, or on aiohttp without its C code."""
+    install(session, "test", "loops")
+    session.run("pytest", "-q", *(session.posargs or LOOP_TESTS), env=LOOPS[loop])
 
 
 @nox.session(python="3.11")

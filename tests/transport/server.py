@@ -85,9 +85,18 @@ class FaultServer:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.context)
+        loop = asyncio.get_running_loop()
+        self._handler = loop.get_exception_handler()
+        loop.set_exception_handler(self._handle)
         return self
 
+    def _handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """In debug mode asyncio reports TLS handshakes that a client has broken off: no error of the test."""
+        if context.get("message") != "Error on transport creation for incoming connection":
+            (self._handler or type(loop).default_exception_handler)(loop, context)
+
     async def __aexit__(self, *error: object) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._handler)
         self._server.close()
         tasks = list(self._peers)
         for task in tasks:

@@ -448,6 +448,8 @@ async def test_a_204_is_a_success_whatever_follows(
     server: FaultServer, connect: Clients, name: str, own_session: bool
 ) -> None:
     """And what follows is taken for no other response."""
+    if name == "bare line feeds" and aiohttp.helpers.DEBUG:
+        pytest.skip("aiohttp's parser is strict in debug mode")
 
     async def play(peer: Any) -> None:
         for piece in BODIES_OF_A_204[name]:
