@@ -268,7 +268,7 @@ def test_a_part_with_another_name_is_not_continued(tmp_path: Path) -> None:
     other.hardlink_to(tmp_path / ".a.jsonl.part")
     part = opened(target)
     assert part.state.works == 0
-    part.append(b"3\n", 1, "c", ExportReport())
+    part.append([b"3\n"], 1, "c", ExportReport())
     part.publish_part()
     assert other.read_bytes() == b"1\n2\n"
     assert target.read_bytes() == b"3\n"
