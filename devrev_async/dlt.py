@@ -12,7 +12,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack, cast
 
 import dlt
 from dlt.common.data_types import TDataType
@@ -80,7 +80,8 @@ def devrev(
     Args:
         token: of DevRev, found by dlt as ``sources.devrev.token`` too. None: from ``$DEVREV_TOKEN`` and the like, as
             by `DevRevClient`.
-        start_date: where the first run begins; None loads everything, works without a `modified_date` included.
+        start_date: where the first run begins; None loads everything, works without a `modified_date` included. Later
+            runs go on from where the last one ended, so that an earlier date is refused then.
         end_date: loads only what was modified before it, and keeps no position; it needs `start_date`.
         base_url: as for `DevRevClient`.
         overlap: how far before the position of the last run a run looks, for works that became visible late.
@@ -128,6 +129,7 @@ def columns() -> dict[str, TColumnSchema]:
 def _load(
     connect: partial[DevRevClient], filters: Filters, position: dlt.sources.incremental[datetime]
 ) -> Iterator[list[dict[str, Any]]]:
+    _check_start(position)
     end = position.end_value
     until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
     # not `last_value`, which would move with each page
@@ -153,6 +155,30 @@ async def _pages(
             async for batch in batches:
                 yield _Page([_row(work) for work in batch.works])
         yield _Page([], changes.until)
+
+
+def _check_start(position: dlt.sources.incremental[datetime]) -> None:
+    """Refuses a start before that of the first run: dlt goes on from its state, and would not load what lies between.
+
+    Raises:
+        InvalidArgumentError: it is one.
+    """
+    if position.end_value is not None or position.start_value is None:
+        return
+    start, first = position.initial_value, _first_start(position)
+    if first is not None and (start is None or start < first):
+        now = "None" if start is None else start.isoformat()
+        raise InvalidArgumentError(
+            f"start_date was {first.isoformat()} when the first run began, and is {now}: runs go on from their state, "
+            "and what was modified in between would be missing. Run once with refresh='drop_resources' to begin anew, "
+            "or load the range by itself with end_date"
+        )
+
+
+def _first_start(position: dlt.sources.incremental[datetime]) -> datetime | None:
+    """The start of the first run, which dlt keeps in its state; None if it loaded everything."""
+    state: dict[str, Any] = dlt.current.resource_state(cast("str", position.resource_name))
+    return cast("datetime | None", state["incremental"][position.cursor_path].get("initial_value"))
 
 
 def _row(work: Work) -> dict[str, Any]:

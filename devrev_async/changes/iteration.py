@@ -327,9 +327,12 @@ def open_changes(
     """
     words = words_of(checked_query(filters, extra_body, method="changes"))
     _check_aware("until", until)
+    start = start_of(since, words)
+    if until is not None and isinstance(since, datetime) and since > until:
+        raise errors.InvalidArgumentError(f"since ({since.isoformat()}) is later than until ({until.isoformat()})")
     return WorkChanges(
         ChangesSource(pages, post, filters, extra_body),
-        start_of(since, words),
+        start,
         words=words,
         overlap=checked_overlap(overlap),
         until=until,

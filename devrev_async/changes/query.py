@@ -13,6 +13,7 @@ import msgspec
 from devrev_async._requests.bodies import query_body
 from devrev_async._requests.convert import plain
 from devrev_async.errors import InvalidArgumentError
+from devrev_async.export.opening import check_extra
 
 __all__ = ["checked_query", "differences", "words_of"]
 
@@ -30,11 +31,13 @@ def checked_query(filters: Mapping[str, Any], extra_body: Mapping[str, Any] | No
             day of the call; anything that a query refuses. TypeError likewise.
     """
     body = query_body(filters, {}, method=method)
+    check_extra(body, extra_body)
     query = cast(
         "dict[str, Any]", msgspec.to_builtins({**body, **(plain(extra_body, "extra_body") if extra_body else {})})
     )
     if "modified_date" in query:
-        raise InvalidArgumentError(f"{method}() takes no modified_date filter: since= says from when on")
+        since = "the state" if method == "sync" else "since="
+        raise InvalidArgumentError(f"{method}() takes no modified_date filter: {since} says from when on")
     for name, value in query.items():
         if name != "custom_fields" and _is_relative(value):
             raise InvalidArgumentError(

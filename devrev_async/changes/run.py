@@ -187,7 +187,8 @@ class Run(Generic[T]):
         if self.until is not None:
             position = min(position, self.until)
         caught_up = self.delivery.reached >= start.position
-        remembered = self._memory.snapshot(position, position - self._overlap, caught_up=caught_up)
+        bound = max(UNDATED, position - self._overlap)
+        remembered = self._memory.snapshot(position, bound, caught_up=caught_up)
         return Start(position, start.begin, remembered)
 
     def unproved(self) -> bool:

@@ -14,11 +14,16 @@ from devrev_async.sinks._files import create_new, naming, remove, sync, sync_fol
 from devrev_async.sinks._names import FORMATS, FileFormat
 from devrev_async.sinks.export import FileOptions
 
-__all__ = ["RunFile", "RunFiles"]
+__all__ = ["RunFile", "RunFiles", "is_name_of_a_run"]
 
 _NAME: Final = re.compile(r"works-(\d{6,})\.(" + "|".join(re.escape(known) for known in FORMATS) + r")")
 
 _FORMATS: Final[dict[str, FileFormat]] = {known: known for known in FORMATS}
+
+
+def is_name_of_a_run(name: str) -> bool:
+    """Whether a run may write a file of this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 class RunFile:

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from devrev_async.errors import SyncStateError
+from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.reports import SyncReport
 from devrev_async.sinks._files import create_new, naming, rights_of, sync, sync_folder, write_all
@@ -26,7 +26,7 @@ from devrev_async.sinks.export import ended
 
 from .compare import Comparison
 from .iteration import WorkChanges
-from .run_files import RunFile, RunFiles
+from .run_files import RunFile, RunFiles, is_name_of_a_run
 from .state import State, check_origin, check_query, parse, render
 
 __all__ = ["Sync", "SyncOptions"]
@@ -65,6 +65,10 @@ class SyncOptions:
         origin: the server.
         full_refresh: whether to write everything, and to remove the files before.
         compare: whether to look for works that are gone, or differ.
+
+    Raises:
+        InvalidArgumentError: the state has the name of a run file.
+        TypeError: a flag is no bool.
     """
 
     state: Path
@@ -74,6 +78,13 @@ class SyncOptions:
     origin: str
     full_refresh: bool = False
     compare: bool = False
+
+    def __post_init__(self) -> None:
+        for name, flag in (("full_refresh", self.full_refresh), ("compare", self.compare)):
+            if not isinstance(flag, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{name} takes a bool, not {type(flag).__name__}")
+        if is_name_of_a_run(self.state.name) and self.state.parent == Path(os.path.realpath(self.folder)):
+            raise InvalidArgumentError(f"state has the name of a file that a run writes: {self.state}")
 
 
 class Sync:

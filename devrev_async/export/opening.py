@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devrev_async._transport.request import Request as TransportRequest
     from devrev_async.reports import ExportReport
 
-__all__ = ["open_export", "open_plan", "open_slice"]
+__all__ = ["check_extra", "open_export", "open_plan", "open_slice"]
 
 _OWN_KEYS: Final = frozenset({"created_date", "cursor", "first", "limit", "mode", "sort_by"})
 """Keys that a complete export chooses anew for each request."""
@@ -54,7 +54,7 @@ def open_export(
         InvalidArgumentError: an argument is wrong; TypeError likewise.
     """
     body = query_body(filters, {}, method="export_all")
-    _check_extra(body, extra_body)
+    check_extra(body, extra_body)
     source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
     whole = {**body, **(extra_body or {})}
     return WorkExport(source, whole, resume=resume, on_progress=on_progress, parallel=max_parallel, counted=counted)
@@ -114,12 +114,12 @@ async def open_plan(
     if shares < 1:
         raise errors.InvalidArgumentError(f"n takes at least 1, not {shares}")
     body = query_body(filters, {}, method="plan_slices")
-    _check_extra(body, extra_body)
+    check_extra(body, extra_body)
     source = ExportSource(pages, lambda endpoint, body: post(endpoint, encode_body(body, None)))
     return await plan_slices(source, ExportQuery.of({**body, **(extra_body or {})}, datetime.now(UTC)), shares)
 
 
-def _check_extra(body: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> None:
+def check_extra(body: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> None:
     """Refuses an `extra_body` that no later body would get past, or whose keys each request has values of its own for.
 
     Raises:

@@ -437,7 +437,6 @@ class Works(Resource):
                     return texts[0]
             return None
 
-        open_changes(None)  # what it refuses is refused before a file is touched
         wanted = SyncOptions(
             state=Path(os.path.realpath(state)),
             folder=folder,
@@ -447,6 +446,7 @@ class Works(Resource):
             full_refresh=full_refresh,
             compare=compare,
         )
+        open_changes(None)  # what it refuses is refused before a file is touched
         return Sync(wanted, open_changes, lambda: self.export_all(**filters), sample, on_first=on_first)
 
     async def export_to(

@@ -508,12 +508,26 @@ async def test_a_checkpoint_that_was_altered_or_cut_is_refused() -> None:
         ({"created_date": LastDays(7)}, "created_date: LastDays and NextDays"),
         ({"ticket": {"sla_summary": {"target_time": NextDays(7)}}}, "ticket: LastDays and NextDays"),
         ({"overlap": -SECOND}, "overlap takes at least 0"),
+        ({"until": NOON - SECOND}, r"since \(2026-03-01T12:00:00.25.* is later than until"),
+        ({"extra_body": {"first": 5}}, "extra_body has what each request sets by itself: first"),
         ({"until": datetime(2026, 1, 1)}, "until is a naive datetime"),  # noqa: DTZ001 - that is what is refused
     ],
 )
 async def test_arguments_that_cannot_be_are_refused_before_anything_is_sent(filters: Any, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         DevRevClient("t", base_url="http://127.0.0.1:1").works.changes(NOON, **filters)
+
+
+async def test_an_overlap_may_be_as_long_as_can_be() -> None:
+    async with serving(works=30) as (sandbox, client):
+        first = client.works.changes(overlap=timedelta.max)
+        await ids_of(first)
+        sandbox.clock.advance(3600)
+        sandbox.update(sandbox.ids()[3])
+        sandbox.clock.advance(1)
+        again = client.works.changes(first.checkpoint, overlap=timedelta.max)
+        assert await ids_of(again) == [sandbox.ids()[3]]
+        assert report_of(again).repeated == 0
 
 
 async def test_an_overlap_is_a_timedelta() -> None:

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,8 +23,10 @@ import msgspec
 import pytest
 
 from devrev_async import (
+    DateRange,
     DevRevClient,
     InvalidArgumentError,
+    LastDays,
     ServiceUnavailableError,
     SyncReport,
     SyncStateError,
@@ -448,13 +451,62 @@ async def test_r28_r64_a_disk_that_refuses_leaves_the_state_as_it_was(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"format": "xml"}, "format takes one of"), ({"overlap": timedelta(-1)}, "overlap")],
+    [
+        ({"format": "xml"}, "format takes one of"),
+        ({"overlap": timedelta(-1)}, "overlap"),
+        ({"bogus": 1}, r"^sync\(\) got an unexpected keyword argument 'bogus'"),
+        ({"until": NOON}, r"^sync\(\) got an unexpected keyword argument 'until'"),
+        ({"sort_by": ["created_date:asc"]}, r"^sync\(\) got an unexpected keyword argument 'sort_by'"),
+        ({"created_date": LastDays(7)}, r"sync\(\) takes a DateRange"),
+        ({"extra_body": 5}, "extra_body takes a mapping"),
+        ({"extra_body": {"first": 5}}, "extra_body has what each request sets by itself: first"),
+        ({"extra_body": {"type": ["issue"]}, "type": ["issue"]}, "extra_body repeats what is given already: type"),
+        ({"full_refresh": 1}, "full_refresh takes a bool"),
+        ({"compare": "yes"}, "compare takes a bool"),
+    ],
 )
 async def test_arguments_are_refused_before_anything_is_touched(synced: Synced, options: Any, message: str) -> None:
     async with serving(works=5) as (sandbox, client):
-        with pytest.raises(InvalidArgumentError, match=message):
+        with pytest.raises((InvalidArgumentError, TypeError), match=message):
             await synced.run(client, **options)
         assert (synced.seen(), len(sandbox.requests)) == ((None, []), 0)
+
+
+async def test_a_state_with_the_name_of_a_run_file_is_refused(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        synced.state = synced.folder / "works-000002.csv"
+        with pytest.raises(InvalidArgumentError, match="name of a file that a run writes"):
+            await synced.run(client)
+        assert (synced.seen(), len(sandbox.requests)) == ((None, []), 0)
+
+
+async def test_r22_a_start_date_is_refused_and_an_earlier_range_is_another_query(synced: Synced) -> None:
+    async with serving(works=5) as (_, client):
+        for name, value in (("since", NOON), ("start_date", NOON), ("modified_date", DateRange(after=NOON))):
+            with pytest.raises((InvalidArgumentError, TypeError), match=rf"^sync\(\).*{name}"):
+                await synced.run(client, **{name: value})
+        await synced.run(client, created_date=DateRange(after=NOON - timedelta(days=9)))
+        with pytest.raises(SyncStateError, match=r"another query: created_date was .* and is "):
+            await synced.run(client, created_date=DateRange(after=NOON - timedelta(days=99)))
+
+
+async def test_r57_a_cell_of_any_length_is_written_and_compared_whole(synced: Synced) -> None:
+    pytest.importorskip("pyarrow")
+    async with serving() as (sandbox, client):
+        sandbox.add({"title": "long", "custom_fields": {"tnt__text": "x" * 200_000}})
+        report = await synced.run(client, format="csv")
+        report = await synced.run(client, format="csv", compare=True)
+        assert (report.missing, report.differing) == ([], [])
+        with pytest.raises(csv.Error, match="field larger than field limit"):
+            list(records(synced.folder, "csv"))
+
+
+async def test_r58_everything_temporary_lies_beside_its_target(
+    synced: Synced, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "of another file system that is gone"))
+    async with serving(works=5) as (_, client):
+        assert (await synced.run(client)).works == 5
 
 
 # --- kill -9 ---

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from .test_export import MANY, hang_after, ids_in, port_of, serving, wait_for
 from .test_terminal import read_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
 
 SIGNALS = [("SIGTERM", 143), ("SIGHUP", 129), ("SIGQUIT", 131), ("SIGINT", 130)]
 EACH = pytest.mark.parametrize(
@@ -48,6 +51,26 @@ def test_an_export_ends_in_order(command: Command, name: str, code: int) -> None
     assert done.returncode == 0, done.stderr
     assert "going on after" in done.stderr
     assert len(ids_in(target)) == MANY
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a namespace of processes, as containers have")
+def test_r65_the_first_process_of_a_container_ends_in_order(command: Command) -> None:
+    """The kernel passes no signal to such a process that it has no handler for."""
+    if subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespaces here")
+    with serving(command) as sandbox:
+        hang_after(sandbox, 3)
+        process = subprocess.Popen(
+            [*CONTAINER, *COMMAND, "works", "export", "-o", "works.jsonl"],
+            cwd=command.folder, env=command.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        command.started.append(process)
+        wait_for(command.folder / ".works.jsonl.part.state", process)
+        first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(first[0]), signal.SIGTERM)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert b"to go on: devrev-async works export -o works.jsonl" in stderr
 
 
 def test_a_signal_while_it_loads(command: Command) -> None:

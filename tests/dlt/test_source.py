@@ -118,6 +118,31 @@ def test_a_failed_load_moves_nothing(pipeline: dlt.Pipeline, sandbox: Sandbox) -
     assert (id, "after the failure") in rows(pipeline, "select id, title from works")
 
 
+def test_r22_an_earlier_start_is_refused_once_there_is_a_state(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    dates = sorted(datetime.fromisoformat(sandbox.get(id)["modified_date"]) for id in sandbox.ids())
+    assert load(pipeline, sandbox, start_date=dates[60]) == 60
+    assert load(pipeline, sandbox, start_date=dates[60]) == 0
+    assert load(pipeline, sandbox, start_date=dates[90]) == 0
+    for earlier in (dates[30], None):
+        with pytest.raises(PipelineStepFailed, match=r"start_date was .* Run once with refresh='drop_resources'"):
+            load(pipeline, sandbox, start_date=earlier)
+    assert load(pipeline, sandbox, start_date=dates[30], end_date=dates[60]) == 30
+    pipeline.run(devrev(sandbox.token, base_url=sandbox.url), refresh="drop_resources")
+    assert rows(pipeline, "select count(*) from works") == [(WORKS,)]
+
+
+def test_r53_timestamps_are_utc_whatever_their_offset(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    dates = ("2026-01-05T04:00:00.5+05:30", "2026-01-04T22:30:00.500Z", "2026-01-04T14:30:00.5-08:00")
+    added = {sandbox.add({"type": "issue", "target_close_date": date, "created_date": date}) for date in dates}
+    load(pipeline, sandbox)
+    for column in ("target_close_date", "created_date"):
+        found = rows(pipeline, f"select id, epoch_ms({column}) from works where {column} = '2026-01-04 22:30:00.5+00'")
+        assert {id for id, _ in found} == added
+        assert len({moment for _, moment in found}) == 1
+
+
 def test_a_date_in_the_future_does_not_move_the_position(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
     future = sandbox.ids()[0]
     sandbox.update(future, {"title": "from the future", "modified_date": sandbox.clock.now() + timedelta(days=300)})

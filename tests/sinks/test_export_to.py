@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from functools import partial
@@ -408,3 +409,34 @@ async def test_a_link_to_another_file_system(devrev: DevRevClient, sandbox: Sand
     assert files_in(disk) == ["real.jsonl"]
     assert files_in(disk.parent) == ["disk", "works.jsonl"]
     assert sorted(ids_in(link)) == sorted(sandbox.ids())
+
+
+@pytest.mark.parametrize("name", ["works.jsonl", "works.parquet"])
+async def test_r58_everything_temporary_lies_beside_its_target(
+    devrev: DevRevClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "of another file system that is gone"))
+    await devrev.works.export_to(tmp_path / name)
+    assert files_in(tmp_path) == [name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+async def test_r59_a_mounted_file_says_what_to_do_and_keeps_what_there_is(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "of the host", tmp_path / "works.jsonl"
+    for path in (source, target):
+        path.write_bytes(b"older")
+    if os.geteuid() != 0 or subprocess.run(["mount", "--bind", str(source), str(target)], check=False).returncode:
+        pytest.skip("files cannot be mounted here")
+    try:
+        with pytest.raises(OSError, match="mount its folder instead") as raised:
+            await devrev.works.export_to(target)
+        assert raised.value.filename == str(target)
+        assert target.read_bytes() == b"older"
+        before = sandbox.request_count
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+    await devrev.works.export_to(target)
+    assert sandbox.request_count == before
+    assert sorted(ids_in(target)) == sorted(sandbox.ids())
