@@ -76,7 +76,8 @@ def run_app(args: Sequence[str]) -> int:
         if not isinstance(error, _Usage):
             raise
         where = "devrev-async" if error.ctx is None else error.ctx.command_path
-        say(f"error: {error.format_message().rstrip('.')} (see {where} --help)")
+        text = " ".join(error.format_message().split()).replace("Value error, ", "")
+        say(f"error: {text.rstrip('.')} (see {where} --help)")
         return Code.USAGE
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Final
 
 from devrev_async import (
     BadRequestError,
@@ -42,6 +44,10 @@ class UsageError(CommandError):
     code = Code.USAGE
 
 
+_INPUT: Final = re.compile(r"\Ainput \d+: ")
+_ARGUMENT: Final = re.compile(r"\A(path|format|columns|csv_safe|rows_per_file)(?= takes | is |: )|\b(format|items)=")
+
+
 @contextmanager
 def refusals_as_usage() -> Generator[None]:
     """What the client refuses before it sends anything is what the user wrote."""
@@ -50,7 +56,17 @@ def refusals_as_usage() -> Generator[None]:
     except DevRevError:
         raise
     except (ValueError, TypeError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(_with_options(str(error))) from error
+
+
+def _with_options(text: str) -> str:
+    """The text of a refused argument with the names that it has on the command line."""
+
+    def option(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return "-o" if name == "path" else f"--{name.replace('_', '-')}"
+
+    return _ARGUMENT.sub(option, _INPUT.sub("", text))
 
 
 def code_of(error: Exception) -> Code:

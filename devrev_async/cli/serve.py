@@ -43,6 +43,8 @@ class Served:
         Raises:
             UsageError: the works cannot be had.
         """
+        if self.token == "":
+            raise UsageError("--token is empty")
         works = int(self.works) if self.works.isdecimal() else self.works
         try:
             return sandbox.Sandbox(
