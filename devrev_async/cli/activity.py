@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import time
 from math import ceil
+from typing import Final
 
 import msgspec
 
 from devrev_async import ClientEvent
 
+from .output import is_watched, say
+
 __all__ = ["Activity"]
 
 
-class Activity:
-    """Counts a client's requests from now on, and remembers what it waits for; `on_event` takes `note`."""
+_LONG: Final = 1.0
+"""Seconds; a longer wait is said."""
 
-    def __init__(self) -> None:
+
+class Activity:
+    """Counts a client's requests from now on, and remembers what it waits for; `on_event` takes `note`.
+
+    Args:
+        aloud: a long wait has a line of its own on stderr, where that is a terminal.
+    """
+
+    def __init__(self, *, aloud: bool = False) -> None:
         self.requests = 0
+        self._aloud = aloud
         self._started = time.monotonic()
         self._until = 0.0
         self._why = ""
@@ -33,6 +45,8 @@ class Activity:
         elif event.kind in ("pause", "wait"):
             self._until = time.monotonic() + event.delay
             self._why = event.reason or event.kind
+            if self._aloud and event.delay > _LONG and is_watched():
+                say(self.wait())
 
     def wait(self) -> str:
         """How long the wait goes on, and what for; empty where there is none."""

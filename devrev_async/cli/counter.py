@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Generator
 
 from .activity import Activity
+from .output import is_watched
 
 __all__ = ["Count", "counter"]
 
@@ -15,9 +15,9 @@ Count = Callable[[int, str], None]
 
 
 @contextlib.contextmanager
-def counter(what: str, unit: str, total: int | None, activity: Activity) -> Generator[Count]:
-    """Shows the count and the waits of the client while the block runs, and nothing where stderr is no terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+def counter(what: str, unit: str, total: int | None, activity: Activity, *, data: bool = False) -> Generator[Count]:
+    """Shows the count and the waits of the client while the block runs; nothing where nobody watches."""
+    if not is_watched(data=data):
         yield lambda _, __: None
         return
     from rich.console import Console  # noqa: PLC0415 - rich is a lot to load for a pipe

@@ -160,8 +160,8 @@ class _Job:
             self._shown.report(report, total, self._client.rate_limit)
 
     @contextmanager
-    def _progress(self, what: str) -> Generator[None]:
-        with progress(what) as shown:
+    def _progress(self, what: str, *, data: bool = False) -> Generator[None]:
+        with progress(what, data=data) as shown:
             self._shown = shown
             try:
                 yield
@@ -175,15 +175,16 @@ class _ToStdout(_Job):
             export = self._open(None, self._progressed)
         left, done = self._output.limit, 0
         async with export, aclosing(export.raw_batches()) as batches:
-            while left is None or done < left:
-                works = await anext(batches, None)
-                if works is None:
-                    break
-                if left is not None:
-                    works = works[: left - done]
-                await write_stdout(as_lines(works))
-                done += len(works)
-                self._report = msgspec.structs.replace(export.report, works=done)
+            with self._progress("exporting", data=True):
+                while left is None or done < left:
+                    works = await anext(batches, None)
+                    if works is None:
+                        break
+                    if left is not None:
+                        works = works[: left - done]
+                    await write_stdout(as_lines(works))
+                    done += len(works)
+                    self._report = msgspec.structs.replace(export.report, works=done)
         self._report = msgspec.structs.replace(export.report, works=done)
 
 

@@ -93,7 +93,7 @@ def list_items(connection: Connection, listing: Listing) -> int:
             pager = client.paginate(listing.endpoint, fields, items=listing.items, max_items=listing.limit)
         what = f"listing {listing.endpoint}"
         async with _writing(target) as write, pager, aclosing(pager.raw_batches()) as batches:
-            with counter(what, "items", listing.limit, activity) as count:
+            with counter(what, "items", listing.limit, activity, data=target is None) as count:
                 async for batch in batches:
                     await write(as_lines(batch))
                     done += len(batch)

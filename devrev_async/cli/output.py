@@ -41,7 +41,11 @@ async def write_stdout(data: bytes) -> None:
     left = memoryview(data)
     while left:
         ready = await _writable(descriptor)
-        left = left[os.write(descriptor, left[:_PIECE] if ready else left) :]
+        try:
+            left = left[os.write(descriptor, left[:_PIECE] if ready else left) :]
+        except OSError as error:
+            error.filename = "stdout"
+            raise
 
 
 async def _writable(descriptor: int) -> bool:
@@ -98,10 +102,17 @@ class Progress(Protocol):
         """What it does beside fetching."""
 
 
-@contextlib.contextmanager
-def progress(what: str) -> Generator[Progress | None]:
-    """A progress line on stderr while the block runs; None where stderr is no terminal."""
+def is_watched(*, data: bool = False) -> bool:
+    """Whether stderr is a terminal, which shows progress; not where the terminal shows the `data` of stdout."""
     if sys.stderr is None or not sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+        return False
+    return not (data and sys.stdout is not None and sys.stdout.isatty())  # pyright: ignore[reportUnnecessaryComparison]
+
+
+@contextlib.contextmanager
+def progress(what: str, *, data: bool = False) -> Generator[Progress | None]:
+    """A progress line on stderr while the block runs; None where nobody watches, see `is_watched`."""
+    if not is_watched(data=data):
         yield None
         return
     from .display import display  # noqa: PLC0415 - rich is a lot to load for a pipe

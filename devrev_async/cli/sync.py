@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,9 @@ import msgspec
 
 from devrev_async import ChangesReport, DevRevClient, SyncReport
 
+from .activity import Activity
 from .codes import Code, CommandError, UsageError, refusals_as_usage
+from .counter import Count, counter
 from .output import say, write_stdout
 from .session import run_job, source_of_sandbox
 
@@ -45,23 +46,25 @@ def sync_works(connection: Connection, filters: Filters, command: SyncCommand) -
         CommandError: what was asked for cannot be.
     """
     job = _Job(connection, filters, command)
-    return run_job(connection, job.run, numbers=job.numbers)
+    return run_job(connection, job.run, numbers=job.numbers, on_event=job.activity.note)
 
 
 class _Job:
     def __init__(self, connection: Connection, filters: Filters, command: SyncCommand) -> None:
+        self.activity = Activity()
         self._connection = connection
         self._filters = filters
         self._command = command
         self._report = SyncReport()
         self._changes = ChangesReport()
-        self._started = time.monotonic()
+        self._count: Count = lambda _, __: None
 
     async def run(self, client: DevRevClient) -> int:
         """Syncs, prints what `--compare` found, and says in one line what was done."""
         sync = self._opened(client)
         self._report = sync.report
-        report = await sync.run()
+        with counter("syncing", "works", None, self.activity) as self._count:
+            report = await sync.run()
         await write_stdout(_lines(report.missing, "missing") + _lines(report.differing, "differing"))
         say(self.numbers() or _summary(report))
         return Code.DONE
@@ -74,7 +77,7 @@ class _Job:
         values: dict[str, Any] = msgspec.to_builtins(report)
         values |= {"missing": len(report.missing), "differing": len(report.differing)}
         values |= {"undated": self._changes.undated, "filtered_here": self._changes.filtered_here}
-        values |= {"complete": self._changes.complete, "seconds": round(time.monotonic() - self._started, 3)}
+        values |= {"complete": self._changes.complete, "seconds": round(self.activity.seconds, 3)}
         return msgspec.json.encode(values).decode()
 
     def _opened(self, client: DevRevClient) -> Sync:
@@ -101,6 +104,7 @@ class _Job:
 
     def _progressed(self, report: ChangesReport) -> None:
         self._changes = report
+        self._count(report.works, "")
 
 
 def _origin(connection: Connection, client: DevRevClient) -> str:

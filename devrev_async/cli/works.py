@@ -9,6 +9,7 @@ from devrev_async.sinks.jsonl import as_lines
 
 from .activity import Activity
 from .codes import Code, describe, refusals_as_usage
+from .counter import counter
 from .fields import parse_fields
 from .output import say, write_stdout
 from .session import run_job
@@ -33,7 +34,9 @@ def get_works(connection: Connection, ids: Sequence[str], *, json: bool) -> int:
     async def job(client: DevRevClient) -> Code:
         nonlocal works, failed
         with refusals_as_usage():
-            result = await client.works.get_many(list(ids))
+            run = client.works.get_many(ids, on_progress=lambda progress: count(progress.done, ""))
+            with counter("getting", "works", len(ids), activity) as count:
+                result = await run
         _raise_if_nothing_worked(result)
         await write_stdout(as_lines([work.to_json() for work in result.ok]))
         works, failed = len(result.ok), len(result.failed)
@@ -56,7 +59,7 @@ def _raise_if_nothing_worked(result: BulkResult) -> None:
 def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str], *, json: bool) -> int:
     """Changes a work, and prints it as it is then."""
     fields = parse_fields(settings)
-    activity, works, unknown = Activity(), 0, 0
+    activity, works, unknown = Activity(aloud=True), 0, 0
 
     def numbers() -> str:
         if not json:
@@ -81,7 +84,7 @@ def update_work(connection: Connection, id: str, type: str | None, settings: Seq
 
 def count_works(connection: Connection, filters: Filters, *, json: bool) -> int:
     """The number on stdout."""
-    activity, works, complete = Activity(), 0, False
+    activity, works, complete = Activity(aloud=True), 0, False
 
     def numbers() -> str:
         return activity.as_json(works=works, complete=complete) if json else ""

@@ -147,4 +147,4 @@ def test_a_full_disk_under_stdout(command: Command) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = command("works", "export", "-o", "-", *SMALL, stdout=full)
     assert ended.code == 1
-    assert "No space left" in ended.error
+    assert ended.error == "error: stdout: No space left on device"

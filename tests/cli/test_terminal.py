@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,51 @@ def test_a_terminal_shows_progress(command: Command, sandbox: Sandbox) -> None:
     assert b"400 works in works.jsonl" in shown
     assert process.stdout is not None
     assert process.stdout.read() == b""
+
+
+def on_terminal(command: Command, *args: str, stdout: int = subprocess.DEVNULL) -> str:
+    """What the terminal shows."""
+    ours, theirs = os.openpty()
+    env = {"TERM": "xterm-256color", "COLUMNS": "200"}
+    process = command.start(*args, stdout=theirs if stdout == SAME else stdout, stderr=theirs, env=env)
+    os.close(theirs)
+    shown = read_all(ours)
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return shown.decode()
+
+
+SAME = -100
+"""The data goes to the terminal too."""
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["works", "sync", "--state", "s.state", "-o", "s"], "syncing"),
+        (["works", "get", "ISS-1", "ISS-2"], "getting"),
+        (["works", "export", "-o", "-"], "exporting"),
+        (["list", "parts.list", "-o", "-"], "listing parts.list"),
+    ],
+)
+def test_whoever_watches_sees_what_is_done_and_what_it_waits_for(
+    command: Command, sandbox: Sandbox, args: list[str], said: str
+) -> None:
+    sandbox.fail_next("*", status=429, retry_after=1.2)
+    shown = on_terminal(command, *args)
+    assert said in shown
+    assert re.search(r"waits [12] s: ", shown)
+
+
+@pytest.mark.parametrize("args", [["works", "count"], ["works", "update", "ISS-1", "--set", "title=t"]])
+def test_a_single_call_says_that_it_waits(command: Command, sandbox: Sandbox, args: list[str]) -> None:
+    sandbox.fail_next("*", status=429, retry_after=1.2)
+    assert re.fullmatch(r"(waits 2 s: [a-z' ]+\r\n)+", on_terminal(command, *args))
+
+
+@pytest.mark.parametrize("args", [["works", "export", "-o", "-"], ["list", "parts.list", "-o", "-"]])
+def test_a_terminal_that_shows_the_data_shows_no_progress(command: Command, sandbox: Sandbox, args: list[str]) -> None:
+    assert "\x1b" not in on_terminal(command, *args, stdout=SAME)
 
 
 def test_a_pipe_gets_no_progress(command: Command, sandbox: Sandbox) -> None:
