@@ -311,8 +311,17 @@ def run_in_thread(sandbox: Sandbox) -> Generator[Sandbox]:
         try:
             yield sandbox
         finally:
-            asyncio.run_coroutine_threadsafe(sandbox.close(), loop).result()
+            asyncio.run_coroutine_threadsafe(_end(sandbox), loop).result()
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end(sandbox: Sandbox) -> None:
+    """Closes it, and ends what its connections still do: the loop runs no further."""
+    await sandbox.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -1,9 +1,12 @@
 """The fixture, in tests of every kind."""
 
 import asyncio
+import gc
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,25 @@ def test_a_sandbox_in_a_thread_serves_several_loops() -> None:
         assert asyncio.run(title(sandbox, ref)) is None
         assert len(sandbox.requests) == 4
     assert "devrev-sandbox" not in {thread.name for thread in threading.enumerate()}
+
+
+def hang_up_before_a_delayed_answer() -> None:
+    arrived = threading.Event()
+    with run_in_thread(Sandbox(works=0)) as sandbox:
+        sandbox.on_request(lambda _: arrived.set())
+        sandbox.fail_next("works.count", status=None, delay=600)
+        client = socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])))
+        client.sendall(f"GET /works.count HTTP/1.1\r\nHost: x\r\nAuthorization: {sandbox.token}\r\n\r\n".encode())
+        assert arrived.wait(10)
+        client.close()
+        while sandbox.open_connections:
+            time.sleep(0.001)
+
+
+def test_an_answer_that_nobody_waits_for_leaves_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    hang_up_before_a_delayed_answer()
+    gc.collect()
+    assert caplog.records == []  # asyncio complains of a task that is destroyed before its end
 
 
 def test_a_sandbox_that_cannot_start_leaves_no_thread() -> None:
