@@ -75,7 +75,7 @@ class _Display:
 @contextlib.contextmanager
 def display(what: str) -> Generator[_Display]:
     """Draws while the block runs, and leaves nothing behind."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), _Numbers())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=12), _Numbers())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=None, requests=0, quota=None, until=0.0, why="", note="")
         yield _Display(bars, task)
