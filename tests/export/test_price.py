@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
-from devrev_async import DevRevClient, IncompleteExportError
-from devrev_async.sandbox import Sandbox
+from devrev_async import DateRange, DevRevClient, IncompleteExportError
+from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 SIZES = (0, 1, 50, 101, 999, 4999, 5000, 5001, 5400, 12_000)
 LARGE = (8000, 20_000, 100_000)
+START = datetime(2024, 3, 1, tzinfo=UTC)
 KINDS = ("count", "order", "list", "assumed_cap")
 
 
@@ -100,6 +102,35 @@ async def test_filters_and_a_range_of_dates_cost_no_more() -> None:
                 assert len([work async for work in export]) == sum(f":{type_}/" in name for name in sandbox.ids())
                 reports.append(export.report)
     assert [(report.requests, report.duplicates) for report in reports] == [(2, 0)] * 4
+
+
+@pytest.mark.parametrize(
+    "quirks", [Quirks(), Quirks(excludes_after=True), Quirks(excludes_before=True, excludes_after=True)]
+)
+@pytest.mark.parametrize(("first", "last"), [(0, 6999), (0, 60), (30, 30), (10, 5009), (10, 5010)])
+async def test_a_range_that_begins_and_ends_with_a_work_costs_no_more(quirks: Quirks, first: int, last: int) -> None:
+    dates = [START + timedelta(hours=number) for number in range(7000)]
+    works = [{"type": "task", "title": "T", "created_date": date.isoformat()} for date in dates]
+    with run_in_thread(Sandbox(works=works, quirks=quirks)) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all(created_date=DateRange(after=dates[first], before=dates[last]))
+            found = {work.created_date async for work in export}
+    count, report = last - first + 1, export.report
+    assert found == set(dates[first : last + 1])
+    assert report.works == report.expected == count
+    assert report.requests <= (2 if count <= 5000 else floor(least(count) * 1.05) + 2)
+    assert report.duplicates <= (0 if count <= 5000 else 0.1 * count + 100)
+
+
+@pytest.mark.parametrize("matching", [0, 1, 37])
+async def test_filters_that_match_few_take_one_page_and_one_count(matching: int) -> None:
+    with run_in_thread(Sandbox(works=3000, seed=4)) as sandbox:
+        for _ in range(matching):
+            sandbox.add({"type": "task", "title": "rare", "stage": {"name": "rarely"}})
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all(stage=["rarely"])
+            assert len([work async for work in export]) == matching
+    assert (export.report.requests, export.report.duplicates) == (2, 0)
 
 
 @pytest.mark.parametrize("body", ['{"works": null}', '{"works": []}'])

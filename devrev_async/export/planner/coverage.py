@@ -38,6 +38,7 @@ class Coverage:
         now: when the run began, in microseconds since 1970.
 
     Attributes:
+        outside: works of what is closed that the user's range excludes; a count of the pages' ranges has them.
         detours: intervals to be asked for in another way than others of their kind: from and to, and whether downwards.
     """
 
@@ -46,6 +47,7 @@ class Coverage:
         self._domain = domain
         self._now = now
         self._span = (LATEST, EARLIEST)
+        self.outside = 0
         self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
 
     def note(self, times: Sequence[int]) -> None:
@@ -84,9 +86,10 @@ class Coverage:
             start, end = max(interval.low, low), min(interval.high, high)
             if start >= end or (upto is not None and second_of(upto) < start):
                 continue
-            pairs = chosen(interval, start, end, ordered)
+            shown = pairs = chosen(interval, start, end, ordered)
             if self._domain.limited:
                 pairs = [pair for pair in pairs if self._domain.admits(pair[0])]
+                self.outside += len(shown) - len(pairs)
             partly = upto if upto is not None and second_of(upto) < end else None
             batches.append(Batch(start, end, [key for key, _ in pairs], [item for _, item in pairs], partly, proof))
         start, end = max(low, self._span[0]), min(high, self._span[1] + 1)

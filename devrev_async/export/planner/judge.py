@@ -36,7 +36,7 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     """
     size, server = len(page.keys), state.server
     server.longest_page = max(server.longest_page, size)
-    server.most_shown = max(server.most_shown, len({key for key in page.keys if state.domain.admits(key)}))
+    server.most_shown = max(server.most_shown, len(set(page.keys)))
     if outside(page.times, request.after, request.before):
         return _range_ignored(state)
     state.coverage.note(page.times)
@@ -75,7 +75,7 @@ def judge_first_page(state: State[T]) -> list[Batch[T]]:
     if first is None or (state.server.counts and counts.expected is None):
         return []
     if state.server.counts and counts.expected is not None:
-        shown = state.pages.would_yield(state.coverage.intervals, state.domain)
+        shown = state.pages.would_show(state.coverage.intervals, state.domain)
         if shown == counts.expected:
             state.first_page = None
             counts.totals.answer(Counted.ALL, shown)

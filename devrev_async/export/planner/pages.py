@@ -96,16 +96,15 @@ class AwaitingCounts(Generic[T]):
         """Returns whether a page that waits is for a part of this interval."""
         return any(page.request.low < high and page.request.high > low for page in self._pages)
 
-    def would_yield(self, intervals: Iterable[Interval], domain: Domain) -> int:
-        """Returns how many works they would close the open intervals with."""
+    def would_show(self, intervals: Iterable[Interval], domain: Domain) -> int:
+        """Returns how many works they would close the open intervals with, those that the user's range excludes too."""
         works: set[Key] = set()
         for page in self._pages:
             low, high = page.request.low, page.request.high
             if domain.whole(low, high):
                 low = UNDATED
             for interval in intervals:
-                keys = (key for key, _ in chosen(interval, low, high, page.ordered))
-                works.update(key for key in keys if domain.admits(key))
+                works.update(key for key, _ in chosen(interval, low, high, page.ordered))
         return len(works)
 
     def next_to_count(self, telling: Callable[[Request], bool]) -> AwaitingCount[T] | None:

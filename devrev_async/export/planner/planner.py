@@ -62,8 +62,10 @@ class Plan(Generic[T]):
     @property
     def expected(self) -> int | None:
         """Works to be yielded in all, as the server counted when the run began; None if that is not known."""
-        expected = self._state.counts.expected
-        return None if expected is None else max(0, expected - self._state.tally.before)
+        state = self._state
+        if state.counts.expected is None:
+            return None
+        return max(0, state.counts.expected - state.coverage.outside - state.tally.before)
 
     @property
     def parallel(self) -> int:

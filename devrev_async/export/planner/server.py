@@ -35,7 +35,7 @@ class ServerProfile:
     Attributes:
         order: of its pages.
         longest_page: works in the longest page; a shorter one is complete if the cap stays the same.
-        most_shown: works in the longest page that match; a count over everything must not be lower.
+        most_shown: works in the longest page, each once; a count over everything must not be lower.
         counts: whether `works.count` exists and did not contradict itself.
         lists: whether `works.list` exists.
         honours_range: whether it heeds a range of `created_date`.

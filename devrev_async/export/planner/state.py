@@ -92,13 +92,18 @@ class State(Generic[T]):
         self.repeated: set[tuple[int, int]] = set()
 
     @property
+    def shown(self) -> int:
+        """Works of what is closed: those that were found, and those that the user's range excludes."""
+        return self.tally.found + self.coverage.outside
+
+    @property
     def left(self) -> int | None:
         """Works that were counted and neither shown nor asked for yet; None if that is not known."""
         if self.counts.expected is None:
             return None
         kept = self.pages.works + (self.other_end.works if self.other_end else 0)
         asked = sum(request.first for request in self.in_flight.exports)
-        return self.counts.expected - self.tally.found - kept - asked
+        return self.counts.expected - self.shown - kept - asked
 
     def left_in(self, interval: Interval, intervals: Sequence[Interval]) -> int | None:
         """Returns the same for one of the open intervals: of several, only their halves may have been counted."""
@@ -108,7 +113,7 @@ class State(Generic[T]):
         if expected is None or halves is None or not halves.cut or len(intervals) > BOTH or self.pages:
             return None
         asked = sum(each.first for each in self.in_flight.exports if begins_in(each, intervals) is interval)
-        return halves.share(interval, expected - self.tally.found) - asked
+        return halves.share(interval, expected - self.shown) - asked
 
     @property
     def kept_pages(self) -> int:

@@ -86,8 +86,8 @@ class Totals:
             self._counts.setdefault(question, None)
 
     def range_of(self, question: Counted) -> tuple[datetime | None, datetime | None]:
-        """The range to count, inclusive; None: no bound."""
-        after, before = self._domain.after, self._domain.before
+        """The range to count, inclusive, as wide as that of the first page; None: no bound."""
+        after, before = self._domain.bounds(self._domain.low, self._domain.high)
         if question is not Counted.ALL:
             after = after or FIRST_DAY
         if question is Counted.EARLY:
@@ -96,7 +96,7 @@ class Totals:
 
     def range_from(self, second: int) -> tuple[datetime | None, datetime | None]:
         """The range to count for what was created from a second on, inclusive."""
-        return moment_of(second), self._domain.before
+        return moment_of(second), self._domain.bounds(second, self._domain.high)[1]
 
     def early(self, before: datetime | None) -> datetime:
         """What was created since the run's beginning does not matter, and would make no count match."""

@@ -44,7 +44,7 @@ def test_by_far_too_many() -> None:
 
 def test_what_was_created_since_the_run_began_does_not_matter() -> None:
     totals = Totals(Domain(START, None), NOW)
-    assert totals.range_of(Counted.EARLY) == (START, NOW)
+    assert totals.range_of(Counted.EARLY) == (START - timedelta(milliseconds=1), NOW)
     assert totals.early(NOW - timedelta(days=1)) == NOW - timedelta(days=1)
 
 

@@ -25,7 +25,7 @@ def whole_matches(state: State[T], count: int) -> bool:
 
     It must not be lower than what a single page showed: then it would agree by chance.
     """
-    would_be = state.tally.found + state.pages.would_yield(state.coverage.intervals, state.domain)
+    would_be = state.shown + state.pages.would_show(state.coverage.intervals, state.domain)
     return state.fresh and count == would_be and count >= state.server.most_shown
 
 

@@ -30,7 +30,7 @@ def ask_for_undated(state: State[T]) -> Request | None:
         Unprovable: they cannot be had, or the server counts by far more works than it shows.
     """
     counts, found, coverage = state.counts, state.tally.found, state.coverage
-    if counts.expected == found and Counted.ALL not in counts.totals:
+    if counts.expected == state.shown and Counted.ALL not in counts.totals:
         counts.totals.answer(Counted.ALL, counts.expected)
     if not state.server.shows_undated:  # else ranges may count those without a timestamp too
         kind = counts.totals.next(found)
