@@ -36,6 +36,13 @@ BACKENDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def little_garbage() -> None:
+    """Spares the collections of garbage in each test of a module a look at what earlier modules have left."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return BACKENDS[os.environ.get("TEST_LOOP", "asyncio")]

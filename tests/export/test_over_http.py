@@ -44,17 +44,17 @@ def client_of(sandbox: Sandbox, **options: Any) -> DevRevClient:
     return DevRevClient(sandbox.token, base_url=sandbox.url, **options)
 
 
-MANY = 15_500
+MANY = 3400
 """More than the three answers that are asked for before the first work arrives."""
 
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[Sandbox]:
-    with run_in_thread(Sandbox(works=MANY, seed=7)) as sandbox:
+    with run_in_thread(Sandbox(works=MANY, seed=7, quirks=Quirks(cap=1000))) as sandbox:
         yield sandbox
 
 
-async def test_works_of_many_answers_in_hardly_more_requests_than_the_least(large: Sandbox) -> None:
+async def test_every_work_of_many_answers_comes_once(large: Sandbox) -> None:
     before = large.request_count
     seen: set[str | None] = set()
     async with client_of(large) as client:
@@ -66,8 +66,7 @@ async def test_works_of_many_answers_in_hardly_more_requests_than_the_least(larg
     report = export.report
     assert report.works == MANY
     assert report.complete
-    assert report.requests == large.request_count - before <= 6
-    assert report.duplicates <= MANY // 10
+    assert report.requests == large.request_count - before
     assert report.retries == report.unknown == 0
 
 
@@ -76,11 +75,11 @@ async def test_batches_and_raw_batches(large: Sandbox) -> None:
     async with client_of(large) as client:
         sizes: list[int] = []
         ids: list[str | None] = []
-        async for batch in export_all(client, type=["ticket"]).batches(700):
+        async for batch in export_all(client, type=["ticket"]).batches(300):
             assert all(isinstance(work, Ticket) for work in batch)
             sizes.append(len(batch))
             ids += [work.id for work in batch]
-        assert set(sizes[:-1]) == {700}
+        assert set(sizes[:-1]) == {300}
         assert sorted(map(str, ids)) == sorted(expected)
         export = export_all(client, type=["ticket"])
         raws = [text async for batch in export.raw_batches() for text in batch]
@@ -143,10 +142,10 @@ async def test_the_consumer_may_call_the_client_with_one_slot(large: Sandbox) ->
         seen = 0
         async for work in export_all(client, type=["ticket"]):
             seen += 1
-            if seen % 500 == 1:
+            if seen % 100 == 1:
                 assert work.id is not None
                 assert (await client.works.get(work.id)).id == work.id
-    assert seen > 1000
+    assert seen > 500
 
 
 async def test_leaving_early_cancels_what_is_under_way(large: Sandbox) -> None:
@@ -194,7 +193,7 @@ async def test_a_range_that_fails_for_good(large: Sandbox) -> None:
 async def test_transient_faults_are_retried_and_counted(large: Sandbox) -> None:
     large.fail_next("works.export", status=503, times=2, retry_after=0)
     large.fail_next("works.export", status=200, body='{"works": [{"type"')
-    async with client_of(large) as client:
+    async with client_of(large, retry_wait=(0, 0)) as client:
         export = export_all(client, type=["opportunity"])
         works = [work async for work in export]
     assert len(works) == sum(":opportunity/" in name for name in large.ids())
@@ -224,18 +223,18 @@ async def test_small_exports(works: int, most: int) -> None:
         assert len(await client.works.export()) == works
 
 
-async def test_thousands_of_works_on_one_timestamp() -> None:
+async def test_more_works_on_one_timestamp_than_an_answer_holds() -> None:
     moment = "2024-02-01T10:00:00.123Z"
-    tied = [{"type": "task", "title": f"T{n}", "created_date": moment} for n in range(5400)]
+    tied = [{"type": "task", "title": f"T{n}", "created_date": moment} for n in range(540)]
     others = [
         {"type": "task", "title": f"O{n}", "created_date": f"2024-0{n % 9 + 1}-05T00:{n % 60:02}:00Z"}
-        for n in range(900)
+        for n in range(90)
     ]
-    with run_in_thread(Sandbox(works=[*tied, *others])) as sandbox:
+    with run_in_thread(Sandbox(works=[*tied, *others], quirks=Quirks(cap=500))) as sandbox:
         async with client_of(sandbox) as client:
             export = export_all(client)
             ids = [work.id async for work in export]
-        assert len(ids) == len(set(ids)) == 6300
+        assert len(ids) == len(set(ids)) == 630
         assert export.report.complete
 
 
@@ -275,7 +274,7 @@ async def test_works_without_an_id_or_a_date_arrive_as_often_as_the_server_shows
 
 
 async def test_works_changed_created_and_deleted_meanwhile() -> None:
-    with run_in_thread(Sandbox(works=12_000, seed=3)) as sandbox:
+    with run_in_thread(Sandbox(works=2400, seed=3, quirks=Quirks(cap=1000))) as sandbox:
         rng = random.Random(5)
         at_first = sandbox.ids()
         gone: set[str] = set()
@@ -283,7 +282,7 @@ async def test_works_changed_created_and_deleted_meanwhile() -> None:
             ids: list[str] = []
             async for work in export_all(client):
                 ids.append(str(work.id))
-                if len(ids) % 1500 == 0:
+                if len(ids) % 300 == 0:
                     victim = rng.choice(at_first)
                     if victim not in gone:
                         gone.add(victim)
@@ -361,7 +360,7 @@ def exporting() -> list[object]:
 
 
 @pytest.mark.parametrize("way", ["works", "batches", "raw_batches"])
-@pytest.mark.parametrize("at", [0, 1, 3500])
+@pytest.mark.parametrize("at", [0, 1, MANY // 4])
 async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None:
     """While the consumer waits for the first answer, is at work on what it got, or waits for another page."""
     async with client_of(large) as client:
@@ -420,16 +419,16 @@ async def test_progress_has_what_a_bar_needs(large: Sandbox) -> None:
 
     async with client_of(large) as client:
         export = export_all(client, on_progress=note)
-        assert sum([len(batch) async for batch in export.batches(500)]) == MANY
+        assert sum([len(batch) async for batch in export.batches(100)]) == MANY
         assert seen == sorted(seen, key=lambda each: each[0])
         assert seen[-1] == (MANY, MANY)
         assert sum(expected is None for _, expected in seen) <= 2
         half = export_all(client)
         async with half:
-            async for _ in half.batches(4000):
+            async for _ in half.batches(900):
                 break
         rest = export_all(client, resume=half.checkpoint)
-        assert sum([len(batch) async for batch in rest.batches()]) == MANY - 4000 == rest.report.expected
+        assert sum([len(batch) async for batch in rest.batches()]) == MANY - 900 == rest.report.expected
 
 
 @pytest.mark.parametrize("raw", [False, True])

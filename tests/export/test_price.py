@@ -146,7 +146,7 @@ async def test_one_empty_answer_that_the_count_contradicts(works: int, body: str
     assert export.report.requests <= least(works) + 3
 
 
-@pytest.mark.parametrize("position", [2, 3, 4])
+@pytest.mark.parametrize("position", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (3, 4))])
 async def test_an_empty_answer_in_the_middle(position: int) -> None:
     with run_in_thread(Sandbox(works=15_100, seed=4)) as sandbox:
         sandbox.fail_next("works.export", status=None, times=position - 1)

@@ -13,7 +13,7 @@ import pytest
 from devrev_async import DevRevClient
 from devrev_async.sandbox import Quirks, Sandbox
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("little_garbage")]
 
 WAYS: dict[str, Callable[[DevRevClient], Any]] = {
     "export_stream": lambda devrev: devrev.works.export_stream(),

@@ -44,7 +44,7 @@ def in_flight(client: DevRevClient) -> int:
 
 
 @pytest.fixture
-async def connect(server: FaultServer) -> AsyncGenerator[Clients]:
+async def connect(server: FaultServer, little_garbage: None) -> AsyncGenerator[Clients]:
     """Makes clients; afterwards no slot, call, connection or task of theirs may be left."""
     before = asyncio.all_tasks()
     clients = Clients(server)
