@@ -15,7 +15,8 @@ def parse_quota(
     """Parses X-Ratelimit-Limit, -Remaining and -Reset; None for each that is absent or invalid."""
     if limit and remaining and reset:
         digits = limit + remaining + reset
-        if len(digits) <= 18 * 2 and digits.isascii() and digits.isdigit():  # the usual form, at a fraction of the cost
+        # the usual form, at a fraction of the cost
+        if len(limit) <= 18 and len(remaining) <= 18 and len(reset) <= 18 and digits.isascii() and digits.isdigit():
             return int(limit), int(remaining), float(reset)
     return parse_count(limit), parse_count(remaining), parse_seconds(reset)
 

@@ -66,7 +66,17 @@ def test_seconds_of_any_json(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "count"),
-    [("0", 0), ("8000", 8000), (" 5 ", 5), ("-1", None), ("1.0", None), ("٣", None), ("9" * 19, None)],
+    [
+        ("0", 0),
+        ("8000", 8000),
+        (" 5 ", 5),
+        ("-1", None),
+        ("1.0", None),
+        ("٣", None),
+        ("", None),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+    ],
 )
 def test_counts(value: str, count: int | None) -> None:
     assert parse_count(value) == count
@@ -77,10 +87,13 @@ def test_the_quota_in_one_look() -> None:
     assert parse_quota("8000", "7999", "1800000000.5") == (8000, 7999, 1800000000.5)
     assert parse_quota(None, "7999", None) == (None, 7999, None)
     assert parse_quota("-1", "x", "soon") == (None, None, None)
+    assert parse_quota("9" * 18, "9" * 18, "1" * 18) == (10**18 - 1, 10**18 - 1, float("1" * 18))
+    assert parse_quota("9" * 19, "1", "1") == (None, 1, 1.0)
+    assert parse_quota("1", "9" * 19, "1") == (1, None, 1.0)
+    assert parse_quota("1", "1", "-5") == (1, 1, 0.0)
 
 
 @given(st.none() | st.text(), st.none() | st.text(), st.none() | st.text())
 def test_the_quota_is_read_as_its_parts_are(limit: str | None, remaining: str | None, reset: str | None) -> None:
     expected = parse_count(limit), parse_count(remaining), parse_seconds(reset)
-    found = parse_quota(limit, remaining, reset)
-    assert found == expected or all(len(text or "") > 18 for text in (limit, remaining, reset))
+    assert parse_quota(limit, remaining, reset) == expected

@@ -31,6 +31,18 @@ def test_writes_that_are_sent_again() -> None:
     assert may_retry(idempotent=False, status=None, sent=False, retry_after=None)
 
 
+def test_writes_that_may_have_been_applied() -> None:
+    open_ = {
+        (status, asked)
+        for status in STATUSES
+        for asked in (None, 1.0)
+        if leaves_open(idempotent=False, status=status, sent=True, retry_after=asked)
+    }
+    known = {None, 408, *range(200, 300), *range(500, 600)}
+    assert open_ == {(status, asked) for status in known for asked in (None, 1.0)} - {(503, 1.0)}
+    assert not any(leaves_open(idempotent=False, status=status, sent=False, retry_after=None) for status in STATUSES)
+
+
 def test_reads_that_are_sent_again() -> None:
     again = {status for status in STATUSES if may_retry(idempotent=True, status=status, sent=True, retry_after=None)}
     assert again == {None, 408, 429, 500, 502, 503, 504}
@@ -82,10 +94,15 @@ def test_the_policy_decides_in_one_place(monkeypatch: pytest.MonkeyPatch) -> Non
     assert decide(retries=1) == 1
     assert decide(retries=2) is None  # max_retries
     assert decide(retry_after=7) == 7
+    assert decide(retry_after=100) == 100
     assert decide(retry_after=100.5) is None  # max_rate_limit_wait
+    assert decide(retry_after=0) == 0.5
     assert decide(time_left=0.5) is None  # the deadline
+    assert decide(time_left=0.6) == 0.5
     assert decide(idempotent=False) is None
     assert decide(idempotent=False, retry_after=7) == 7
+    assert decide(idempotent=False, status=None) is None
+    assert decide(idempotent=False, status=None, sent=False) == 0.5
     assert decide(status=429) == 1  # no hint at all: at least the bound
     assert decide(status=429, retry_after=0.1) == 0.5
     assert decide(status=404) is None
