@@ -145,8 +145,9 @@ class Sync:
     def _lock(self) -> FileLock:
         path = self._options.state
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return FileLock(path.with_name(f".{path.name}.lock"), str(path))
+            with naming(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                return FileLock(path.with_name(f".{path.name}.lock"), str(path))
         except BlockingIOError:
             raise self._refused("another run is using the state", "wait until it has ended") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import time
@@ -209,7 +210,11 @@ class _ToFile(_Job):
         )
         self._report = export.report
         with self._progress(f"exporting to {self._options.path}"):
-            await export.run()
+            try:
+                await export.run()
+            except asyncio.CancelledError:
+                if not export.published:  # else the signal came too late to keep the file from its place
+                    raise
 
     def _begins(self, stage: Literal["fetch", "convert"]) -> None:
         assert self._export_ is not None

@@ -40,8 +40,15 @@ def run_job(
     """
 
     async def main() -> int:
-        async with open_client(connection, options) as client:
-            return await job(client)
+        code: int | None = None
+        try:
+            async with open_client(connection, options) as client:
+                code = await job(client)
+        except asyncio.CancelledError:
+            if code is None:
+                raise
+        assert code is not None
+        return code  # a signal that comes while the client is closed has nothing left to end
 
     log_to_stderr(verbose=connection.verbose)
     return run(main, kept=kept, numbers=numbers)

@@ -58,6 +58,7 @@ class _Job:
         self._report = SyncReport()
         self._changes = ChangesReport()
         self._count: Count = lambda _, __: None
+        self._done = False
 
     async def run(self, client: DevRevClient) -> int:
         """Syncs, prints what `--compare` found, and says in one line what was done."""
@@ -65,6 +66,7 @@ class _Job:
         self._report = sync.report
         with counter("syncing", "works", None, self.activity) as self._count:
             report = await sync.run()
+        self._done = True
         await write_stdout(_lines(report.missing, "missing") + _lines(report.differing, "differing"))
         say(self.numbers() or _summary(report))
         return Code.DONE
@@ -77,7 +79,7 @@ class _Job:
         values: dict[str, Any] = msgspec.to_builtins(report)
         values |= {"missing": len(report.missing), "differing": len(report.differing)}
         values |= {"undated": self._changes.undated, "filtered_here": self._changes.filtered_here}
-        values |= {"complete": self._changes.complete, "seconds": round(self.activity.seconds, 3)}
+        values |= {"complete": self._done and self._changes.complete, "seconds": round(self.activity.seconds, 3)}
         return msgspec.json.encode(values).decode()
 
     def _opened(self, client: DevRevClient) -> Sync:

@@ -76,6 +76,7 @@ class PartFile:
         names: of all files.
         state: how far the export is, as the disk has it.
         discarded: whether there was a part of another export, or a damaged one, which is gone now.
+        published: whether the target, or all of the numbered files, are in their places.
 
     Args:
         names: of the target, from `names_of`.
@@ -91,7 +92,7 @@ class PartFile:
     def __init__(self, names: Names, identity: str, *, shown: str, resume: bool = True) -> None:
         self.names = names
         self.state = State(identity=identity)
-        self.discarded = False
+        self.discarded = self.published = False
         self._descriptor = -1
         self._lock = FileLock(names.lock, shown)
         try:
@@ -110,7 +111,7 @@ class PartFile:
                 self._put_in_place(found.files)
                 self._forget()
                 if resume and found.fits(self.state):
-                    self.state = found
+                    self.state, self.published = found, True
                     return
                 found = None  # nothing of it is lost
             else:  # somebody has removed outputs; the works are still there
@@ -225,6 +226,7 @@ class PartFile:
         )
 
     def _end(self) -> None:
+        self.published = True
         sync_folder(self.names.target.parent)
         self._close()
         self._forget()

@@ -41,13 +41,20 @@ _CANNOT: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, e
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Generator[None]:
-    """Gives an `OSError` that names no file the name of this one."""
+    """Gives an `OSError` the name of this file, if it names none or one that lies beside it, which nobody asked for."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = os.fspath(path)
+        named = [name for name in (error.filename2, error.filename) if name is not None and not _is_beside(name)]
+        if error.filename is None or error.filename2 is not None or not named:
+            error.filename, error.filename2 = named[0] if named else os.fspath(path), None
         raise
+
+
+def _is_beside(name: object) -> bool:
+    """Whether a file has a name of those that are used until a file is whole, or for its lock."""
+    last = Path(os.fsdecode(name)).name if isinstance(name, str | bytes | os.PathLike) else ""
+    return last.startswith(".") and (".part" in last or last.endswith(".lock"))
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

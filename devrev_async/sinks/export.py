@@ -115,13 +115,15 @@ class FileOptions:
                 raise TypeError(f"rows_per_file takes an int, not {type(rows_per_file).__name__}")
             if rows_per_file < 1:
                 raise InvalidArgumentError(f"rows_per_file takes at least 1, not {rows_per_file}")
+        if not isinstance(csv_safe, bool):
+            raise TypeError(f"csv_safe takes a bool, not {type(csv_safe).__name__}")
         if csv_safe and kind != "csv":
             raise InvalidArgumentError(f"csv_safe is for csv, not for {kind}")
         if kind in ("csv", "parquet"):
             require_pyarrow()
-            column_names(columns, depth)
         elif columns is not None:
             raise InvalidArgumentError(f"columns is for csv and parquet; {kind} has the works as the server sent them")
+        column_names(columns, depth)
         return cls(
             path=shown,
             format=kind,
@@ -168,7 +170,8 @@ class FileExport:
 
     Attributes:
         report: of this run and those that it continues.
-        kept: works that the part holds.
+        published: whether the file, or each of many, is in its place.
+        kept: works that the part holds, as long as it is not published.
         continued: works of earlier runs that it began with.
 
     Raises:
@@ -194,6 +197,8 @@ class FileExport:
         self._resume = resume
         self._limit = limit
         check_callback("on_progress", on_progress)
+        if not isinstance(resume, bool):
+            raise TypeError(f"resume takes a bool, not {type(resume).__name__}")
         self._on_progress = on_progress
         self._on_stage = on_stage
         self._part: PartFile | None = None
@@ -202,9 +207,14 @@ class FileExport:
         self._saving: asyncio.Task[None] | None = None
 
     @property
+    def published(self) -> bool:
+        """Whether the file, or each of many, is in its place."""
+        return self._part is not None and self._part.published
+
+    @property
     def kept(self) -> int:
-        """Works that the part holds."""
-        return 0 if self._part is None else self._part.state.works
+        """Works that the part holds, as long as it is not published."""
+        return 0 if self._part is None or self.published else self._part.state.works
 
     async def run(self) -> ExportReport:
         """Exports, and returns the report.
@@ -217,12 +227,13 @@ class FileExport:
             await self._in_thread(self._begin)
             if self._stage == "fetching":
                 await self._fetch()
-            if self._stage != "publishing":
+            if not self.published:
                 await self._finish()
         except IncompleteExportError as error:
             error.report = self.report
             raise
         finally:
+            self.report.complete &= self.published
             await self._in_thread(self._leave)
         return self.report
 

@@ -31,7 +31,8 @@ class WholeFile:
         self._target = target
         self._path = target.with_name(f".devrev-{secrets.token_hex(8)}.part")
         replaced = rights_of(target)
-        self._descriptor = create_new(self._path, 0o666 if replaced is None else 0o600)
+        with naming(target):
+            self._descriptor = create_new(self._path, 0o666 if replaced is None else 0o600)
         if replaced is not None:
             replaced.give(self._descriptor)
 
@@ -44,8 +45,8 @@ class WholeFile:
         """Put the file in the target's place; once it returns, it outlives a crash."""
         with naming(self._target):
             sync(self._descriptor)
-        self._close()
-        self._path.replace(self._target)
+            self._close()
+            self._path.replace(self._target)
         sync_folder(self._target.parent)
 
     def _close(self) -> None:

@@ -94,6 +94,50 @@ def test_a_signal_while_it_loads(command: Command) -> None:
     assert list(command.folder.iterdir()) == []
 
 
+def export_with_ctrl_c(command: Command, event: str, path: str, *args: str) -> tuple[int, list[str]]:
+    """Exports, with a SIGINT where the interpreter reports this event for a path that ends so; code, and lines of stderr."""
+    code = (
+        "import os, signal, sys, time\n"
+        "from devrev_async.cli import main\n"
+        "from devrev_async.cli.signals import handler\n"
+        "event, path = sys.argv[1:3]\n"
+        "def hook(name, args):\n"
+        "    if name == event and any(str(arg).endswith(path) for arg in args) and handler.received is None:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        while handler.received is None:  # the main thread cancels the export, while this one goes on\n"
+        "            time.sleep(0.001)\n"
+        "sys.addaudithook(hook)\n"
+        "del sys.argv[1:3]\n"
+        "sys.exit(main())\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, event, path, "works", "export", "--sandbox", "--json", *args],
+        cwd=command.folder, env=command.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    command.started.append(process)
+    stdout, stderr = process.communicate(timeout=60)
+    assert stdout == b""
+    return process.returncode, stderr.decode().splitlines()
+
+
+@pytest.mark.parametrize("name", ["works.jsonl", "works.csv"])
+def test_a_signal_that_comes_too_late_changes_nothing(command: Command, name: str) -> None:
+    code, said = export_with_ctrl_c(command, "os.rename", name, "--sandbox-works", "60", "-o", name)
+    assert code == 0
+    (numbers,) = map(json.loads, said)
+    assert (numbers["works"], numbers["complete"]) == (60, True)
+    assert [path.name for path in command.folder.iterdir()] == [name]
+
+
+def test_works_without_their_file_are_not_complete(command: Command) -> None:
+    args = ("--sandbox-works", "6000", "-o", "works.csv")
+    code, said = export_with_ctrl_c(command, "open", ".part.00000", *args)
+    assert code == 130
+    assert said[0].startswith("interrupted; 6000 works are kept; to go on: ")
+    assert (json.loads(said[1])["works"], json.loads(said[1])["complete"]) == (6000, False)
+    assert not (command.folder / "works.csv").exists()
+
+
 def test_a_signal_that_is_ignored_stays_so(command: Command) -> None:
     with serving(command) as sandbox:
         hang_after(sandbox, 3)

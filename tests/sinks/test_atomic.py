@@ -15,6 +15,7 @@ from msgspec import structs
 from devrev_async.reports import ExportReport
 from devrev_async.sinks._atomic import PartFile, names_of
 from devrev_async.sinks._files import check_target
+from devrev_async.sinks.whole import WholeFile
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and permissions of POSIX")
 
@@ -454,6 +455,17 @@ def test_a_target_that_cannot_be(tmp_path: Path, name: str, expected: type[OSErr
 
 
 @posix
+def test_an_error_of_a_file_that_is_written_in_one_go_names_it(tmp_path: Path) -> None:
+    target = tmp_path / "users.jsonl"
+    target.mkdir()
+    with pytest.raises(OSError, match=r"users\.jsonl") as raised, WholeFile(target) as file:
+        file.publish()
+    assert (raised.value.filename, raised.value.filename2) == (str(target), None)
+    with pytest.raises(FileNotFoundError) as missing:
+        WholeFile(tmp_path / "nowhere" / "users.jsonl")
+    assert missing.value.filename == str(tmp_path / "nowhere" / "users.jsonl")
+
+
 def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -298,6 +298,12 @@ async def test_files_are_written_beside_the_event_loop(
     assert not any(thread.endswith("True") for thread in threads), threads
 
 
+async def test_a_report_is_complete_only_with_the_file(devrev: DevRevClient, tmp_path: Path) -> None:
+    report = await interrupted_at_conversion(devrev, tmp_path / "works.csv", {})
+    assert (report.works, report.complete) == (WORKS, False)
+    assert (await devrev.works.export_to(tmp_path / "works.csv")).complete
+
+
 # --- two at once ---
 
 
@@ -379,14 +385,26 @@ async def test_a_disk_that_the_conversion_fills(devrev: DevRevClient, sandbox: S
     assert (report.works, report.complete) == (WORKS, True)
 
 
-async def interrupted_at_conversion(client: DevRevClient, path: Path, options: dict[str, Any]) -> None:
+async def interrupted_at_conversion(client: DevRevClient, path: Path, options: dict[str, Any]) -> ExportReport:
+    reports: list[ExportReport] = []
+
     def last(report: ExportReport) -> None:
         if report.complete:
+            reports.append(report)
             asyncio.get_running_loop().call_soon(task.cancel)
 
     task = asyncio.create_task(client.works.export_to(path, on_progress=last, **options))
     with pytest.raises(asyncio.CancelledError):
         await task
+    return reports[0]
+
+
+@pytest.mark.parametrize("beside", ["part.lock", "part.state", "part"])
+async def test_an_error_names_the_file_and_none_beside_it(devrev: DevRevClient, tmp_path: Path, beside: str) -> None:
+    (tmp_path / f".works.jsonl.{beside}").mkdir()
+    with pytest.raises(OSError, match=r"works\.jsonl") as raised:
+        await devrev.works.export_to(tmp_path / "works.jsonl")
+    assert raised.value.filename == str(tmp_path / "works.jsonl")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
