@@ -188,9 +188,11 @@ def _shallow_members(text: str) -> dict[str, bytes] | None:
         at = _past_whitespace(text, at + 1)
         if mark == "{" and text[at : at + 1] == "}":
             break
+        if text[at : at + 1] != '"':
+            raise _refused(at)
         key, at = _scan(text, at)
         at = _past_whitespace(text, at)
-        if not isinstance(key, str) or text[at : at + 1] != ":":
+        if text[at : at + 1] != ":":
             raise _refused(at)
         start = _past_whitespace(text, at + 1)
         _, end = _scan(text, start)

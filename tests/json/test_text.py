@@ -80,6 +80,30 @@ def test_what_json_refuses_is_refused(text: bytes) -> None:
         _parse_deep(text)
 
 
+@pytest.mark.parametrize("text", [b"[NaN]", b"[Infinity]", b'{"a":-Infinity}'])
+def test_numbers_that_only_python_reads_are_refused(text: bytes) -> None:
+    for judge in (check, parse):
+        with pytest.raises(ValueError, match="is no JSON"):
+            judge(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"{1:2}", b"{[]:1}", b'{"a" 1}', b'{"a":1 "b":2}', b'{"a":1]', b'{"a":1,}', b'{"a":1}}', b"{,}"]
+)
+def test_what_is_no_object_has_no_members(text: bytes) -> None:
+    for read in (members, _deep_members):
+        with pytest.raises(ValueError):
+            read(text)
+    assert not is_cut_short(text)
+
+
+def test_the_end_of_a_value_beyond_the_first_look_is_found() -> None:
+    long = b'["' + "\u00e9".encode() * 40_000 + b'",{"a":[]}]'
+    assert value_end(long, 0, len(long)) == value_end(long + b",", 0, len(long) + 1) == len(long)
+    with pytest.raises(Incomplete):
+        value_end(long[:-1], 0, len(long) - 1)
+
+
 def test_depth_is_no_limit() -> None:
     text = b'{"a":' * 15_000 + b"[1.5]" + b"}" * 15_000
     check(text)
