@@ -69,8 +69,8 @@ SAME = -100
     ("args", "said"),
     [
         (["works", "sync", "--state", "s.state", "-o", "s"], "syncing"),
-        (["works", "get", "ISS-1", "ISS-2"], "getting"),
-        (["works", "export", "-o", "-"], "exporting"),
+        pytest.param(["works", "get", "ISS-1", "ISS-2"], "getting", marks=pytest.mark.slow),
+        pytest.param(["works", "export", "-o", "-"], "exporting", marks=pytest.mark.slow),
     ],
 )
 def test_whoever_watches_sees_what_is_done_and_what_it_waits_for(

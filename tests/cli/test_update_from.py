@@ -230,7 +230,7 @@ def test_lines_are_taken_as_editors_leave_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-@pytest.mark.parametrize(("options", "code"), [((), 3), (("--dry-run",), 0)])
+@pytest.mark.parametrize(("options", "code"), [((), 3), pytest.param(("--dry-run",), 0, marks=pytest.mark.slow)])
 def test_only_what_is_in_flight_is_in_memory(
     command: Command, sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...], code: int
 ) -> None:
