@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -81,16 +80,16 @@ class _Piece:
     works: int
     even: bool = True
 
-    def middle(self, quantile: Fraction) -> int:
-        """Where to divide so that about this part of the works is below; within the piece."""
+    def middle(self, works: float) -> int:
+        """Where to divide so that about so many works are below; within the piece."""
         if not self.even:
             return (self.low + self.high) // 2
-        position = self.low + int((self.high - self.low) * quantile)
+        position = self.low + int((self.high - self.low) * works / self.works)
         return min(max(position, self.low + 1), self.high - 1)
 
     def divided(self, at: int, lower: int) -> tuple[_Piece, _Piece]:
         """Both parts, once `lower` works were counted below `at`."""
-        expected = Fraction(self.works * (at - self.low), self.high - self.low)
+        expected = self.works * (at - self.low) / (self.high - self.low)
         even = _EXPECTED * abs(lower - expected) <= min(expected, self.works - expected)
         return _Piece(self.low, at, lower, even), _Piece(at, self.high, self.works - lower, even)
 
@@ -165,8 +164,8 @@ class SlicePlan:
         for piece in self._pieces:
             borders = self._borders(start, start + piece.works)
             if self._consistent and borders and piece.works > 1 and piece.high - piece.low > 1:
-                border = Fraction(borders[len(borders) // 2] * self._works, self._shares)
-                found.append((piece, piece.middle((border - start) / piece.works)))
+                border = borders[len(borders) // 2] * self._works / self._shares
+                found.append((piece, piece.middle(border - start)))
             else:
                 found.append((piece, None))
             start += piece.works
