@@ -19,7 +19,7 @@ _SLOWER: Final = "exports are complete all the same, and take more requests"
 
 
 async def try_assumptions(client: DevRevClient) -> AsyncGenerator[Finding, None]:
-    """One finding for each; about ten requests of up to 50 works, and one of up to 5000."""
+    """One finding for each; about ten requests of up to 50 works, and two of up to 5000."""
     yield await _sort_order(client)
     works = await client.works.export(first=SAMPLE)
     dated = sorted(work.created_date for work in works if work.created_date is not None)
@@ -29,7 +29,7 @@ async def try_assumptions(client: DevRevClient) -> AsyncGenerator[Finding, None]
     middle = dated[len(dated) // 2]
     yield await _created_filter(client, middle)
     yield await _modified_filter(client, [work.modified_date for work in works if work.modified_date is not None])
-    yield await _count(client)
+    yield await _count(client, DateRange(after=dated[len(dated) // 4], before=dated[3 * len(dated) // 4]))
     yield await _cap(client)
 
 
@@ -68,22 +68,34 @@ async def _modified_filter(client: DevRevClient, dates: Sequence[datetime]) -> F
         return Finding("modified_date", "warn", f"the filter is refused: {error.message or error}", advice)
     if any(_modified_before(work, at - timedelta(seconds=2)) for work in found):
         return Finding("modified_date", "warn", "the filter is ignored", advice)
-    return Finding("modified_date", "ok", "filtered")
+    exact = await client.works.export(first=SAMPLE, modified_date=DateRange(after=at, before=at))
+    if not any(work.modified_date == at for work in exact):
+        return Finding(
+            "modified_date", "ok", "filtered; bounds are exclusive, or trimmed to seconds, which is allowed for"
+        )
+    return Finding("modified_date", "ok", "filtered with inclusive bounds")
 
 
 def _modified_before(work: Work, time: datetime) -> bool:
     return work.modified_date is not None and work.modified_date < time
 
 
-async def _count(client: DevRevClient) -> Finding:
+async def _count(client: DevRevClient, range: DateRange) -> Finding:
+    """Whether a count says what an export of the same range shows."""
     try:
-        counted = await client.works.count()
+        everything = await client.works.count()
+        counted = await client.works.count(created_date=range)
     except NotFoundError:
         return Finding("works.count", "warn", "there is none", _SLOWER)
     except DevRevError as error:
         return Finding("works.count", "warn", f"{error}", _SLOWER)
-    more = " and more" if counted.has_more else ""
-    return Finding("works.count", "ok", f"{counted.count} works{more}")
+    if everything.has_more or counted.has_more:
+        return Finding("works.count", "warn", "counts say only that there are more works (has_more)", _SLOWER)
+    shown = len(await client.works.export(created_date=range))
+    if shown != counted.count:
+        text = f"{counted.count} works in a range of created_date in which works.export shows {shown}"
+        return Finding("works.count", "warn", text, f"{_SLOWER}; if works were changed just now, run it again")
+    return Finding("works.count", "ok", f"{everything.count} works; in a range, as many as works.export shows")
 
 
 async def _cap(client: DevRevClient) -> Finding:

@@ -57,7 +57,7 @@ def test_all_is_well_with_the_sandbox_on_one_screen(here: Here) -> None:
     ]  # fmt: skip
     assert "devrev-async " in found["versions"][1]
     assert found["server"][1].endswith("(sandbox)")
-    assert found["works.count"][1] == "60 works"
+    assert found["works.count"][1].startswith("60 works; ")
 
 
 def test_json(here: Here) -> None:
@@ -172,6 +172,8 @@ def test_tls(here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None
         ({"modified_date_filter": "ignored"}, "modified_date", "ignored"),
         ({"modified_date_filter": "refused"}, "modified_date", "refused"),
         ({"missing_endpoints": ("works.count",)}, "works.count", "there is none"),
+        ({"count": "low"}, "works.count", "in which works.export shows"),
+        ({"count_cap": 100}, "works.count", "only that there are more works"),
         ({"date_offset": timedelta(seconds=90)}, "clock", "behind the server"),
     ],
 )
@@ -189,6 +191,16 @@ def test_what_a_server_does_otherwise(
     assert words in text
     assert "-> " in text
     assert {name for name, (state, _) in lines(ended).items() if state != "ok"} == {what}
+
+
+def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Sandbox(works=60, quirks=Quirks(excludes_after=True))
+    with run_in_thread(server):
+        monkeypatch.setenv("DEVREV_BASE_URL", server.url)
+        monkeypatch.setenv("DEVREV_TOKEN", server.token)
+        found = lines(here("doctor", "--deep"))
+    assert found["modified_date"][0] == "ok"
+    assert found["modified_date"][1].startswith("filtered; bounds are exclusive")
 
 
 @pytest.mark.parametrize(
