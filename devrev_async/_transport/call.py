@@ -1,7 +1,7 @@
 """One call: its attempts, their waits, and its deadline.
 
-Nothing of aiohttp passes through: an attempt ends in a `Response` or in a `Failure`, both plain values, and the error
-is raised where no frame of aiohttp (whose locals hold the token) is in the traceback.
+Nothing of aiohttp passes through: what it raises becomes an `AttemptFailedError`, raised where no frame of aiohttp
+(whose locals hold the token) is in the traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import io
 import logging
 import math
 import time
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
 
 import aiohttp
 
@@ -26,10 +27,10 @@ from devrev_async.options import ClientEvent, Timeout
 from .connector import ConnectionState, HeldBackError, current_connection
 from .content_decoder import ContentDecoder, ContentEncodingError
 from .error_mapping import (
+    AttemptFailedError,
     CallContext,
     Failure,
     connection_failure,
-    decode_failure,
     described,
     final_error,
     interrupted_error,
@@ -44,6 +45,8 @@ from .session import SessionManager
 
 __all__ = ["Call"]
 
+T = TypeVar("T")
+
 _LARGE = 1 << 20
 """Bytes; aiohttp warns of a longer body that is not a file."""
 
@@ -51,7 +54,7 @@ _HELD_BACK = Failure(errors.DevRevError("a pause began before the request was se
 
 
 class Call:
-    """The attempts of one call: `open` returns the first success, `again` follows where reading it failed.
+    """The attempts of one call. `perform` is its whole life; a stream, which yields meanwhile, takes the same steps.
 
     What each call starts with is on the class: setting it for each one would cost more.
 
@@ -71,6 +74,8 @@ class Call:
     _redirected = False
     _connection: ConnectionState | None = None
     _since = 0.0
+    _slot = False
+    _answered = False
     _version = 0
 
     def __init__(self, manager: SessionManager, settings: Settings, request: Request) -> None:
@@ -134,16 +139,24 @@ class Call:
         """The error of a cancellation now; None where the server knows of no write."""
         return None if self.request.idempotent or not self.sent else interrupted_error(self.context)
 
-    async def open(self) -> Response:
-        """The first response that is a success; every other one is retried or raised."""
+    async def perform(self, consume: Callable[[Response], Awaitable[T]]) -> T:
+        """Attempt until a response is consumed; every attempt is consumed anew."""
         while True:
-            outcome = await self.attempt()
-            if isinstance(outcome, Response):
-                return outcome
-            await self.again(outcome)
+            await self.admit()
+            response: Response | None = None
+            failure: Failure | None = None
+            try:
+                response = await self.exchange()
+                return await consume(response)
+            except AttemptFailedError as failed:
+                failure = failed.failure
+            finally:
+                self.end(response, failure)
+            assert failure is not None
+            await self.again(failure)
 
-    async def attempt(self) -> Response | Failure:
-        """One attempt, once the limiter allows it. Only a `Response` keeps its slot."""
+    async def admit(self) -> None:
+        """Begin an attempt once the limiter allows it; `end` must follow."""
         manager, settings = self.manager, self.settings
         if not manager.auth.source.known:
             await self._renew_token(0)
@@ -156,18 +169,38 @@ class Call:
             too_long = error.seconds
         if too_long:
             raise wait_too_long_error(self.context, too_long)
+        self._slot = True
         self.attempts += 1
         if settings.on_event is not None:
             self._emit("request", 0.0, None, "")
-        outcome: Response | Failure | None = None
-        try:
-            outcome = await self._exchange()
-            return outcome
-        finally:
-            if not isinstance(outcome, Response):
-                manager.limiter.slots.release()
-                if settings.on_event is not None:
-                    self._emit_end(outcome)
+
+    def end(self, response: Response | None, failure: Failure | None) -> None:
+        """Release what an attempt holds. `failure` is how it failed; None if it did not, or was cancelled."""
+        limiter = self.manager.limiter
+        if self._answered:
+            self._answered = False
+        elif self.sent if failure is None else failure.sent:
+            limiter.lost(self._since)
+        else:
+            limiter.withdrawn(self._since)
+        if self._slot:
+            self._slot = False
+            limiter.slots.release()
+        if response is not None and not response.closed:
+            response.close()
+        if self.settings.on_event is not None:
+            self._emit_end(response, failure)
+
+    def pause(self) -> None:
+        """Release the slot while a consumer is busy, so that it may call the client itself."""
+        if self._slot:
+            self._slot = False
+            self.manager.limiter.slots.release()
+
+    async def resume(self) -> None:
+        """Acquire a slot again."""
+        await self.manager.limiter.slots.acquire()
+        self._slot = True
 
     async def again(self, failure: Failure) -> None:
         """Return when the next attempt may be made, or raise the failure's error."""
@@ -216,8 +249,12 @@ class Call:
 
     # -- one attempt
 
-    async def _exchange(self) -> Response | Failure:
-        """One request and its response's head; of an error its body too."""
+    async def exchange(self) -> Response:
+        """Send the request; the response is a success, with its body unread.
+
+        Raises:
+            AttemptFailedError: there is no response, or another one.
+        """
         manager, request = self.manager, self.request
         limiter, source, session = manager.limiter, manager.auth.source, manager.current
         connection = self._connection = ConnectionState()
@@ -241,13 +278,9 @@ class Call:
                 self,
                 connection,
             )
-        except HeldBackError:
-            limiter.withdrawn(self._since)
-            return _HELD_BACK
-        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
+        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets an error of ours
             problem = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - it goes on
-            self._give_up(sent=self.sent)
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
         else:
@@ -255,6 +288,7 @@ class Call:
             connection.waiting_since, connection.fail = None, response.fail
             header = response.header
             self.date = header("Date")
+            self._answered = True
             limiter.responded(
                 self._since,
                 limit=header("X-Ratelimit-Limit"),
@@ -262,56 +296,52 @@ class Call:
                 reset=header("X-Ratelimit-Reset"),
                 date=self.date,
             )
-            return await self._accepted(response)
+            self._accept(response)
+            if not 200 <= response.status < 300:
+                raise AttemptFailedError(await self._refused(response))
+            return response
+        raise AttemptFailedError(self._unanswered(problem, connection))
+
+    def _unanswered(self, problem: Exception, connection: ConnectionState) -> Failure:
+        if isinstance(problem, HeldBackError):
+            return _HELD_BACK
         context = self.context
-        failure = connection_failure(context, problem, connection)
-        self._give_up(sent=failure.sent)
         self._log(described(context, problem, connection.failures), None)
-        return failure
+        return connection_failure(context, problem, connection)
 
-    def _give_up(self, *, sent: bool) -> None:
-        if sent:
-            self.manager.limiter.lost(self._since)
-        else:
-            self.manager.limiter.withdrawn(self._since)
-
-    async def _accepted(self, response: Response) -> Response | Failure:
-        """The response with its body unread; a failure if it is no success, or its body cannot be read."""
+    def _accept(self, response: Response) -> None:
+        """Prepare to read the body, unless it is in an unknown encoding."""
         status = response.status
         if log.isEnabledFor(logging.DEBUG):
             self._log(status, response.request_id)
-        if (encoding := response.header("Content-Encoding")) is not None and status != 204:
-            try:
-                decoder = ContentDecoder(encoding, self.settings.max_response_bytes)
-            except ContentEncodingError as error:
-                response.drop()
-                if 200 <= status < 300:
-                    return decode_failure(self.context, str(error), status, response.request_id)
-                return self._refusal(response, b"")
+        if (encoding := response.header("Content-Encoding")) is None or status == 204:
+            return
+        try:
+            decoder = ContentDecoder(encoding, self.settings.max_response_bytes)
+        except ContentEncodingError as error:
+            problem = str(error)
+        else:
             response.decoder = None if decoder.plain else decoder
-        if not 200 <= status < 300:
-            return await self._refused(response)
-        if self.settings.on_event is not None:
-            response.on_closed = self._on_closed
-        return response
+            return
+        response.close()
+        raise response.unreadable(problem) if 200 <= status < 300 else AttemptFailedError(self._refusal(response, b""))
 
     async def _refused(self, response: Response) -> Failure:
         """Read the body of a response that is no success, as far as it is kept."""
         kept = bytearray()
-        piece: bytes | Failure | None = None
+        piece: bytes | None = None
         try:
             while (piece := await response.next()) is not None:
-                if isinstance(piece, Failure):
-                    if isinstance(piece.error, errors.ResponseTooLargeError):
-                        return piece
-                    break  # the status says enough
                 kept += piece[: KEPT_OF_ERRORS - len(kept)]
+        except AttemptFailedError as failed:
+            if isinstance(failed.failure.error, errors.ResponseTooLargeError):
+                return failed.failure  # of any other failure, the status says enough
         except BaseException:
             kept.clear()  # tracebacks show local variables, and the server may have sent the token
             piece = None
             raise
         finally:
-            response.drop()
+            response.close()
         return self._refusal(response, bytes(kept))
 
     def _refusal(self, response: Response, body: bytes) -> Failure:
@@ -345,14 +375,13 @@ class Call:
     def _on_wait(self, delay: float) -> None:
         self._emit("wait", delay, None, "for the server's pause or quota")
 
-    def _on_closed(self, response: Response, problem: Failure | None) -> None:
-        self._emit("response", 0.0, response.status, "" if problem is None else str(problem.error))
-
-    def _emit_end(self, outcome: Failure | None) -> None:
-        if outcome is None:
-            self._emit("response", 0.0, None, "cancelled")
+    def _emit_end(self, response: Response | None, failure: Failure | None) -> None:
+        if failure is not None:
+            self._emit("response", 0.0, failure.status if response is None else response.status, str(failure.error))
+        elif response is not None:
+            self._emit("response", 0.0, response.status, "")
         else:
-            self._emit("response", 0.0, outcome.status, str(outcome.error))
+            self._emit("response", 0.0, None, "cancelled")
 
     def _emit(
         self,

@@ -19,6 +19,7 @@ from .content_decoder import BodyTooLargeError, ContentEncodingError
 from .request import HEAD_BOUNDS
 
 __all__ = [
+    "AttemptFailedError",
     "CallContext",
     "Failure",
     "closed_error",
@@ -55,6 +56,17 @@ class Failure(NamedTuple):
     retry_after: float | None = None
     permanent: bool = False
     free: bool = False
+
+
+class AttemptFailedError(Exception):
+    """An attempt failed; the call makes another one, or raises the failure's error.
+
+    It is raised where no foreign exception is being handled, so that it has neither a context nor a foreign frame.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
 
 
 class CallContext(NamedTuple):

@@ -15,7 +15,6 @@ from devrev_async._decoders.misfits import Misfit, warnings_of
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import Work
 
-from .error_mapping import Failure
 from .request import Request
 from .response import Response
 from .transport import Transport
@@ -84,40 +83,30 @@ async def read_page(transport: Transport, request: Request, parser: Callable[[],
     """Returns the page that answers a request, decoded as it arrives; retries included."""
     call = transport.call(request)
 
-    async def consume(incoming: Response) -> Page[T] | Failure:
+    async def consume(incoming: Response) -> Page[T]:
         page = parser()
         items: list[T] = []
-        failure = await drain(page, incoming, items.extend)
-        if failure is not None:
-            return failure
+        await drain(page, incoming, items.extend)
         following, before = page.cursors.next_cursor or None, page.cursors.prev_cursor or None
         return Page(items, following, before, page.misfits, call.attempts, incoming.request_id)
 
     return await transport.run(call, consume)
 
 
-async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> Failure | None:
-    """Reads a body through a parser and passes each batch to `take_in`, with a turn of the event loop after each.
-
-    Returns how reading failed, or None.
-    """
-    piece: bytes | Failure | None = b""
+async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> None:
+    """Reads a body through a parser and passes each batch to `take_in`, with a turn of the event loop after each."""
+    piece: bytes | None = b""
     try:
         while piece is not None:
             piece = await incoming.next()
-            if isinstance(piece, Failure):
-                return piece
             feed(page, piece)
             while (batch := take(page, incoming)) is not None:
-                if isinstance(batch, Failure):
-                    return batch
                 take_in(batch)
                 await asyncio.sleep(0)
     except BaseException:
         page.forget()
         piece = None
         raise
-    return None
 
 
 def feed(page: PageParser[T], piece: bytes | None) -> None:
@@ -128,9 +117,10 @@ def feed(page: PageParser[T], piece: bytes | None) -> None:
         page.feed(piece)
 
 
-def take(page: PageParser[T], incoming: Response, *, eager: bool = False) -> list[T] | Failure | None:
-    """Returns the next batch, None if more input is needed, or how the body is malformed."""
+def take(page: PageParser[T], incoming: Response, *, eager: bool = False) -> list[T] | None:
+    """Returns the next batch, or None if more input is needed."""
     try:
         return page.take(eager=eager)
     except Malformed as error:
-        return incoming.unreadable(str(error), cut=isinstance(error, Truncated))
+        problem, cut = str(error), isinstance(error, Truncated)
+    raise incoming.unreadable(problem, cut=cut)

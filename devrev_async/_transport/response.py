@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiohttp
 
-from devrev_async._limits.limiter import Limiter
+from devrev_async._decoders.fallback import DECODE_ERRORS
+from devrev_async._json.text import is_cut_short
 
 from .connector import ConnectionState
 from .content_decoder import BodyTooLargeError, ContentDecoder
-from .error_mapping import CallContext, Failure, decode_failure, read_failure
+from .error_mapping import AttemptFailedError, CallContext, decode_failure, read_failure
 from .request import Settings
 
 __all__ = ["Response"]
+
+T = TypeVar("T")
 
 _LONGEST_ID = 300
 """Characters of a request id that are kept: it stands in every line of the log."""
@@ -33,7 +36,7 @@ class _Call(Protocol):
 
 
 class Response:
-    """Status, headers, and access to the body. It holds a slot of the limiter and a connection until it is closed.
+    """Status, headers, and access to the body. It holds a connection until it is closed.
 
     aiohttp's response, whose attributes hold the token, is reached through closures only: tracebacks show local
     variables and their attributes, and a closure shows nothing.
@@ -43,10 +46,9 @@ class Response:
         header: returns a header as the server sent it, or None. It may repeat the token: nothing of it is to be kept or
             shown without hiding that.
         size: bytes of the decompressed body that were read so far.
-        closed: whether the slot and the connection were released.
+        closed: whether the connection was released.
         decoder: undoes the Content-Encoding; None where there is none.
         fail: ends the reading of the body with an error.
-        on_closed: called with the response and how reading it failed, if it did, once it is closed; or None.
     """
 
     __slots__ = (
@@ -55,17 +57,13 @@ class Response:
         "_connection",
         "_drop",
         "_ended",
-        "_limiter",
         "_pieces",
-        "_problem",
         "_read",
         "_received",
-        "_slot",
         "closed",
         "decoder",
         "fail",
         "header",
-        "on_closed",
         "size",
         "status",
     )
@@ -91,18 +89,14 @@ class Response:
         self.size = 0
         self.decoder: ContentDecoder | None = None
         self.fail = content.set_exception
-        self.on_closed: Callable[[Response, Failure | None], None] | None = None
         self._read = together if "Transfer-Encoding" in response.headers else content.readchunk
         self._ended = content.at_eof
         self._arrived = arrived
         self._drop = drop
         self._call = call
         self._connection = connection
-        self._limiter: Limiter = connection.limiter
         self._pieces: Iterator[bytes] | None = None
-        self._problem: Failure | None = None
         self._received = 0
-        self._slot = True
         self.closed = False
 
     @property
@@ -115,8 +109,8 @@ class Response:
         """Whether no further byte of the body has arrived; the last piece must have been the last of its chunk."""
         return self._arrived() == self._received
 
-    async def next(self) -> bytes | Failure | None:
-        """The next piece of the decompressed body, None at its end, or how reading failed."""
+    async def next(self) -> bytes | None:
+        """The next piece of the decompressed body, or None at its end."""
         rest = True  # of bytes that were received before, which may inflate to very much
         try:
             while True:
@@ -145,36 +139,31 @@ class Response:
                     return data
                 problem: Exception = BodyTooLargeError()
                 break
-        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets it as a Failure
+        except Exception as error:  # noqa: BLE001 - whatever aiohttp raises; the caller gets an error of ours
             problem = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - it goes on
             error.__context__ = error.__cause__ = None
             raise error.with_traceback(None)  # noqa: B904 - without the frames of aiohttp, whose locals hold the token
-        self._problem = read_failure(self._call.context, problem, self.status, self.request_id)
-        return self._problem
+        raise AttemptFailedError(read_failure(self._call.context, problem, self.status, self.request_id))
 
-    async def read(self) -> bytes | Failure:
-        """The whole body, or how reading failed. A response that nobody waits for the end of is closed already."""
+    async def read(self) -> bytes:
+        """The whole body. The response is closed then if it is known to have ended."""
         if self.status == 204:
             return b""  # which has no body, whatever follows
-        first: bytes | Failure | None = None
-        second: bytes | Failure | None = None
+        first = second = None
         whole = bytearray()
         try:
             first = await self.next()
-            if first is None or isinstance(first, Failure):
-                return b"" if first is None else first
+            if first is None:
+                return b""
             if self.decoder is None and self._ended():
-                if self.on_closed is None:
-                    self.close()
+                self.close()
                 return first
             second = await self.next()
             if second is None:
                 return first
             whole += first
             while second is not None:
-                if isinstance(second, Failure):
-                    return second
                 whole += second
                 second = await self.next()
         except BaseException:
@@ -183,34 +172,22 @@ class Response:
             raise
         return bytes(whole)
 
-    def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> Failure:
-        """The failure of a body that is not what was expected; `cut` if it only ends too early."""
-        self._problem = decode_failure(self._call.context, problem, self.status, self.request_id, body=body, cut=cut)
-        return self._problem
+    async def decoded(self, decode: Callable[[bytes], T]) -> T:
+        """The whole body, decoded."""
+        body = await self.read()
+        try:
+            return decode(body)
+        except DECODE_ERRORS as error:
+            problem = str(error)
+        raise self.unreadable(problem, body=body, cut=is_cut_short(body))
 
-    def pause(self) -> None:
-        """Release the slot while a consumer is busy, so that it may call the client itself."""
-        if self._slot:
-            self._slot = False
-            self._limiter.slots.release()
-
-    async def resume(self) -> None:
-        """Acquire a slot again."""
-        if not self._slot:
-            await self._limiter.slots.acquire()
-            self._slot = True
+    def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> AttemptFailedError:
+        """The error to raise for a body that is not what was expected; `cut` if it only ends too early."""
+        return AttemptFailedError(
+            decode_failure(self._call.context, problem, self.status, self.request_id, body=body, cut=cut)
+        )
 
     def close(self) -> None:
-        """Release the slot and the connection, which is closed if the body was not read to its end."""
-        if self._slot:
-            self._slot = False
-            self._limiter.slots.release()
-        self._drop()
+        """Release the connection, which is closed if the body was not read to its end."""
         self.closed = True
-        on_closed, self.on_closed = self.on_closed, None
-        if on_closed is not None:
-            on_closed(self, self._problem)
-
-    def drop(self) -> None:
-        """Release the connection; the caller still owns the slot."""
         self._drop()

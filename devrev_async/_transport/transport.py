@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from devrev_async import errors
-from devrev_async._decoders.fallback import DECODE_ERRORS
-from devrev_async._json.text import is_cut_short
 
 from .call import Call
-from .error_mapping import Failure, closed_error, labelled, timeout_error
+from .error_mapping import closed_error, labelled, timeout_error
 from .request import Request, Settings
 from .response import Response
 from .session import SessionManager
@@ -41,38 +40,11 @@ class Transport:
 
     def finish(self, call: Call, decode: Callable[[bytes], T]) -> Awaitable[T]:
         """As `fetch`, of a call whose state the caller can look at meanwhile."""
+        return self.run(call, partial(Response.decoded, decode=decode))
 
-        async def consume(response: Response) -> T | Failure:
-            body = await response.read()
-            if isinstance(body, Failure):
-                return body
-            try:
-                return decode(body)
-            except DECODE_ERRORS as error:
-                problem = str(error)
-            return response.unreadable(problem, body=body, cut=is_cut_short(body))
-
-        return self.run(call, consume)
-
-    def run(self, call: Call, consume: Callable[[Response], Awaitable[T | Failure]]) -> Awaitable[T]:
-        """Call until a response is consumed without a failure; every attempt is consumed anew."""
-
-        async def work() -> T:
-            while True:
-                outcome: T | Failure | Response = await call.attempt()
-                if isinstance(outcome, Response):
-                    response = outcome
-                    try:
-                        outcome = await consume(response)
-                    finally:
-                        if not response.closed:
-                            response.close()
-                    if not isinstance(outcome, Failure):
-                        return outcome
-                assert isinstance(outcome, Failure)
-                await call.again(outcome)
-
-        return self.guarded(call, work)
+    def run(self, call: Call, consume: Callable[[Response], Awaitable[T]]) -> Awaitable[T]:
+        """Call until a response is consumed; every attempt is consumed anew."""
+        return self.guarded(call, partial(call.perform, consume))
 
     def _open(self, call: Call) -> None:
         try:

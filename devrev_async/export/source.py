@@ -13,7 +13,6 @@ import msgspec
 
 from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
 from devrev_async._decoders.page_parser import PageParser
-from devrev_async._transport.error_mapping import Failure
 from devrev_async._transport.page_reader import PageReader, drain
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
@@ -87,7 +86,7 @@ class ExportSource:
         read = self._read_raw if raw else partial(self._read, endpoint)
         asked = began = time.monotonic()
 
-        def read_timed(incoming: Response) -> Awaitable[Answer | Failure]:
+        def read_timed(incoming: Response) -> Awaitable[Answer]:
             nonlocal began
             began = time.monotonic()
             return read(incoming)
@@ -106,20 +105,18 @@ class ExportSource:
         answer = await self.page("works.export", body, raw=False)
         return next((work.created_date for work in answer.works if work.created_date is not None), None)
 
-    async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer | Failure:
+    async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer:
         page, answer, namer = self._pages.parser(), Answer([], []), _Namer()
 
         def take_in(batch: list[Work]) -> None:
             answer.works += batch
             answer.keys += [key_of(work.created_date, work.id or namer.name(work.to_json())) for work in batch]
 
-        failure = await drain(page, incoming, take_in)
-        if failure is not None:
-            return failure
+        await drain(page, incoming, take_in)
         self._pages.warn(endpoint, page.misfits, page.count)
         return _finished(answer, page, incoming)
 
-    async def _read_raw(self, incoming: Response) -> Answer | Failure:
+    async def _read_raw(self, incoming: Response) -> Answer:
         page, answer, namer = self._pages.raw_parser(), Answer([], []), _Namer()
 
         def take_in(batch: list[bytes]) -> None:
@@ -128,8 +125,8 @@ class ExportSource:
                 answer.works.append(RawWork(text, unknown))
                 answer.keys.append(key_of(created, identity or namer.name(text)))
 
-        failure = await drain(page, incoming, take_in)
-        return _finished(answer, page, incoming) if failure is None else failure
+        await drain(page, incoming, take_in)
+        return _finished(answer, page, incoming)
 
 
 def _finished(answer: Answer, page: PageParser[Any], incoming: Response) -> Answer:

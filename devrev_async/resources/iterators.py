@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from devrev_async import errors
+from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async._transport.call import Call
-from devrev_async._transport.error_mapping import Failure, final_error
+from devrev_async._transport.error_mapping import AttemptFailedError, Failure, final_error
 from devrev_async._transport.page_reader import PageReader, feed, take
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
@@ -173,52 +174,53 @@ async def _arrivals(pages: PageReader, request: Request, kind: _Kind) -> AsyncGe
     stream which is garbage collected ends its request.
     """
     transport = pages.transport
-    call = transport.call(request)
+    guarded, call = transport.guarded, transport.call(request)
     begun = False
     while True:
-        incoming = await transport.guarded(call, call.open)
+        await guarded(call, call.admit)
+        page: PageParser[Any] | None = None
+        incoming: Response | None = None
         failure: Failure | None = None
+        rest: list[Any] = []
         try:
+            incoming = await guarded(call, call.exchange)
             if not begun:
                 begun = True
-                incoming.pause()
+                call.pause()
                 since = time.monotonic()
                 yield []
                 call.postpone(since)
-                await transport.guarded(call, incoming.resume)
+                await guarded(call, call.resume)
             page = kind.page(pages)
-            try:
-                async with aclosing(_attempt(transport, call, incoming, page)) as outcomes:
-                    async for outcome in outcomes:
-                        if isinstance(outcome, Failure):
-                            failure = outcome
-                        else:
-                            yield outcome
-            finally:
-                page.forget()
+            async with aclosing(_batches(transport, call, incoming, page)) as batches:
+                async for batch in batches:
+                    yield batch
+        except AttemptFailedError as failed:
+            failure = failed.failure
+            if page is not None and page.count:
+                rest = _rest(page)
         finally:
-            incoming.close()
-        if failure is None:
+            if page is not None:
+                page.forget()
+            call.end(incoming, failure)
+        if page is not None and failure is None:
             pages.warn(request.endpoint, page.misfits, page.count)
             return
-        if page.count:
+        assert failure is not None
+        if page is not None and page.count:
+            yield rest
             raise final_error(call.context, failure)
-        await transport.guarded(call, partial(call.again, failure))
+        await guarded(call, partial(call.again, failure))
 
 
-async def _attempt(
+async def _batches(
     transport: Transport, call: Call, incoming: Response, page: PageParser[Any]
-) -> AsyncGenerator[list[Any] | Failure, None]:
-    """Yields the batches of one response, then how it failed, if it did. Whole items are yielded before a failure."""
+) -> AsyncGenerator[list[Any], None]:
+    """Yields the batches of one response."""
     guarded = transport.guarded
     last = False
     while not last:
         piece = await guarded(call, incoming.next)
-        if isinstance(piece, Failure):
-            while page.count and isinstance(batch := take(page, incoming, eager=True), list):
-                yield batch
-            yield piece
-            return
         feed(page, piece)
         last = piece is None
         del piece  # while a consumer is busy, no frame is to show the server's bytes
@@ -233,13 +235,19 @@ async def _attempt(
                 if not eager:
                     break
                 continue
-            if isinstance(batch, Failure):
-                yield batch
-                return
             # a consumer may call the client itself, which must not wait for this very stream
-            incoming.pause()
+            call.pause()
             since = time.monotonic()
             yield batch
             call.postpone(since)
             await asyncio.sleep(0)
-            await guarded(call, incoming.resume)
+            await guarded(call, call.resume)
+
+
+def _rest(page: PageParser[Any]) -> list[Any]:
+    """Returns the whole items that are left of a page which cannot be read further."""
+    items: list[Any] = []
+    with suppress(Malformed):
+        while (batch := page.take(eager=True)) is not None:
+            items += batch
+    return items

@@ -274,6 +274,34 @@ async def test_a_consumer_may_call_the_client_in_the_loop_with_one_slot() -> Non
         assert count == 120
 
 
+async def test_a_consumer_may_call_the_client_for_what_arrived_before_a_failure() -> None:
+    begun, cut = asyncio.Event(), asyncio.Event()
+    body = b'{"works":[' + b",".join(json.dumps(work(f"ISS-{n}", body="y" * 300)).encode() for n in range(100))
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("works.get"):
+            return web.json_response({"work": work("ISS-0")})
+        response = web.StreamResponse(headers={"Content-Length": str(len(body) + 1000)})
+        await response.prepare(request)
+        await response.write(body)
+        await begun.wait()
+        await response.write(b" " * 10)  # it is lost, so that what came before it was not yet a batch
+        assert request.transport is not None
+        request.transport.close()
+        cut.set()
+        return response
+
+    got: list[str] = []
+    async with serving(handler) as url, DevRevClient("t", base_url=url, max_concurrency=1) as devrev:
+        with pytest.raises(APIConnectionError, match=r"works\.export"):
+            async for each in devrev.works.export_stream():
+                got.append(each.display_id or "")
+                begun.set()
+                await cut.wait()
+                await devrev.with_options(timeout=Timeout(total=5)).works.get("ISS-0")
+    assert got == [f"ISS-{n}" for n in range(100)]
+
+
 async def test_closing_the_client_ends_a_stream() -> None:
     async with Sandbox(works=300) as sandbox:
         devrev = DevRevClient(sandbox.token, base_url=sandbox.url)
