@@ -281,8 +281,6 @@ def _tag(tag: Any) -> dict[str, Any]:
     if isinstance(tag, str):
         return {"id": check_id(tag, "tags")}
     body = tag if is_object(tag) else msgspec.to_builtins(tag)
-    if "id" not in body:
-        raise InvalidArgumentError("tags: a tag is an id or {'id': ..., 'value': ...}")
     check_id(body["id"], "tags")
     return body
 

@@ -24,6 +24,7 @@ from tests.models.canned import Canned
 from tests.spec import validate_request
 
 AT = datetime(2024, 1, 1, 12, tzinfo=UTC)
+BEFORE_ALL = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
 NAIVE = AT.replace(tzinfo=None)
 EAST = timezone(timedelta(hours=2))
 
@@ -111,6 +112,7 @@ def test_dates_that_are_none() -> None:
         ({"type": "range", "aftr": "2024-01-01T00:00:00Z"}, InvalidArgumentError, "aftr"),
         ({"type": "range", "after": "2024-01-01T00:00:00"}, InvalidArgumentError, "naive"),
         ({"type": "range", "after": NAIVE}, InvalidArgumentError, "naive"),
+        ({"type": "range", "after": BEFORE_ALL}, InvalidArgumentError, "out of range in UTC"),
         ({"type": "preset", "days": -1, "preset_type": "last_n_days"}, InvalidArgumentError, "days"),
         ({"type": "preset", "days": 1, "preset_type": "last_days"}, InvalidArgumentError, "last_days"),
         ({"after": "2024-01-01T00:00:00Z"}, InvalidArgumentError, "type"),

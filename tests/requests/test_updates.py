@@ -262,6 +262,8 @@ class Estimate(msgspec.Struct):
         ({"tnt__x": {"a": float("nan")}}, "custom_fields.tnt__x.a: nan"),
         ({"tnt__x": Estimate(Decimal("sNaN"))}, "custom_fields.tnt__x.hours: sNaN"),
         ({"tnt__x": "\ud83e"}, "custom_fields.tnt__x: lone surrogate"),
+        ({"tnt__w": 1, "tnt__x": "\ud83e"}, "custom_fields.tnt__x: lone surrogate"),
+        ({"tnt__w": {"a": 1}, "tnt__x": 10**5000}, "custom_fields: an integer has more digits than Python writes"),
         ({"tnt__x": [{}, {"a": ["", "b\udc00"]}]}, r"custom_fields.tnt__x\[1\].a\[1\]: lone surrogate"),
         ({"tnt__\ud83e": 1}, r"custom_fields.'tnt__\\ud83e': lone surrogate"),
     ],
@@ -496,6 +498,14 @@ def test_subclasses_enums_and_decimals_are_what_they_stand_for(canned: Canned) -
         "amount": "9.90",
         "currency": "EUR",
     }
+
+
+class Count(int):
+    pass
+
+
+def test_subclasses_in_free_form_are_what_they_extend(canned: Canned) -> None:
+    assert updated(canned, custom_fields={"tnt__a": [Name("x"), Count(3)]})["custom_fields"] == {"tnt__a": ["x", 3]}
 
 
 def test_money_has_an_amount_and_a_currency(canned: Canned) -> None:
