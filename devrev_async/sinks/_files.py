@@ -53,7 +53,7 @@ def naming(path: str | os.PathLike[str]) -> Generator[None]:
 
 def _is_beside(name: object) -> bool:
     """Whether a file has a name of those that are used until a file is whole, or for its lock."""
-    last = Path(os.fsdecode(name)).name if isinstance(name, str | bytes | Path) else ""
+    last = Path(os.fsdecode(name)).name if isinstance(name, str | bytes | os.PathLike) else ""
     return last.startswith(".") and (".part" in last or last.endswith(".lock"))
 
 

@@ -183,5 +183,6 @@ async def test_more_works_on_one_timestamp_than_fit_a_page_take_two_passes_of_wo
             ids = [work.id async for work in export]
         asked = [request.endpoint for request in sandbox.requests]
     assert len(set(ids)) == len(ids) == 5300
-    assert len(asked) == 1 + 1 + 2 * 53  # a page, a count, and all of it twice
+    assert asked.count("works.list") == 2 * 53
+    assert len(asked) - 2 * 53 <= 3  # a page, a count, and the other end if the count was there first
     assert export.report.proofs["list"] == 5300

@@ -10,8 +10,15 @@
 - `messages`: a request to send, the page that answers it;
 - `tuning`: the constants, and where each comes from.
 
-An interval of `created_date` is open until a page is asked for it (`in_flight`), waits for another answer
-(`AwaitingCount`, `AwaitingOtherEnd`, `Listing`) or is proved, which closes it.
+Where an interval of `created_date` stands is not written in it: one request may be for several, and one page may close
+parts of others. It follows from the rest of the state:
+
+- unasked: it is open (`coverage`), and nothing of what follows holds;
+- fetching: a request in flight reaches into it (`in_flight`);
+- awaiting the other end: `AwaitingOtherEnd`, a page that is compared with one from there;
+- awaiting a count: `AwaitingCount`, a page that may be all there is;
+- listing: it `needs_list`, and passes of `works.list` (`Listing`) are under way;
+- proved: it is not open any more; the `Batch` has its works, and the ground.
 """
 
 from .errors import Unprovable

@@ -40,21 +40,17 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     if outside(page.times, request.after, request.before):
         return _range_ignored(state)
     state.coverage.note(page.times)
+    if request in {state.early.other_end, state.early.behind} and (state.first_pending or state.other_end is not None):
+        state.early.add(request, page)
+        return _judge_early(state)
+    if request == state.early.other_end:
+        return []  # the first page was judged without it
     is_first, state.awaits_first_page = state.awaits_first_page, False
     if is_first and state.fresh:
         state.first_page = AwaitingCount(request, page, page.ordered())
         state.pages.add(state.first_page)
         return judge_first_page(state)
     state.counts.doubts.note_page(request, page.keys)
-    if state.other_end is not None and request.number in state.other_end.presumed:
-        state.other_end.early.append((request, page))
-        return []
-    if request.descending and state.other_end is not None and request.low == state.other_end.request.low:
-        first = state.other_end
-        batches = _compare_ends(state, first, request, page)
-        for early in first.early:
-            batches += judge_page(state, *early)
-        return batches
     if size == 0 and empty_page.contradicts_seen(state, request) and state.repeats(request):
         return []
     full = size >= min(server.longest_page, request.first) > 0
@@ -66,7 +62,12 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
 
 
 def judge_first_page(state: State[T]) -> list[Batch[T]]:
-    """Returns the first page once the count beside it is there, if that says exactly as many works.
+    """Returns the first page, and what came before it, once the count beside it is there."""
+    return _judge_first_page(state) + _judge_early(state)
+
+
+def _judge_first_page(state: State[T]) -> list[Batch[T]]:
+    """Returns the first page, if its count says exactly as many works.
 
     A count below what the page shows may be due to a work that was deleted in between: both are asked for again, once.
     An empty page that the count contradicts is asked for again, once.
@@ -134,6 +135,23 @@ def cease_to_count(state: State[T]) -> list[Batch[T]]:
     for waiting in state.pages.clear():
         if state.coverage.open(waiting.request.low, waiting.request.high):
             batches += _judge_without_count(state, waiting)
+    return batches
+
+
+def _judge_early(state: State[T]) -> list[Batch[T]]:
+    """Returns what pages prove that were asked for before the server was shown to sort, if both ends are there."""
+    early, first = state.early, state.other_end
+    if state.first_pending:
+        return []
+    batches: list[Batch[T]] = []
+    request, page = early.other_end, early.pop(early.other_end)
+    if first is not None:
+        if request is None or page is None:
+            return []
+        batches += _compare_ends(state, first, request, page)
+    behind = early.pop(early.behind)
+    if early.behind is not None and behind is not None:
+        batches += judge_page(state, early.behind, behind)
     return batches
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .intervals import SECOND, UNDATED, Domain, Interval, Key, chosen
@@ -21,21 +21,37 @@ class AwaitingOtherEnd(Generic[T]):
 
     Ends: proved by order, if the two pages show that the server sorts; `AwaitingCount`, if together they show as many
     works as were counted; else its interval is bisected.
-
-    Attributes:
-        presumed: numbers of the requests that were sent beside it, as if the server were known to sort.
-        early: their answers, until the ends were compared.
     """
 
     request: Request
     page: Page[T]
-    presumed: list[int] = field(default_factory=list[int])
-    early: list[tuple[Request, Page[T]]] = field(default_factory=list[tuple["Request", "Page[T]"]])
+
+
+class EarlyPages(Generic[T]):
+    """What was asked for before the server was shown to sort; it is judged once two ends can be compared.
+
+    Attributes:
+        other_end: the request for the other end, perhaps sent before the first page was there.
+        behind: the request for what stands behind the first page.
+    """
+
+    def __init__(self) -> None:
+        self.other_end: Request | None = None
+        self.behind: Request | None = None
+        self._answers: dict[int, Page[T]] = {}
 
     @property
     def works(self) -> int:
-        """Works that it keeps in memory."""
-        return len(self.page.keys) + sum(len(page.keys) for _, page in self.early)
+        """Works that they keep in memory."""
+        return sum(len(page.keys) for page in self._answers.values())
+
+    def add(self, request: Request, page: Page[T]) -> None:
+        """Takes in an answer."""
+        self._answers[request.number] = page
+
+    def pop(self, request: Request | None) -> Page[T] | None:
+        """Returns the answer to a request, if it is there, and keeps it no longer."""
+        return None if request is None else self._answers.pop(request.number, None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -10,8 +10,7 @@ from .counts import OfEverything, OfHalf, OfPage
 from .errors import NO_LIST, Unprovable
 from .intervals import UNDATED
 from .state import Sizes, State
-from .strategies import counting, halving, listing, other_end
-from .strategies.presumption import ask_presumed_end
+from .strategies import counting, early, halving, listing, other_end
 from .strategies.undated import ask_for_undated
 from .totals import Counted
 
@@ -100,10 +99,8 @@ class Plan(Generic[T]):
     def duplicates(self) -> int:
         """Works that came more often than they are emitted, or not at all; those kept for a proof aside."""
         state = self._state
-        kept = state.pages.works
-        kept += state.other_end.works if state.other_end else 0
-        kept += len(state.listing.held) if state.listing else 0
-        return state.tally.fetched - state.tally.proved - kept
+        held = len(state.listing.held) if state.listing else 0
+        return state.tally.fetched - state.tally.proved - state.kept - held
 
     @property
     def done(self) -> bool:
@@ -202,13 +199,8 @@ class Plan(Generic[T]):
 
     def _next_page(self) -> Request | None:
         state = self._state
-        if state.other_end is not None:
-            asked = state.other_end.request
-            exports = [each for each in state.in_flight.exports if each.number not in state.other_end.presumed]
-            if not any(each.low < asked.high and each.high > asked.low for each in exports):
-                return state.export(asked.low, asked.high, descending=True, first=state.page_size(state.left))
-            if (request := ask_presumed_end(state) or halving.ask_beside_ends(state)) is not None:
-                return request
+        if (request := early.ask(state) or halving.ask_beside_ends(state)) is not None:
+            return request
         intervals = [each for each in state.coverage.intervals if each.low != UNDATED and not each.needs_list]
         if state.pages:
             intervals = [each for each in intervals if not state.pages.cover(each.low, each.high)]

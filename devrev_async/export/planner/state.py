@@ -11,7 +11,7 @@ from .coverage import Coverage
 from .in_flight import InFlight, begins_in
 from .intervals import UNDATED, micros
 from .messages import Request
-from .pages import AwaitingCounts
+from .pages import AwaitingCounts, EarlyPages
 from .server import ServerProfile
 from .tally import Tally
 from .tuning import BOTH, MARGIN, MARGIN_SHARE
@@ -64,6 +64,7 @@ class State(Generic[T]):
         first_page: the first page of a fresh run, until the count beside it is there.
         awaits_first_page: whether the first page of the run is still to come.
         other_end: a full page that is compared with one from the other end of its interval.
+        early: what was asked for before the server was shown to sort.
         listing: the passes of `works.list` that are under way.
         halves: where a count cut what is left in two.
         sized: whether no more is asked for than is left; not after a page that proved nothing for that.
@@ -86,6 +87,7 @@ class State(Generic[T]):
         self.first_page: AwaitingCount[T] | None = None
         self.awaits_first_page = True
         self.other_end: AwaitingOtherEnd[T] | None = None
+        self.early = EarlyPages[T]()
         self.listing: Listing[T] | None = None
         self.halves: Halves | None = None
         self.sized = True
@@ -97,13 +99,22 @@ class State(Generic[T]):
         return self.tally.found + self.coverage.outside
 
     @property
+    def first_pending(self) -> bool:
+        """Whether the first page of a fresh run is still to come, or awaits the count beside it."""
+        return self.fresh and (self.awaits_first_page or self.first_page is not None)
+
+    @property
+    def kept(self) -> int:
+        """Works of pages that await a proof."""
+        return self.pages.works + self.early.works + (len(self.other_end.page.keys) if self.other_end else 0)
+
+    @property
     def left(self) -> int | None:
         """Works that were counted and neither shown nor asked for yet; None if that is not known."""
         if self.counts.expected is None:
             return None
-        kept = self.pages.works + (self.other_end.works if self.other_end else 0)
         asked = sum(request.first for request in self.in_flight.exports)
-        return self.counts.expected - self.shown - kept - asked
+        return self.counts.expected - self.shown - self.kept - asked
 
     def left_in(self, interval: Interval, intervals: Sequence[Interval]) -> int | None:
         """Returns the same for one of the open intervals: of several, only their halves may have been counted."""

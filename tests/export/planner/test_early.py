@@ -3,14 +3,71 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
-from devrev_async.export.planner import Domain, Page, Plan
+import pytest
+
+from devrev_async.export.planner import Domain, Key, Page, Plan
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
 from tests.export.test_planner import Item, Model, fill
 
 from .pages import keys, opened, page, plan, take
+
+
+def test_the_other_end_is_asked_for_as_soon_as_the_count_says_that_a_page_is_not_enough() -> None:
+    planned = plan(first=20, parallel=3)
+    export, count = opened(planned)
+    assert planned.take() is None
+    planned.feed_count(count, 45)
+    other = take(planned)
+    assert (other.descending, other.low, other.high) == (True, export.low, export.high)
+    assert planned.take() is None
+    assert planned.feed(other, page(keys(*range(44, 24, -1)))) == []
+    assert planned.duplicates == 0
+    batches = planned.feed(export, page(keys(*range(20))))
+    assert {name for batch in batches for name in batch.items} == {
+        f"w{second}" for second in (*range(19), *range(26, 45))
+    }
+    assert planned.proofs["order"] == 38
+
+
+@pytest.mark.parametrize("counted", [0, 1, 20])
+def test_it_is_not_asked_for_before_that_if_a_page_may_be_enough(counted: int) -> None:
+    planned = plan(first=20, parallel=3)
+    _, count = opened(planned)
+    planned.feed_count(count, counted)
+    assert planned.take() is None
+
+
+@pytest.mark.parametrize("first", [keys(*range(20, 0, -1)), keys(*[5.0] * 10, *[6.0] * 10)])
+@pytest.mark.parametrize("end_first", [True, False])
+def test_it_is_not_used_if_the_first_page_is_out_of_order(first: list[Key], end_first: bool) -> None:
+    planned = plan(first=20, parallel=3)
+    export, count = opened(planned)
+    planned.feed_count(count, 45)
+    answers = [
+        partial(planned.feed, take(planned), page(keys(*range(44, 24, -1)))),
+        partial(planned.feed, export, page(first)),
+    ]
+    for answer in answers if end_first else answers[::-1]:
+        assert answer() == []
+    assert planned.duplicates == 40
+    assert take(planned).high < export.high  # it is bisected
+
+
+def test_it_waits_for_a_first_page_that_is_asked_for_once_more() -> None:
+    planned = plan(first=20, parallel=3)
+    export, count = opened(planned)
+    planned.feed_count(count, 45)
+    other = take(planned)
+    assert planned.feed(export, page([])) == []
+    assert planned.feed(other, page(keys(*range(44, 24, -1)))) == []
+    again = take(planned)
+    assert (again.descending, again.low, again.high) == (False, export.low, export.high)
+    planned.feed(again, page(keys(*range(20))))
+    assert planned.proofs["order"] == 38
 
 
 def test_beside_the_other_end_the_next_page_is_asked_for() -> None:
