@@ -176,8 +176,10 @@ class WorkChanges:
                 async for _ in steps:
                     while delivery.waiting >= n:
                         yield await self._take(n, convert)
+                        self._check_open()
             while delivery.waiting:
                 yield await self._take(n, convert)
+                self._check_open()
             self._report.complete = True
             self._report_progress()
         finally:
@@ -213,6 +215,10 @@ class WorkChanges:
 
     # --- doing what the run says ---
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise _closed_error()
+
     def _begin(self) -> None:
         if self._begun is not None or self._closed:
             raise RuntimeError("changes are iterated once; go on with changes(since=changes.checkpoint)")
@@ -222,8 +228,7 @@ class WorkChanges:
         """Ask and read until all is read; there may be works to yield after each step."""
         run = self._run
         while (step := run.next()) is not None:
-            if self._closed:
-                raise _closed_error()
+            self._check_open()
             if isinstance(step, Count):
                 await self._count(step)
                 yield

@@ -40,10 +40,15 @@ class RunFile:
     def __init__(self, target: Path, format: FileFormat) -> None:
         self.target = target
         self._part = target.with_name(f".{target.name}.part")
+        self._published = False
         with naming(target):
             self._file: BinaryIO = os.fdopen(create_new(self._part), "w+b")
-        options = FileOptions.of(target, format, None, 1, None, csv_safe=False)
-        self._writer: Writer = options.open_writer(self._file)
+            options = FileOptions.of(target, format, None, 1, None, csv_safe=False)
+            try:
+                self._writer: Writer = options.open_writer(self._file)
+            except BaseException:
+                self._remove()
+                raise
 
     def write(self, works: Sequence[bytes]) -> None:
         """Adds works, each the JSON of one."""
@@ -58,14 +63,19 @@ class RunFile:
             sync(self._file.fileno())
             self._file.close()
             self._part.replace(self.target)
+            self._published = True
         sync_folder(self.target.parent)
 
     def abandon(self) -> None:
         """Removes what was written, unless it was published."""
-        if not self._file.closed:
+        if not self._published:
             self._writer.abandon()
+            self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk takes no buffered bytes
             self._file.close()
-            remove(self._part)
+        remove(self._part)
 
 
 class RunFiles:

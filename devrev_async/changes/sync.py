@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ import msgspec
 from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.reports import SyncReport
-from devrev_async.sinks._files import create_new, naming, rights_of, sync, sync_folder, write_all
+from devrev_async.sinks._files import create_new, naming, remove, rights_of, sync, sync_folder, write_all
 from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FileFormat
 from devrev_async.sinks.export import ended
@@ -114,6 +114,7 @@ class Sync:
         self._sample = sample
         self._on_first = on_first
         self._files = RunFiles(options.folder)
+        self._lock: FileLock | None = None
         self._file: RunFile | None = None
         self._state: State | None = None
         self._damaged = False
@@ -127,29 +128,35 @@ class Sync:
             OSError: the disk refuses something; it names the file.
         """
         begun = time.monotonic()
-        lock: FileLock = await _in_thread(self._lock)
         try:
+            await _in_thread(self._begin)
             self._state = await _in_thread(self._load)
             await self._sync()
             if self._options.compare:
                 await self._compare()
         finally:
-            if self._file is not None:
-                await _in_thread(self._file.abandon)
-            await _in_thread(lock.release)
+            await _in_thread(self._leave)
             self.report.seconds = time.monotonic() - begun
         return self.report
 
     # --- the state ---
 
-    def _lock(self) -> FileLock:
+    def _begin(self) -> None:
         path = self._options.state
         try:
             with naming(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                return FileLock(path.with_name(f".{path.name}.lock"), str(path))
+                self._lock = FileLock(path.with_name(f".{path.name}.lock"), str(path))
         except BlockingIOError:
             raise self._refused("another run is using the state", "wait until it has ended") from None
+
+    def _leave(self) -> None:
+        try:
+            if self._file is not None:
+                self._file.abandon()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def _load(self) -> State | None:
         path, options = self._options.state, self._options
@@ -183,13 +190,17 @@ class Sync:
         with naming(path):
             descriptor = create_new(fresh, 0o666 if rights is None else 0o600)
             try:
-                if rights is not None:
-                    rights.give(descriptor)
-                write_all(descriptor, render(state))
-                sync(descriptor)
-            finally:
-                os.close(descriptor)
-            fresh.replace(path)
+                try:
+                    if rights is not None:
+                        rights.give(descriptor)
+                    write_all(descriptor, render(state))
+                    sync(descriptor)
+                finally:
+                    os.close(descriptor)
+                fresh.replace(path)
+            except BaseException:
+                remove(fresh)
+                raise
         sync_folder(path.parent)
 
     # --- one run ---
@@ -207,9 +218,9 @@ class Sync:
             async for works in batches:
                 if self._file is None:
                     organisation = await self._checked(changes.until, works[0])
-                    self._file = await _in_thread(self._files.create, number, options.format)
+                    await _in_thread(self._create, number)
                 organisation = organisation or _organisation_of(works[0])
-                await _in_thread(self._file.write, works)
+                await _in_thread(self._write, works)
         if self._file is None and state is not None and state.organisation is not None:
             organisation = await self._checked(changes.until, await self._sample())
             self.report.requests += 1
@@ -217,6 +228,15 @@ class Sync:
             await self._checked(changes.until, None)
         self._fill(changes, number)
         await _in_thread(self._publish, self._moved(changes, organisation), number, everything)
+
+    # what a thread opens is kept by the thread: who waits for it may be cancelled
+
+    def _create(self, number: int) -> None:
+        self._file = self._files.create(number, self._options.format)
+
+    def _write(self, works: Sequence[bytes]) -> None:
+        assert self._file is not None
+        self._file.write(works)
 
     def _moved(self, changes: WorkChanges, organisation: str | None) -> State:
         """The state after the run."""

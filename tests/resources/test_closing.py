@@ -98,6 +98,21 @@ async def test_aclose_of_another_task_ends_the_request_with_one_clear_error(way:
         await iteration.aclose()
 
 
+@pytest.mark.parametrize("way", ["export_all", "changes"])
+@pytest.mark.parametrize("through", ["itself", "batches", "raw_batches", "arrow_batches"])
+async def test_works_that_are_there_already_do_not_hide_that_it_was_closed(way: str, through: str) -> None:
+    """One page has all works: what is closed between two batches of it is not through."""
+    if through == "arrow_batches":
+        pytest.importorskip("pyarrow")
+    async with Sandbox(works=60) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+        iteration: Any = getattr(devrev.works, way)()
+        batches = iteration if through == "itself" else getattr(iteration, through)(10)
+        with pytest.raises(ClientClosedError, match=rf"works\.{way}: closed before it was complete"):
+            async for _ in batches:
+                await asyncio.create_task(iteration.aclose())
+        assert not iteration.report.complete
+
+
 @pytest.mark.parametrize("how", ["left loop", "entered", "iterator", "never begun"])
 async def test_a_stream_that_is_abandoned_leaves_nothing(how: str) -> None:
     server = Endless()
