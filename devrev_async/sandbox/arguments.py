@@ -17,9 +17,10 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 def check_works(works: object) -> None:
     """Raises TypeError or ValueError for what is neither a number, a path nor an iterable of works."""
+    many = isinstance(works, str | os.PathLike | Iterable) and not isinstance(works, Mapping)
     if isinstance(works, int):
         check_int("works", works, lowest=0)
-    elif isinstance(works, Mapping) or not isinstance(works, str | os.PathLike | Iterable):
+    elif not many:
         raise TypeError(f"works takes an int, a path or an iterable of works, not {_shown(works)}")
 
 

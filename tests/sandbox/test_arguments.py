@@ -15,6 +15,10 @@ def refused(arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
+def all_of(arguments: dict[str, Any], **usual: Any) -> dict[str, Any]:
+    return {**usual, **arguments}
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -32,7 +36,7 @@ def refused(arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 )
 def test_arguments_of_a_wrong_type(name: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"^{name} takes"):
-        Sandbox(**{"works": 0, **arguments})
+        Sandbox(**all_of(arguments, works=0))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ def test_arguments_of_a_wrong_type(name: str, arguments: dict[str, Any]) -> None
 )
 def test_arguments_out_of_their_bounds(name: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{name} "):
-        Sandbox(**{"works": 0, **arguments})
+        Sandbox(**all_of(arguments, works=0))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.com", "", 2130706433])
@@ -105,7 +109,7 @@ def test_faults_that_cannot_be(fault: dict[str, Any], error: type[Exception], sa
 )
 def test_hooks_that_cannot_be(hook: dict[str, Any], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        Sandbox(works=0).on_request(**{"callback": print, **hook})
+        Sandbox(works=0).on_request(**all_of(hook, callback=print))
 
 
 def test_controls_that_take_something_else() -> None:

@@ -701,7 +701,7 @@ async def test_own_waits_beyond_the_deadline_are_not_begun(server: FaultServer, 
 async def test_the_longer_of_both_waits_counts(
     server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
+    monkeypatch.setattr("backoff.full_jitter", float)
     events: list[ClientEvent] = []
     server.play(refuse(status, headers={"Retry-After": "0.01"}), refuse(status, headers={"Retry-After": "0.06"}))
     await connect(retry_wait=(0.05, 0.05), on_event=events.append).works.get("ISS-1")
