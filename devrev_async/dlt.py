@@ -18,9 +18,10 @@ import dlt
 from dlt.common.data_types import TDataType
 from dlt.common.schema.typing import TColumnSchema
 
-from devrev_async._requests.bodies import query_body
 from devrev_async.arrow.blocking import BlockingIterator
 from devrev_async.arrow.fields import RAW, Field, Kind, fields_of_works
+from devrev_async.changes.iteration import checked_overlap
+from devrev_async.changes.query import checked_query, differences, words_of
 from devrev_async.client import DevRevClient
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.models import Filters, UnknownWork, Work
@@ -33,6 +34,11 @@ __all__ = ["devrev"]
 
 _PAGE: Final = 1000
 """Works that are yielded at once; `add_limit` of dlt counts such pages."""
+
+_QUERY: Final = "query"
+"""What dlt's state of the resource has the filters under."""
+
+_ANEW: Final = "Run once with refresh='drop_resources' to load everything anew"
 
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
@@ -86,7 +92,8 @@ def devrev(
         base_url: as for `DevRevClient`.
         overlap: how far before the position of the last run a run looks, for works that became visible late.
         options: further arguments of `DevRevClient` by name, as in ``{"quota_reserve": 0.2}``.
-        filters: see `Filters`; `modified_date` is not one of them here.
+        filters: see `Filters`; `modified_date` is not one of them here. Runs with other filters are refused, since they
+            would go on from where the last one ended; give their resource a name of its own, by `with_name`.
 
     Raises:
         InvalidArgumentError, TypeError: an argument is wrong. Nothing was sent.
@@ -95,11 +102,10 @@ def devrev(
     bounds = [_aware("start_date", start_date), _aware("end_date", end_date)]
     if end_date is not None and start_date is None:
         raise InvalidArgumentError("end_date needs start_date: together they are the range to load")
-    if overlap < timedelta(0):
-        raise InvalidArgumentError(f"overlap takes a timedelta of at least 0, not {overlap!r}")
+    checked_overlap(overlap)
     if "modified_date" in filters:
         raise InvalidArgumentError("filters take no modified_date: start_date and end_date say which range to load")
-    query_body(filters, {}, method="devrev")
+    words = words_of(checked_query(filters, None, method="devrev"))
     connect = partial(DevRevClient, token, base_url=base_url, **(options or {}))
     connect()  # a bad option is refused before the pipeline begins
     position = dlt.sources.incremental[datetime](
@@ -112,7 +118,8 @@ def devrev(
 
     @dlt.resource(primary_key="id", write_disposition="merge", columns=columns())
     def works(modified_date: dlt.sources.incremental[datetime] = position) -> Iterator[list[dict[str, Any]]]:
-        return _load(connect, filters, modified_date)
+        _check_state(modified_date, words)
+        yield from _load(connect, filters, modified_date)
 
     return works
 
@@ -129,7 +136,6 @@ def columns() -> dict[str, TColumnSchema]:
 def _load(
     connect: partial[DevRevClient], filters: Filters, position: dlt.sources.incremental[datetime]
 ) -> Iterator[list[dict[str, Any]]]:
-    _check_start(position)
     end = position.end_value
     until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
     # not `last_value`, which would move with each page
@@ -157,28 +163,27 @@ async def _pages(
         yield _Page([], changes.until)
 
 
-def _check_start(position: dlt.sources.incremental[datetime]) -> None:
-    """Refuses a start before that of the first run: dlt goes on from its state, and would not load what lies between.
+def _check_state(position: dlt.sources.incremental[datetime], words: dict[str, str]) -> None:
+    """Refuses what dlt's state does not fit: runs go on from it, so that what was changed before would be missing.
 
     Raises:
-        InvalidArgumentError: it is one.
+        InvalidArgumentError: the filters are others than in earlier runs, or the start is before that of the first one.
     """
-    if position.end_value is not None or position.start_value is None:
+    if position.end_value is not None:
         return
-    start, first = position.initial_value, _first_start(position)
-    if first is not None and (start is None or start < first):
-        now = "None" if start is None else start.isoformat()
-        raise InvalidArgumentError(
-            f"start_date was {first.isoformat()} when the first run began, and is {now}: runs go on from their state, "
-            "and what was modified in between would be missing. Run once with refresh='drop_resources' to begin anew, "
-            "or load the range by itself with end_date"
-        )
-
-
-def _first_start(position: dlt.sources.incremental[datetime]) -> datetime | None:
-    """The start of the first run, which dlt keeps in its state; None if it loaded everything."""
     state: dict[str, Any] = dlt.current.resource_state(cast("str", position.resource_name))
-    return cast("datetime | None", state["incremental"][position.cursor_path].get("initial_value"))
+    if different := differences(state.setdefault(_QUERY, words), words):
+        raise InvalidArgumentError(
+            f"the works of earlier runs were of another query: {'; '.join(different)}. {_ANEW}, "
+            "or give the resource another name: devrev(...).works.with_name('tickets')"
+        )
+    first: datetime | None = state["incremental"][position.cursor_path].get("initial_value")
+    start = position.initial_value
+    if first is not None and (start is None or start < first):
+        raise InvalidArgumentError(
+            f"start_date was {first.isoformat()} when the first run began, and is "
+            f"{'not given' if start is None else start.isoformat()}. {_ANEW}, or load the range alone, with end_date"
+        )
 
 
 def _row(work: Work) -> dict[str, Any]:

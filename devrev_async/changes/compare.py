@@ -6,12 +6,14 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from devrev_async._decoders.fallback import decode_one
+from devrev_async.errors import SyncStateError
 from devrev_async.sinks._conversion import read_batches
 from devrev_async.sinks._names import FileFormat
 
@@ -19,6 +21,10 @@ __all__ = ["Comparison", "rows_of_file", "rows_of_works"]
 
 _LONGEST_CELL: Final = 2**31 - 1
 """Characters of a CSV cell that are read; Python's own bound is 131,072, and custom fields can be longer."""
+
+
+_DAMAGES: Final = (ValueError, EOFError, IndexError, csv.Error, gzip.BadGzipFile, zlib.error)
+"""What readers say of a file that was cut or altered; pyarrow's errors are ValueErrors."""
 
 
 class Row(NamedTuple):
@@ -36,10 +42,27 @@ class Row(NamedTuple):
 
 
 def rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
-    """The works of a run file, in its order; those without an id are left out."""
+    """The works of a run file, in its order; those without an id are left out.
+
+    Raises:
+        SyncStateError: it is not whole.
+        OSError: it cannot be read.
+    """
+    try:
+        yield from _rows_of_file(path, format)
+    except _DAMAGES as error:
+        raise SyncStateError(
+            f"{path}: is no whole {format} file: {error}",
+            path=str(path),
+            hint="restore it from a backup, or start anew with full_refresh=True (--full-refresh)",
+        ) from None
+
+
+def _rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
     if format == "parquet":
         yield from _rows_of_parquet(path)
     elif format == "csv":
+        _check_last_line(path)
         with path.open(encoding="utf-8", newline="") as file:
             yield from _rows_of_csv(file)
     else:
@@ -102,6 +125,13 @@ class Comparison:
         return sorted(self._differing)
 
 
+def _check_last_line(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        if file.read() != b"\r\n":
+            raise ValueError("its last line has no end")
+
+
 def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         work = decode_one(line)[0]
@@ -113,8 +143,8 @@ def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
 def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
-        reader = csv.reader(file)
-        names = next(reader)
+        reader = csv.reader(file, strict=True)
+        names = next(reader, [])
         id_at, modified_at = names.index("id"), names.index("modified_date")
         for cells in reader:
             if cells[id_at]:

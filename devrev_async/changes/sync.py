@@ -227,7 +227,7 @@ class Sync:
         elif self._file is None:
             await self._checked(changes.until, None)
         self._fill(changes, number)
-        await _in_thread(self._publish, self._moved(changes, organisation), number, everything)
+        await _in_thread(self._publish, self._moved(changes, organisation, everything=everything), number, everything)
 
     # what a thread opens is kept by the thread: who waits for it may be cancelled
 
@@ -238,7 +238,7 @@ class Sync:
         assert self._file is not None
         self._file.write(works)
 
-    def _moved(self, changes: WorkChanges, organisation: str | None) -> State:
+    def _moved(self, changes: WorkChanges, organisation: str | None, *, everything: bool) -> State:
         """The state after the run."""
         state, file, until = self._state, self._file, changes.until
         assert until is not None
@@ -250,7 +250,7 @@ class Sync:
             organisation=organisation,
             until=until.isoformat().replace("+00:00", "Z"),
             run=self.report.run,
-            file=file.target.name if file is not None else state.file if state is not None else None,
+            file=file.target.name if file is not None else None if state is None or everything else state.file,
             checkpoint=changes.checkpoint,
         )
 
@@ -282,9 +282,13 @@ class Sync:
         if self._damaged or self._options.full_refresh:
             self.report.run = last
             return last + 1
-        if last > 1:
-            log.warning("%s: has files of earlier runs, whose state is missing", self._options.folder)
-        return 1
+        if last <= 1:  # the file of a first run that was cut off before its state stood
+            return 1
+        log.warning(
+            "%s: has files of earlier runs, whose state is missing; all works are written again, with a higher number",
+            self._options.folder,
+        )
+        return last + 1
 
     async def _checked(self, until: datetime | None, work: bytes | None) -> str | None:
         """The organisation that a work belongs to, once clock and organisation are known to fit the state.

@@ -286,6 +286,55 @@ async def refused(synced: Synced, client: DevRevClient, **options: Any) -> SyncS
     return caught.value
 
 
+@pytest.mark.parametrize("format", FORMATS)
+async def test_compare_names_a_run_file_that_is_not_whole(synced: Synced, format: str) -> None:
+    if format in ("csv", "parquet"):
+        pytest.importorskip("pyarrow")
+    async with serving(works=30) as (_, client):
+        report = await synced.run(client, format=format)
+        assert report.file is not None
+        path = Path(report.file)
+        for size in (path.stat().st_size - 5, 20, 0):
+            path.write_bytes(path.read_bytes()[:size])
+            if size == 0 and format.startswith("jsonl"):
+                report = await synced.run(client, format=format, compare=True)  # a file of no works
+                assert (report.missing, report.differing) == ([], [])
+                break
+            with pytest.raises(SyncStateError, match=rf"{path.name}: is no whole {format} file") as refused:
+                await synced.run(client, format=format, compare=True)
+            assert refused.value.path == str(path)
+
+
+async def test_files_whose_state_is_missing_are_kept_below_those_of_a_first_run(
+    synced: Synced, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(works=20) as (sandbox, client):
+        for run in range(3):
+            sandbox.update(sandbox.ids()[0], {"title": f"run {run}"})
+            sandbox.clock.advance(1)
+            await synced.run(client)
+        synced.state.unlink()
+        sandbox.update(sandbox.ids()[0], {"title": "now"})
+        sandbox.clock.advance(1)
+        report = await synced.run(client)
+        assert (report.first, report.works, report.run) == (True, 20, 4)
+        assert newest(synced.folder) == truth(sandbox)
+        assert "whose state is missing" in caplog.text
+
+
+async def test_a_full_refresh_without_works_leaves_no_file_and_names_none(synced: Synced) -> None:
+    async with serving(works=3) as (sandbox, client):
+        await synced.run(client)
+        for id in sandbox.ids():
+            sandbox.delete(id)
+        report = await synced.run(client, full_refresh=True)
+        assert (report.works, report.file) == (0, None)
+        assert (files(synced.folder), synced.values()["file"], synced.values()["run"]) == ([], None, 1)
+        sandbox.add({"title": "new"})
+        sandbox.clock.advance(1)
+        assert (await synced.run(client)).run == 2
+
+
 async def test_no_file_is_a_first_run(synced: Synced) -> None:
     async with serving(works=5) as (_, client):
         assert (await synced.run(client)).first
@@ -412,6 +461,21 @@ async def test_r26_a_run_that_fails_leaves_the_state_as_it_was(synced: Synced) -
             with pytest.raises(UnauthorizedError):
                 await synced.run(other)
         assert synced.seen() == before
+
+
+async def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing_open(synced: Synced) -> None:
+    async with serving(works=50) as (sandbox, client):
+        for turns in range(60):
+            task = asyncio.create_task(synced.run(client))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            complete = not task.cancel()
+            await asyncio.wait([task])
+            assert complete or task.cancelled()
+            assert [name for name in files(synced.folder.parent) if name not in ("out", "state.json")] == []
+            assert [name for name in files(synced.folder) if not name.startswith("works-")] == []
+        await synced.run(client)
+        assert newest(synced.folder) == truth(sandbox)
 
 
 async def test_r20_r37_a_run_that_fails_midway_leaves_no_file_that_a_glob_matches(synced: Synced) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devrev_async import ConfigurationError, InvalidArgumentError
+from devrev_async import ConfigurationError, InvalidArgumentError, LastDays
 from devrev_async.dlt import columns, devrev
 from devrev_async.sandbox import Sandbox
 
@@ -126,11 +126,23 @@ def test_r22_an_earlier_start_is_refused_once_there_is_a_state(pipeline: dlt.Pip
     assert load(pipeline, sandbox, start_date=dates[60]) == 0
     assert load(pipeline, sandbox, start_date=dates[90]) == 0
     for earlier in (dates[30], None):
-        with pytest.raises(PipelineStepFailed, match=r"start_date was .* Run once with refresh='drop_resources'"):
+        with pytest.raises(PipelineStepFailed, match=r"start_date was .*Run once with refresh='drop_resources'"):
             load(pipeline, sandbox, start_date=earlier)
     assert load(pipeline, sandbox, start_date=dates[30], end_date=dates[60]) == 30
     pipeline.run(devrev(sandbox.token, base_url=sandbox.url), refresh="drop_resources")
     assert rows(pipeline, "select count(*) from works") == [(WORKS,)]
+
+
+def test_r21_other_filters_are_refused_or_have_a_name_of_their_own(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    assert load(pipeline, sandbox, type=["ticket", "task"]) > 0
+    assert load(pipeline, sandbox, type=["task", "ticket"]) == 0
+    with pytest.raises(PipelineStepFailed, match=r'type was \["task", "ticket"\] and is \["issue"\]'):
+        load(pipeline, sandbox, type=["issue"])
+    pipeline.run(devrev(sandbox.token, base_url=sandbox.url, type=["issue"]).works.with_name("issues"))
+    issues = sum(sandbox.get(id)["type"] == "issue" for id in sandbox.ids())
+    assert rows(pipeline, "select count(*) from issues") == [(issues,)]
 
 
 def test_r53_timestamps_are_utc_whatever_their_offset(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
@@ -227,6 +239,10 @@ def test_nothing_is_sent_with_a_wrong_argument(sandbox: Sandbox, monkeypatch: py
         make(end_date=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(InvalidArgumentError, match="overlap"):
         make(overlap=timedelta(seconds=-1))
+    with pytest.raises(TypeError, match="overlap takes a timedelta"):
+        make(overlap=300)
+    with pytest.raises(InvalidArgumentError, match=r"devrev\(\) takes a DateRange"):
+        make(created_date=LastDays(7))
     with pytest.raises(InvalidArgumentError, match="modified_date"):
         make(modified_date=None)
     with pytest.raises((InvalidArgumentError, TypeError), match="typ"):
