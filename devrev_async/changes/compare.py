@@ -144,7 +144,8 @@ def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         reader = csv.reader(file, strict=True)
-        names = next(reader, [])
+        empty: list[str] = []
+        names = next(reader, empty)
         id_at, modified_at = names.index("id"), names.index("modified_date")
         for cells in reader:
             if cells[id_at]:

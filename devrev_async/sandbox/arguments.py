@@ -17,11 +17,11 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 def check_works(works: object) -> None:
     """Raises TypeError or ValueError for what is neither a number, a path nor an iterable of works."""
-    many = isinstance(works, str | os.PathLike | Iterable) and not isinstance(works, Mapping)
+    given: object = works
     if isinstance(works, int):
         check_int("works", works, lowest=0)
-    elif not many:
-        raise TypeError(f"works takes an int, a path or an iterable of works, not {_shown(works)}")
+    elif isinstance(works, Mapping) or not isinstance(works, str | os.PathLike | Iterable):
+        raise TypeError(f"works takes an int, a path or an iterable of works, not {_shown(given)}")
 
 
 def check_server(host: object, port: object, token: object, *, gzip: object, latency: object) -> None:

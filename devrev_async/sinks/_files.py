@@ -51,9 +51,9 @@ def naming(path: str | os.PathLike[str]) -> Generator[None]:
         raise
 
 
-def _is_beside(name: object) -> bool:
+def _is_beside(name: str | bytes | os.PathLike[str] | int) -> bool:
     """Whether a file has a name of those that are used until a file is whole, or for its lock."""
-    last = Path(os.fsdecode(name)).name if isinstance(name, str | bytes | os.PathLike) else ""
+    last = "" if isinstance(name, int) else Path(os.fsdecode(name)).name
     return last.startswith(".") and (".part" in last or last.endswith(".lock"))
 
 
