@@ -28,7 +28,7 @@ from ._transport.request import DEFAULT_HEADERS, Request, Settings
 from ._transport.session import SessionManager
 from ._transport.transport import Transport
 from .errors import ConfigurationError, MissingTokenError
-from .options import ClientEvent, RateLimit, Timeout, as_seconds, as_timeout, check_max_retries
+from .options import ClientEvent, RateLimit, Timeout, as_seconds, as_timeout, check_flag, check_max_retries
 from .resources import works
 from .resources.lists import open_pager
 from .resources.pagers import ItemPager
@@ -108,6 +108,8 @@ class DevRevClient:
         del token  # tracebacks show local variables
         if source is None:
             raise MissingTokenError(problem)
+        for name, flag in (("beta", beta), ("trust_env", trust_env)):
+            check_flag(name, flag)
         for name, count in (("max_concurrency", max_concurrency), ("max_connections", max_connections)):
             check_count(name, count, 1)
         if not 0 <= as_seconds("quota_reserve", quota_reserve) <= 1:
@@ -165,6 +167,7 @@ class DevRevClient:
         It shares the session and the limiter, and closing either closes both.
         """
         old = self._transport.settings
+        check_flag("beta", self._beta if beta is None else beta)
         size = old.max_response_bytes if max_response_bytes is None else max_response_bytes
         copy = object.__new__(type(self))
         copy._base_url = self._base_url
@@ -241,6 +244,7 @@ class DevRevClient:
         Raises:
             DevRevError: and its subclasses, as everywhere.
         """
+        check_flag("idempotent", idempotent)
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),

@@ -110,6 +110,16 @@ def count_problem(name: str, value: object, least: int) -> str | None:
     return None
 
 
+def check_flag(name: str, flag: object) -> None:
+    """Checks an argument that is on or off.
+
+    Raises:
+        TypeError: it is no bool; ``"false"`` would be taken for True.
+    """
+    if not isinstance(flag, bool):
+        raise TypeError(f"{name} takes a bool, not {type(flag).__name__}")
+
+
 def check_callback(name: str, value: object) -> None:
     """Refuses a callback that cannot be called, or that nobody would await; TypeError, before anything is sent."""
     if value is not None and not callable(value):

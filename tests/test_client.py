@@ -142,6 +142,7 @@ def test_other_options_are_refused(options: dict[str, Any]) -> None:
         {"trace_configs": 5}, {"trace_configs": [5]}, {"session": "x"}, {"base_url": 5}, {"base_url": b"https://x.example"},
         {"retry_wait": 5}, {"retry_wait": (1, 2, 3)}, {"retry_wait": ("1", "2")}, {"max_rate_limit_wait": "5"},
         {"quota_reserve": "x"}, {"on_event": 5}, {"proxy": 5}, {"timeout": "5"}, {"timeout": True},
+        {"beta": "false"}, {"beta": None}, {"trust_env": 1},
     ],
 )  # fmt: skip
 def test_options_of_a_wrong_type_are_refused_where_the_client_is_built(options: dict[str, Any]) -> None:
@@ -154,6 +155,8 @@ def test_the_options_of_a_copy_are_checked_likewise() -> None:
     for wrong in ({"timeout": -1}, {"retry_wait": (2, 1)}, {"max_rate_limit_wait": -1}, {"max_response_bytes": 0}):
         with pytest.raises(ConfigurationError):
             client.with_options(**wrong)
+    with pytest.raises(TypeError, match="beta takes a bool"):
+        client.with_options(beta="false")
     copy = client.with_options(retry_wait=(0, 0))
     assert copy._transport.settings.retries.retry_wait == (0, 0)
     assert copy.with_options(max_retries=1)._transport.settings.retries.retry_wait == (0, 0)
@@ -276,6 +279,16 @@ async def test_without_beta_the_scope_is_not_sent(server: FaultServer) -> None:
 
 class Account(msgspec.Struct):
     id: str
+
+
+async def test_a_flag_of_a_call_is_a_bool(server: FaultServer) -> None:
+    wrong: Any = "false"
+    async with DevRevClient(TOKEN, base_url=server.url) as client:
+        with pytest.raises(TypeError, match="idempotent takes a bool, not str"):
+            await client.request("works.count", {}, idempotent=wrong)
+        with pytest.raises(TypeError, match="dry_run takes a bool, not str"):
+            client.works.update_many([], dry_run=wrong)
+    assert server.requests == []
 
 
 async def test_request_reaches_any_endpoint(server: FaultServer) -> None:

@@ -127,6 +127,9 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
         checked = msgspec.convert(values, model)
     except msgspec.ValidationError as error:
         raise _argument_error(str(error), none) from None
+    except UnicodeEncodeError as error:  # a str where no str is right
+        names = [name for name, value in values.items() if value == error.object]
+        raise InvalidArgumentError(f"{', '.join(names or given)}: lone surrogate: cannot be encoded as UTF-8") from None
     except SystemError:  # msgspec before 0.20, of an int too large for a float
         raise InvalidArgumentError(f"{', '.join(given)}: number out of range") from None
     return checked if isinstance(checked, dict) else msgspec.structs.asdict(checked)  # pyright: ignore[reportUnknownVariableType]

@@ -18,6 +18,7 @@ import msgspec
 
 from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
+from devrev_async.options import check_flag
 from devrev_async.reports import SyncReport
 from devrev_async.sinks._files import create_new, naming, remove, rights_of, sync, sync_folder, write_all
 from devrev_async.sinks._lock import FileLock
@@ -81,8 +82,7 @@ class SyncOptions:
 
     def __post_init__(self) -> None:
         for name, flag in (("full_refresh", self.full_refresh), ("compare", self.compare)):
-            if not isinstance(flag, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"{name} takes a bool, not {type(flag).__name__}")
+            check_flag(name, flag)
         if is_name_of_a_run(self.state.name) and self.state.parent == Path(os.path.realpath(self.folder)):
             raise InvalidArgumentError(f"state has the name of a file that a run writes: {self.state}")
 

@@ -34,7 +34,7 @@ from devrev_async.models.enums import WorkType
 from devrev_async.models.filters import StatelessFilters
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
-from devrev_async.options import Timeout
+from devrev_async.options import Timeout, check_flag
 from devrev_async.reports import ChangesReport, ExportReport, SyncReport
 from devrev_async.sinks._names import FileFormat
 
@@ -420,9 +420,10 @@ class Works(Resource):
     ) -> Sync:
         """A run of `sync`, checked; `origin` identifies the server."""
         from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - a plain `get` needs none of it
+        from devrev_async.sinks._names import check_path  # noqa: PLC0415 - likewise
         from devrev_async.sinks.export import FileOptions  # noqa: PLC0415 - likewise
 
-        folder = Path(directory)
+        folder = Path(check_path("directory", directory))
         options = FileOptions.of(folder / f"works.{format}", format, None, 1, None, csv_safe=False)
         arguments = dict(filters)
         given = {name: arguments.pop(name) for name in ("timeout", "max_retries", "extra_body") if name in arguments}
@@ -438,7 +439,7 @@ class Works(Resource):
             return None
 
         wanted = SyncOptions(
-            state=Path(os.path.realpath(state)),
+            state=Path(os.path.realpath(check_path("state", state))),
             folder=folder,
             format=options.format,
             query=checked_query(arguments, given.get("extra_body"), method="sync"),
@@ -629,6 +630,7 @@ class Works(Resource):
         given = take_only_options(options, "update_many")
         job = self._update_job(given)
         workers = self._transport.manager.max_concurrency
+        check_flag("dry_run", dry_run)
         bodies = _decode_bodies if dry_run else None
         return start(job, updates, workers=workers, on_error=on_error, on_progress=on_progress, bodies=bodies)
 

@@ -46,8 +46,10 @@ def naming(path: str | os.PathLike[str]) -> Generator[None]:
         yield
     except OSError as error:
         named = [name for name in (error.filename2, error.filename) if name is not None and not _is_beside(name)]
-        if error.filename is None or error.filename2 is not None or not named:
-            error.filename, error.filename2 = named[0] if named else os.fspath(path), None
+        name = named[0] if named else os.fspath(path)
+        if error.filename2 is not None:  # which cannot be taken away again
+            raise OSError(error.errno, error.strerror, name) from None
+        error.filename = name
         raise
 
 

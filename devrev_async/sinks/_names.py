@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from devrev_async.errors import InvalidArgumentError
 
-__all__ = ["FORMATS", "FileFormat", "Names", "format_of"]
+__all__ = ["FORMATS", "FileFormat", "Names", "check_path", "format_of"]
 
 FileFormat: TypeAlias = Literal["jsonl", "jsonl.gz", "csv", "parquet"]
 FORMATS: Final[tuple[FileFormat, ...]] = get_args(FileFormat)
@@ -25,6 +25,25 @@ _LONGEST_ENDING: Final = 20
 
 _KEPT: Final = 180
 """Bytes of a long name that the names beside it begin with."""
+
+
+def check_path(name: str, path: str | os.PathLike[str]) -> str:
+    """Returns the path of an argument as a str.
+
+    Raises:
+        InvalidArgumentError: no file can have that name.
+        TypeError: it is no path, or one of bytes.
+    """
+    shown = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(shown, str):
+        raise TypeError(f"{name} takes a str or a path of one, not {type(shown).__name__}")
+    try:
+        os.fsencode(shown)
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(f"{name} has half a surrogate pair: {shown!r}") from None
+    if "\0" in shown:
+        raise InvalidArgumentError(f"{name} has a NUL character: {shown!r}")
+    return shown
 
 
 def format_of(name: str, format: str | None) -> FileFormat:

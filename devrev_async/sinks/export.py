@@ -26,14 +26,14 @@ import msgspec
 from devrev_async.arrow.fields import column_names
 from devrev_async.arrow.requirement import require_pyarrow
 from devrev_async.errors import IncompleteExportError, InvalidArgumentError
-from devrev_async.options import check_callback
+from devrev_async.options import check_callback, check_flag
 from devrev_async.reports import ExportReport
 
 from ._atomic import PartFile, names_of
 from ._conversion import Writer, write_outputs
 from ._files import check_target, naming
 from ._memory import release_unused
-from ._names import FileFormat, format_of
+from ._names import FileFormat, check_path, format_of
 from ._reports import combined, copy_into
 from .jsonl import JsonlWriter, as_gzip, in_pieces
 
@@ -106,17 +106,14 @@ class FileOptions:
         rows_per_file: int | None,
         csv_safe: bool,
     ) -> FileOptions:
-        shown = os.fspath(path)
-        if not isinstance(shown, str):
-            raise TypeError(f"path takes a str or a path of one, not {type(shown).__name__}")
+        shown = check_path("path", path)
         kind = format_of(Path(shown).name, format)
         if rows_per_file is not None:
             if isinstance(rows_per_file, bool) or not isinstance(rows_per_file, int):
                 raise TypeError(f"rows_per_file takes an int, not {type(rows_per_file).__name__}")
             if rows_per_file < 1:
                 raise InvalidArgumentError(f"rows_per_file takes at least 1, not {rows_per_file}")
-        if not isinstance(csv_safe, bool):
-            raise TypeError(f"csv_safe takes a bool, not {type(csv_safe).__name__}")
+        check_flag("csv_safe", csv_safe)
         if csv_safe and kind != "csv":
             raise InvalidArgumentError(f"csv_safe is for csv, not for {kind}")
         if kind in ("csv", "parquet"):
@@ -197,8 +194,7 @@ class FileExport:
         self._resume = resume
         self._limit = limit
         check_callback("on_progress", on_progress)
-        if not isinstance(resume, bool):
-            raise TypeError(f"resume takes a bool, not {type(resume).__name__}")
+        check_flag("resume", resume)
         self._on_progress = on_progress
         self._on_stage = on_stage
         self._part: PartFile | None = None

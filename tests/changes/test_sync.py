@@ -79,7 +79,8 @@ class Synced:
         self.folder = path / "out"
 
     async def run(self, client: DevRevClient, **options: Any) -> SyncReport:
-        return await client.works.sync(state=self.state, directory=self.folder, **options)
+        arguments: dict[str, Any] = {"state": self.state, "directory": self.folder, **options}
+        return await client.works.sync(**arguments)
 
     def values(self) -> dict[str, Any]:
         values: dict[str, Any] = json.loads(self.state.read_bytes())
@@ -517,6 +518,8 @@ async def test_r28_r64_a_disk_that_refuses_leaves_the_state_as_it_was(
     ("options", "message"),
     [
         ({"format": "xml"}, "format takes one of"),
+        ({"state": "a\0b"}, "state has a NUL character"),
+        ({"directory": "\ud800"}, "directory has half a surrogate pair"),
         ({"overlap": timedelta(-1)}, "overlap"),
         ({"bogus": 1}, r"^sync\(\) got an unexpected keyword argument 'bogus'"),
         ({"until": NOON}, r"^sync\(\) got an unexpected keyword argument 'until'"),

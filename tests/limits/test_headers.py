@@ -26,6 +26,10 @@ NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
         ("Sunday, 06-Nov-94 08:50:37 GMT", 60.0),  # RFC 850
         ("Sun Nov  6 08:50:37 1994", 60.0),  # asctime
         ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
+        ("31622400", 31622400.0),  # a leap year
+        ("31622401", None),
+        ("9" * 300, None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("", None),
         ("soon", None),
         ("nan", None),

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from devrev_async import UNSET, DevRevClient, InvalidArgumentError, ListUpdate, StageUpdate, WorkUpdate
-from devrev_async._requests.bodies import fields_of, update_body
+from devrev_async._requests.bodies import fields_of, query_body, update_body
 from devrev_async.models.ids import check_id, type_of_id
 from devrev_async.models.updates import CREATE_FIELDS_OF, UPDATE_FIELDS_OF, CreateFields, UpdateFields
 from tests.models.canned import Canned
@@ -247,6 +247,12 @@ def test_a_list_that_can_only_be_set_says_so(canned: Canned, field: str) -> None
 def test_the_lists_of_a_create_can_only_be_set(canned: Canned, field: str) -> None:
     with pytest.raises(TypeError, match=f"{field} takes no ListUpdate"):
         created(canned, **{field: ListUpdate(set=["X-1"])})
+
+
+@pytest.mark.parametrize("field", ["type", "created_date", "custom_fields", "issue"])
+def test_half_a_surrogate_pair_is_named_where_no_text_belongs(field: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^{field}: .*surrogate"):
+        query_body({field: "\ud800"}, {}, method="count")
 
 
 class Estimate(msgspec.Struct):

@@ -461,6 +461,7 @@ def test_an_error_of_a_file_that_is_written_in_one_go_names_it(tmp_path: Path) -
     with pytest.raises(OSError, match=r"users\.jsonl") as raised, WholeFile(target) as file:
         file.publish()
     assert (raised.value.filename, raised.value.filename2) == (str(target), None)
+    assert str(raised.value).endswith(f"'{target}'")
     with pytest.raises(FileNotFoundError) as missing:
         WholeFile(tmp_path / "nowhere" / "users.jsonl")
     assert missing.value.filename == str(tmp_path / "nowhere" / "users.jsonl")

@@ -345,6 +345,8 @@ async def test_no_works_are_a_valid_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"path": "a\0b.jsonl"}, "path has a NUL character"),
+        ({"path": "\ud800.jsonl"}, "path has half a surrogate pair"),
         ({"path": "works.xlsx"}, "ends in one of .jsonl, .jsonl.gz, .csv, .parquet"),
         ({"path": "works"}, "ends in one of"),
         ({"path": "works.csv", "format": "xlsx"}, "format takes one of jsonl, jsonl.gz, csv, parquet"),
