@@ -46,7 +46,7 @@ class World:
     shared: DevRevClient = field(init=False)
 
     def options(self) -> dict[str, Any]:
-        timeout = Timeout(total=self.chance.choice([None, 0.3, 3]), connect=0.3, read=self.chance.choice([0.2, 0.5, 2]))
+        timeout = Timeout(total=self.chance.choice([0.3, 3]), connect=0.3, read=self.chance.choice([0.2, 0.5, 2]))
         return {"timeout": timeout, "max_retries": 3, "retry_wait": (0, 0.05), "max_rate_limit_wait": 2}
 
     def client(self, **options: Any) -> DevRevClient:
