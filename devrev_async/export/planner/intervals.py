@@ -83,6 +83,7 @@ class Interval:
         below, above: works a second just outside either end, as far as known.
         seen_below, seen_above: the nearest second outside either end in which a work was seen; what lies between is
             proved. A page of a server that sorts reaches the end of the interval if it shows a work from there.
+        shown: works in it that were seen in a page which proved nothing, at least.
         needs_list: only `works.list` can prove it.
     """
 
@@ -93,6 +94,7 @@ class Interval:
     above: float | None = None
     seen_below: int | None = None
     seen_above: int | None = None
+    shown: int = 0
     needs_list: bool = False
 
     def wants(self, key: Key) -> bool:
@@ -202,17 +204,16 @@ def without(
             continue
         if interval.low < start:
             beyond = seen[0] if seen else interval.seen_above if end == interval.high else None
-            left.append(
-                replace(interval, high=start, above=rate if rate is not None else interval.above, seen_above=beyond)
-            )
+            rate_above = rate if rate is not None else interval.above
+            left.append(replace(interval, high=start, above=rate_above, seen_above=beyond, shown=0))
         if upto is not None and second_of(upto) < end:
             past = upto if interval.past is None else max(upto, interval.past)
             below = seen[1] if seen and seen[1] < second_of(upto) else None
-            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below))
+            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below, shown=0))
         elif end < interval.high:
             beyond = seen[1] if seen else interval.seen_below if start == interval.low else None
             rate_below = rate if rate is not None else interval.below
-            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond))
+            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond, shown=0))
     return left
 
 
@@ -238,9 +239,15 @@ def cut(interval: Interval, points: Sequence[int]) -> list[Interval]:
             above=interval.above if high == interval.high else middle,
             seen_below=interval.seen_below if low == interval.low else None,
             seen_above=interval.seen_above if high == interval.high else None,
+            shown=0,
         )
         for low, high in pairwise(edges)
     ]
+
+
+def wanted(interval: Interval, keys: Iterable[Key]) -> set[Key]:
+    """Returns the keys of works that the interval wants, each once."""
+    return {key for key in keys if interval.wants(key)}
 
 
 def chosen(interval: Interval, low: int, high: int, ordered: list[tuple[Key, T]]) -> list[tuple[Key, T]]:

@@ -51,11 +51,11 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
         state.pages.add(state.first_page)
         return judge_first_page(state)
     state.counts.doubts.note_page(request, page.keys)
-    if size == 0 and empty_page.contradicts_seen(state, request) and state.repeats(request):
-        return []
     full = size >= min(server.longest_page, request.first) > 0
     if is_first and size < request.first and server.order is Order.UNKNOWN:
         full = False  # there is none to compare it with, and the count of a fresh run is for everything
+    if not full and empty_page.contradicts_seen(state, request, page) and state.repeats(request):
+        return []
     if server.sorts and size > 0 and (not full or size == request.first):
         return _follow(state, request, page, full=full)
     return _incomplete(state, request, page) if full else _await_count(state, request, page)

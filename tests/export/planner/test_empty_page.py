@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from devrev_async.export.planner import Unprovable
+from devrev_async.export.planner import Key, Unprovable
 from devrev_async.sandbox import Quirks
 from tests.export.test_planner import ORDERS, Count, Model, Run, fill, with_count
 
-from .pages import keys, opened, page, plan
+from .pages import keys, opened, page, plan, take
 
 
 def test_nothing_at_all_is_complete_if_the_count_says_so() -> None:
@@ -33,6 +33,21 @@ def test_an_empty_page_that_the_count_contradicts_is_asked_for_again() -> None:
     planned.feed(again, page(keys(*range(7))))
     assert planned.done
     assert planned.proofs["count"] == 7
+
+
+@pytest.mark.parametrize("shown", [[], keys(5)])
+def test_a_page_that_lacks_what_an_earlier_one_showed_is_asked_for_once_more(shown: list[Key]) -> None:
+    planned = plan(first=20, parallel=2)
+    export, count = opened(planned)
+    planned.feed(export, page(keys(*range(20, 0, -1))))  # out of order: it proves nothing, and is bisected
+    planned.feed_count(count, 45)
+    half = take(planned)
+    assert planned.feed(half, page(shown)) == []
+    again = take(planned)
+    assert (again.kind, again.low, again.high) == ("export", half.low, half.high)
+    planned.feed(again, page(shown))  # what is missing may be gone
+    following = take(planned)
+    assert (following.kind, following.low) != ("export", half.low)
 
 
 @pytest.mark.parametrize("count", ["exact", "missing"])

@@ -1,20 +1,25 @@
 """Why a page without works proves nothing by itself: a glitch looks the same as a range that is empty.
 
-It is checked like a short one. Where works must be in it, by what was seen or counted, it is asked for once more.
+It is checked like a short one. Where works must be in it, by what was seen or counted, it is asked for once more; so is
+a short one that shows fewer works than an earlier page, which proved nothing, did.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from devrev_async.export.planner.intervals import wanted
+
 if TYPE_CHECKING:
-    from devrev_async.export.planner.messages import Request
+    from devrev_async.export.planner.messages import Page, Request
     from devrev_async.export.planner.state import State
 
 T = TypeVar("T")
 
 
-def contradicts_seen(state: State[T], request: Request) -> bool:
-    """Returns whether the range of a request reaches a work that was seen, so that a page without works is wrong."""
+def contradicts_seen(state: State[T], request: Request, page: Page[T]) -> bool:
+    """Returns whether works were seen in the range of a request that its page does not show."""
     intervals = state.coverage.open(request.low, request.high)
-    return any(each.low > request.low or each.high < request.high for each in intervals)
+    if not page.keys and any(each.low > request.low or each.high < request.high for each in intervals):
+        return True
+    return any(each.shown > len(wanted(each, page.keys)) for each in intervals if each.shown)

@@ -1,6 +1,7 @@
 """The proof by list: passes over `works.list` until nothing can have slipped through its cursor.
 
-Assumes that a work which is there throughout is in every pass in which no other one vanishes.
+Assumes that a work which is there throughout is in every pass in which no other one vanishes, and that two passes do
+not lose it alike: one work vanishes in the first and is back in the second, in which another one vanishes in its place.
 """
 
 from __future__ import annotations
