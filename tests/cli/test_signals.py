@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -224,8 +223,6 @@ def test_threads_that_nobody_waits_for_hold_nothing_up(command: Command) -> None
     command.started.append(process)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    begun = time.monotonic()
     process.terminate()
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (143, b"interrupted\n")
-    assert time.monotonic() - begun < 60

@@ -366,7 +366,7 @@ async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None
     async with client_of(large) as client:
         export = export_all(client)
         seen = 0
-        reached = asyncio.Event()
+        reached, closed = asyncio.Event(), asyncio.Event()
 
         async def consume() -> None:
             nonlocal seen
@@ -375,13 +375,13 @@ async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None
                     seen += 1
                     if seen == at:
                         reached.set()
-                        await asyncio.sleep(0.05)
+                        await closed.wait()
             else:
                 async for batch in getattr(export, way)(50):
                     seen += len(batch)
                     if seen >= at > 0 and not reached.is_set():
                         reached.set()
-                        await asyncio.sleep(0.05)
+                        await closed.wait()
 
         consumer = asyncio.create_task(consume())
         if at:
@@ -390,6 +390,7 @@ async def test_closed_by_another_task(large: Sandbox, way: str, at: int) -> None
             while not exporting():
                 await asyncio.sleep(0)
         await export.aclose()
+        closed.set()
         assert not exporting()
         with pytest.raises(ClientClosedError, match=r"works\.export_all: closed before it was complete"):
             await consumer

@@ -35,7 +35,7 @@ WAYS: dict[str, Callable[[DevRevClient], Any]] = {
 }
 
 
-async def abandon(way: str, how: str, devrev: DevRevClient) -> None:
+async def abandon(way: str, how: str, sandbox: Sandbox, devrev: DevRevClient) -> None:
     if "arrow" in way:
         pytest.importorskip("pyarrow")
     iteration = WAYS[way](devrev)
@@ -43,7 +43,8 @@ async def abandon(way: str, how: str, devrev: DevRevClient) -> None:
         return
     if how == "cancelled":
         task = asyncio.create_task(_all(iteration))
-        await asyncio.sleep(0.02)
+        while not sandbox.request_count:
+            await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         return
@@ -73,7 +74,7 @@ async def test_nothing_is_left(way: str, how: str) -> None:
         serving = asyncio.all_tasks() - before
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            await abandon(way, how, devrev)
+            await abandon(way, how, sandbox, devrev)
             gc.collect()
         manager = devrev._transport.manager
         session = manager.current
