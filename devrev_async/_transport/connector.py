@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 import time
@@ -14,6 +13,7 @@ import aiohttp
 
 from devrev_async._limits.limiter import Limiter
 
+from .connect_timeout import ConnectTimeout
 from .protocol import Protocol
 
 __all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "request_class"]
@@ -103,12 +103,12 @@ class Connector(aiohttp.TCPConnector):
         state = current_connection.get()
         if state is None or state.connect_timeout is None:
             return await super()._create_connection(req, traces, timeout)
-        timer = asyncio.timeout(state.connect_timeout)
+        timer = ConnectTimeout(state.connect_timeout)
         try:
             async with timer:
                 return await super()._create_connection(req, traces, timeout)
         except TimeoutError:
-            if not timer.expired():
+            if not timer.expired:
                 raise
         raise aiohttp.ConnectionTimeoutError
 

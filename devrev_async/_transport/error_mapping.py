@@ -252,9 +252,11 @@ def described(context: CallContext, problem: Exception, failures: Sequence[aioht
             lines, size = HEAD_BOUNDS["max_headers"], HEAD_BOUNDS["max_line_size"]
             return f"the head of the response has a line of more than {size} bytes, or more than {lines} lines"
         return f"the response is not valid HTTP ({type(problem).__name__})"
-    if not context.owned and isinstance(problem, ValueError | TypeError | RuntimeError):
-        return context.shown(f"session= cannot send the request: {problem}")[:_SHOWN]
-    return type(problem).__name__
+    if isinstance(problem, aiohttp.ClientError):
+        return type(problem).__name__
+    name = "" if isinstance(problem, ValueError | TypeError | RuntimeError) else f"{type(problem).__name__}: "
+    what = "the request cannot be sent" if context.owned else "session= cannot send the request"
+    return context.shown(f"{what}: {name}{problem}")[:_SHOWN]
 
 
 def _reasons(failures: Sequence[aiohttp.ClientConnectorError]) -> list[str]:

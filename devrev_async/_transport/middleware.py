@@ -56,7 +56,7 @@ def _reporting(base: type[aiohttp.ClientResponse]) -> type[aiohttp.ClientRespons
         protocol.start_timeout()
         StandIn(transport, protocol)
         response = await base.start(self, connection)
-        state.fail = response.content.set_exception
+        state.waiting_since = None  # what the session's own middlewares do now is their time
         return response
 
     return type("ClientResponse", (base,), {"start": start, "__module__": base.__module__})

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from devrev_async import DevRevClient, Timeout
-from devrev_async.errors import APITimeoutError, ClientClosedError, DevRevError
+from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError
 from tests.transport.conftest import Clients
 from tests.transport.proxy import Proxy
 from tests.transport.server import FaultServer, drop, raw, silence
@@ -43,6 +43,31 @@ async def test_its_middlewares_and_its_response_class_are_used(server: FaultServ
     assert passed == ["first", "second"] * 2
     assert len(made) == 2
     assert [request.headers["x-own"] for request in server.requests] == ["yes"] * 2
+
+
+async def test_the_time_of_its_middlewares_is_not_the_servers(server: FaultServer, connect: Clients) -> None:
+    async def slow(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        await asyncio.sleep(0.2)
+        return response
+
+    async with aiohttp.ClientSession(middlewares=[slow]) as session:
+        client = connect(session=session, timeout=Timeout(read=0.1), max_retries=0)
+        assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+
+
+async def test_a_middleware_that_fails_is_named(server: FaultServer, connect: Clients) -> None:
+    async def broken(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        raise KeyError(request.headers["Authorization"])
+
+    async with aiohttp.ClientSession(middlewares=[broken]) as session:
+        client = connect(session=session)
+        with pytest.raises(
+            APIConnectionError, match=r"session= cannot send the request: KeyError: 'Bearer \[token\]'"
+        ) as caught:
+            await client.works.get("ISS-1")
+    assert caught.value.attempts == 1
+    assert server.requests == []
 
 
 async def test_other_requests_of_it_have_their_own_bounds(server: FaultServer, connect: Clients) -> None:
