@@ -91,6 +91,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(python="3.11")
+def mutation(session: nox.Session) -> None:
+    """Changes the code in small ways, one at a time, and reports which changes no test notices."""
+    install(session, "test", "mutation")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
     """Builds the documentation into docs/_build; a warning is an error."""
     install(session, "docs")
