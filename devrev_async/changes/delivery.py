@@ -66,6 +66,15 @@ class Delivery(Generic[T]):
         self.waiting += len(chunk.entries)
         self._advance()
 
+    def drop(self, stamp: int) -> None:
+        """Drop what waits with this stamp: it is read again."""
+        for entries, _ in self._chunks:
+            kept = [entry for entry in entries if entry.stamp != stamp]
+            self.waiting -= len(entries) - len(kept)
+            entries.clear()
+            entries.extend(kept)
+        self._advance()
+
     def peek(self, n: int) -> list[T]:
         """The next works, at most `n`; they do not count as yielded yet."""
         return [entry.item for entry in islice(chain.from_iterable(entries for entries, _ in self._chunks), n)]

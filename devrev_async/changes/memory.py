@@ -44,9 +44,13 @@ class Memory:
     Args:
         before: what the checkpoint said that the call goes on from.
         most: works to remember.
+
+    Attributes:
+        rereads: whether works are read again that this call has yielded already.
     """
 
     def __init__(self, before: Remembered, most: int = MOST_REMEMBERED) -> None:
+        self.rereads = False
         self._before = before
         self._forgotten_before = before.forgotten
         self._most = most
@@ -70,6 +74,9 @@ class Memory:
             return True
         if stamp <= before.horizon and self._forgotten_before > 0:
             self._forgotten_before -= 1
+            return True
+        if self.rereads and stamp <= self._horizon and self._forgotten > 0:
+            self._forgotten -= 1
             return True
         return False
 

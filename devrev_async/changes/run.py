@@ -175,6 +175,7 @@ class Run(Generic[T]):
         assert self._plan is not None
         assert self.until is not None
         self.windows += 1
+        self._memory.rereads = False
         self._plan.done(selection.bound, selection.crowd, self._shown)
         self.delivery.add(Chunk(selection.ordered(), min(selection.bound, self.until)))
         self._read = None
@@ -193,9 +194,13 @@ class Run(Generic[T]):
 
     def unproved(self) -> bool:
         """It could not be proved that nothing is missing from what was read; the answer is whether to try again."""
+        read, self._read = self._read, None
+        assert read is not None
         assert self._plan is not None
-        self._read = None
-        return self._plan.unproved()
+        if read.crowd is not None:
+            self.delivery.drop(read.crowd)
+        self._memory.rereads = True
+        return self._plan.unproved(ranged=read.asked != (None, None))
 
     def _low(self, until: int | None) -> int:
         """Where to begin to read: before the position, but not before what the user wants."""

@@ -149,6 +149,8 @@ class Windows:
         self._doubts = 0
         self._failures = 0
         self._unproved = False
+        self._fitting = 0
+        self._again: int | None = None
 
     def next(self) -> Count | Read | None:
         """What to do next; None once everything was read."""
@@ -157,6 +159,9 @@ class Windows:
         if self.filtered_here:
             self._spans = [_Span(self._spans[0].low, self._spans[-1].high, tried=True, crowded=self._spans[0].crowded)]
             return self._read(1)
+        if self._again is not None:
+            again, self._again = self._again, None
+            return self._read(again)
         fitting, total = 0, 0
         for span in self._spans:
             if not span.tried:
@@ -192,12 +197,16 @@ class Windows:
         middle = max(stamps[len(stamps) // 2] // SECOND, span.low // SECOND + 1) * SECOND
         self._spans[:1] = [_Span(span.low, middle - 1, tried=True), _Span(middle, span.high, tried=True)]
 
-    def unproved(self) -> bool:
-        """It could not be proved that the window just read is complete; the answer is whether to read it otherwise."""
-        if self.filtered_here or self._unproved:
+    def unproved(self, *, ranged: bool) -> bool:
+        """It could not be proved that the window just read is complete; the answer is whether to read it otherwise.
+
+        What was read without a range is read once more only if it was not known that windows are read so.
+        """
+        if not ranged and (self.filtered_here or self._unproved):
             return False
         self._failures += 1
         self._unproved = True
+        self._again = self._fitting
         return True
 
     def done(self, bound: int, crowd: int, shown: int) -> None:
@@ -227,6 +236,7 @@ class Windows:
             span.high, span.counted_to = self._spans[fitting - 1].high, None
             span.count = sum(each.count or 0 for each in self._spans[:fitting])
             del self._spans[1:fitting]
+        self._fitting = min(fitting, 1)
         crowded = span.crowded or (span.low <= UNDATED and not fitting)
         everything = self.filtered_here or self._unproved
         patient = everything or crowded or not span.divisible

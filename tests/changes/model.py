@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from devrev_async.changes.checkpoint import decode, encode
 from devrev_async.changes.instants import SECOND, micros, moment
 from devrev_async.changes.run import Run, Start
-from devrev_async.changes.windows import MANY, Count
+from devrev_async.changes.windows import MANY, Count, Read
 from devrev_async.sandbox import Quirks
 
 QUERY = {"type": '["ticket"]'}
@@ -32,6 +32,8 @@ class Model:
     quirks: Quirks = field(default_factory=Quirks)
     page: int = 7
     fitting: int = 10
+    unproved: float = 0.0
+    """The share of reads that cannot be proved complete: the first one of a call, or those with a range."""
     clock: int = NOW
     works: dict[str, Work] = field(default_factory=dict[str, Work])
     made: int = 0
@@ -110,6 +112,7 @@ class Call:
     yielded: list[Work] = field(default_factory=list[Work])
     ended: bool = False
     most_waiting: int = 0
+    failed: bool = False
 
     def drive(self, n: int, most_batches: int | None = None) -> str:
         """Yield batches of `n` works, at most so many; the answer is the checkpoint after the last one."""
@@ -147,15 +150,22 @@ class Call:
             elif refused:
                 run.refused()
             else:
-                yield from self.pages(model.read(*step.asked, step.count))
+                yield from self.read(step)
             yield
 
-    def pages(self, pages: Iterator[list[Work]]) -> Iterator[None]:
-        for page in pages:
+    def read(self, step: Read) -> Iterator[None]:
+        may_fail = not (self.failed or self.run.filtered_here) and (step.asked != (None, None) or not self.run.windows)
+        self.failed = fails = may_fail and self.model.rng.random() < self.model.unproved
+        for page in self.model.read(*step.asked, step.count):
+            if fails and self.model.rng.random() < 0.3:
+                break
             if not self.run.feed((moment(w.modified) if w.modified else None, micros_of(w), w.id, w) for w in page):
                 return
             yield
-        self.run.finished()
+        if fails:
+            assert self.run.unproved()
+        else:
+            self.run.finished()
 
 
 def micros_of(work: Work) -> int:

@@ -83,16 +83,25 @@ def between(model: Model, rng: random.Random) -> None:
     page=st.integers(1, 30),
     seed=st.integers(0, 2**32),
     churn=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
+    unproved=st.sampled_from([0.0, 0.0, 0.3]),
     ever=st.booleans(),
     most=st.sampled_from([0, 6, 1000]),
     cuts=st.lists(st.one_of(st.none(), st.integers(0, 12)), max_size=6),
     n=st.sampled_from([1, 3, 10, 50]),
 )
 def test_the_union_of_calls_is_the_truth(
-    quirks: Quirks, page: int, seed: int, churn: float, ever: bool, most: int, cuts: list[int | None], n: int
+    quirks: Quirks,
+    page: int,
+    seed: int,
+    churn: float,
+    unproved: float,
+    ever: bool,
+    most: int,
+    cuts: list[int | None],
+    n: int,
 ) -> None:
     rng = random.Random(seed)
-    model = Model(rng, quirks, page, churn=churn)
+    model = Model(rng, quirks, page, churn=churn, unproved=unproved)
     populate(model, rng)
     begin = None if ever else NOW - rng.randrange(400 * 86400) * SECOND
     since: str | int | None = begin
@@ -129,7 +138,8 @@ def test_the_union_of_calls_is_the_truth(
         if wanted:
             assert newest.get(work.id) == stamp, work
     again = sum(yielded.values()) - len(yielded)
-    assert again <= repeated
+    if not unproved:  # what is read again beyond memory, and then cut off, is counted to within a few works
+        assert again <= repeated
     if most == 1000:
         assert repeated == again == 0
     if begin is not None:
