@@ -13,6 +13,7 @@ from .totals import Ahead, Counted, Totals
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from .halves import Halves
     from .intervals import Domain
     from .pages import AwaitingCount
 
@@ -56,6 +57,8 @@ class Counts(Generic[T]):
         recounted: whether it was asked for again, with the first page.
         made_before: whether `expected` was counted before the run began.
         probed: whether the server was asked for works of a time at which there are none.
+        sized: whether no more is asked for than is left; not after a page that proved nothing for that.
+        halves: where a count cut what is left in two.
     """
 
     def __init__(self, domain: Domain, now: datetime) -> None:
@@ -67,6 +70,8 @@ class Counts(Generic[T]):
         self.recounted = False
         self.made_before = False
         self.probed = False
+        self.sized = True
+        self.halves: Halves | None = None
         self._questions: dict[int, Question[T]] = {}
 
     @property

@@ -40,10 +40,10 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     if outside(page.times, request.after, request.before):
         return _range_ignored(state)
     state.coverage.note(page.times)
-    if request in {state.early.other_end, state.early.behind} and (state.first_pending or state.other_end is not None):
-        state.early.add(request, page)
+    if request in {state.ends.other_end, state.ends.behind} and (state.first_pending or state.ends.first is not None):
+        state.ends.add(request, page)
         return _judge_early(state)
-    if request == state.early.other_end:
+    if request == state.ends.other_end:
         return []  # the first page was judged without it
     is_first, state.awaits_first_page = state.awaits_first_page, False
     if is_first and state.fresh:
@@ -140,18 +140,18 @@ def cease_to_count(state: State[T]) -> list[Batch[T]]:
 
 def _judge_early(state: State[T]) -> list[Batch[T]]:
     """Returns what pages prove that were asked for before the server was shown to sort, if both ends are there."""
-    early, first = state.early, state.other_end
+    ends = state.ends
     if state.first_pending:
         return []
     batches: list[Batch[T]] = []
-    request, page = early.other_end, early.pop(early.other_end)
-    if first is not None:
-        if request is None or page is None:
+    page = ends.pop(ends.other_end)
+    if ends.first is not None:
+        if ends.other_end is None or page is None:
             return []
-        batches += _compare_ends(state, first, request, page)
-    behind = early.pop(early.behind)
-    if early.behind is not None and behind is not None:
-        batches += judge_page(state, early.behind, behind)
+        batches += _compare_ends(state, ends.first, ends.other_end, page)
+    behind = ends.pop(ends.behind)
+    if ends.behind is not None and behind is not None:
+        batches += judge_page(state, ends.behind, behind)
     return batches
 
 
@@ -165,7 +165,7 @@ def _range_ignored(state: State[T]) -> list[Batch[T]]:
     """The server shows works outside of the range asked for: only `works.list` over everything is left."""
     state.server.honours_range = False
     state.server.order = Order.NONE
-    state.other_end = None
+    state.ends.first = None
     state.pages.clear()
     if not state.server.lists:
         raise Unprovable(NO_LIST)
@@ -218,7 +218,7 @@ def _follow(state: State[T], request: Request, page: Page[T], *, full: bool) -> 
     if not full:
         return _await_count(state, request, page)
     if request.first < state.sizes.first:
-        state.sized = False  # one second has more works than were thought to be left
+        state.counts.sized = False  # one second has more works than were thought to be left
     else:
         bisect(state, request, page.keys)
     return []
@@ -230,19 +230,19 @@ def _ask_other_end(state: State[T], request: Request, page: Page[T], count: int)
     if len(page.keys) < state.sizes.first and not server.tried_to_split and count <= len(page.keys):
         server.tried_to_split = True
         return False
-    if state.other_end is not None:
+    if state.ends.first is not None:
         return False
     if not (sorted_prefix.in_order(page.times, descending=False) and sorted_prefix.strong(page.times)):
         server.order = Order.NONE
         return False
-    state.other_end = AwaitingOtherEnd(request, page)
+    state.ends.first = AwaitingOtherEnd(request, page)
     return True
 
 
 def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request, high: Page[T]) -> list[Batch[T]]:
     """Two pages from both ends of an interval: proved by order, else by count if they show all, else bisected."""
     request, low, server = first.request, first.page, state.server
-    state.other_end = None
+    state.ends.first = None
     if opposite_ends.sorts_before_cap(low.keys, high.keys, now=state.now):
         return opposite_ends.prove_ends(state, request, low, high)
     if len(high.keys) < min(server.longest_page, answered.first):

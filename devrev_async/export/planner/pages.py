@@ -27,15 +27,17 @@ class AwaitingOtherEnd(Generic[T]):
     page: Page[T]
 
 
-class EarlyPages(Generic[T]):
-    """What was asked for before the server was shown to sort; it is judged once two ends can be compared.
+class Ends(Generic[T]):
+    """Pages of a server that may sort, until two ends of an interval are there to compare.
 
     Attributes:
+        first: a full page that is to be compared.
         other_end: the request for the other end, perhaps sent before the first page was there.
         behind: the request for what stands behind the first page.
     """
 
     def __init__(self) -> None:
+        self.first: AwaitingOtherEnd[T] | None = None
         self.other_end: Request | None = None
         self.behind: Request | None = None
         self._answers: dict[int, Page[T]] = {}
@@ -43,7 +45,8 @@ class EarlyPages(Generic[T]):
     @property
     def works(self) -> int:
         """Works that they keep in memory."""
-        return sum(len(page.keys) for page in self._answers.values())
+        first = 0 if self.first is None else len(self.first.page.keys)
+        return first + sum(len(page.keys) for page in self._answers.values())
 
     def add(self, request: Request, page: Page[T]) -> None:
         """Takes in an answer."""

@@ -11,7 +11,7 @@ from .coverage import Coverage
 from .in_flight import InFlight, begins_in
 from .intervals import UNDATED, micros
 from .messages import Request
-from .pages import AwaitingCounts, EarlyPages
+from .pages import AwaitingCounts, Ends
 from .server import ServerProfile
 from .tally import Tally
 from .tuning import BOTH, MARGIN, MARGIN_SHARE
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from .halves import Halves
     from .intervals import Batch, Domain, Interval, Key, Proof
     from .messages import Page
-    from .pages import AwaitingCount, AwaitingOtherEnd
+    from .pages import AwaitingCount
     from .proofs.stable_listing import Listing
 
 T = TypeVar("T")
@@ -63,11 +62,8 @@ class State(Generic[T]):
         fresh: whether the run began with nothing done.
         first_page: the first page of a fresh run, until the count beside it is there.
         awaits_first_page: whether the first page of the run is still to come.
-        other_end: a full page that is compared with one from the other end of its interval.
-        early: what was asked for before the server was shown to sort.
+        ends: pages of a server that is not shown to sort yet.
         listing: the passes of `works.list` that are under way.
-        halves: where a count cut what is left in two.
-        sized: whether no more is asked for than is left; not after a page that proved nothing for that.
         repeated: intervals whose answer was doubted and asked for once more.
     """
 
@@ -86,11 +82,8 @@ class State(Generic[T]):
         self.counts = Counts[T](domain, now)
         self.first_page: AwaitingCount[T] | None = None
         self.awaits_first_page = True
-        self.other_end: AwaitingOtherEnd[T] | None = None
-        self.early = EarlyPages[T]()
+        self.ends = Ends[T]()
         self.listing: Listing[T] | None = None
-        self.halves: Halves | None = None
-        self.sized = True
         self.repeated: set[tuple[int, int]] = set()
 
     @property
@@ -106,7 +99,7 @@ class State(Generic[T]):
     @property
     def kept(self) -> int:
         """Works of pages that await a proof."""
-        return self.pages.works + self.early.works + (len(self.other_end.page.keys) if self.other_end else 0)
+        return self.pages.works + self.ends.works
 
     @property
     def left(self) -> int | None:
@@ -120,7 +113,7 @@ class State(Generic[T]):
         """Returns the same for one of the open intervals: of several, only their halves may have been counted."""
         if len(intervals) == 1:
             return self.left
-        expected, halves = self.counts.expected, self.halves
+        expected, halves = self.counts.expected, self.counts.halves
         if expected is None or halves is None or not halves.cut or len(intervals) > BOTH or self.pages:
             return None
         asked = sum(each.first for each in self.in_flight.exports if begins_in(each, intervals) is interval)
@@ -143,7 +136,7 @@ class State(Generic[T]):
             left: works that are left there; None: not known.
             rate: works a second where the page begins, of which it shows some once more.
         """
-        if left is None or left <= 0 or not self.sized:
+        if left is None or left <= 0 or not self.counts.sized:
             return self.sizes.first
         return min(self.sizes.first, left + MARGIN + left // MARGIN_SHARE + ceil(2 * (rate or 0)))
 
@@ -169,8 +162,8 @@ class State(Generic[T]):
         self.pages.drop_unless(self.coverage.open)
         for batch in batches:
             self.tally.add(batch)
-            if self.halves is not None:
-                self.halves.note(batch)
+            if self.counts.halves is not None:
+                self.counts.halves.note(batch)
         return batches
 
     def prove_by_order(self, low: int, high: int, page: Page[T]) -> list[Batch[T]]:

@@ -29,7 +29,7 @@ def beside_last_pages(state: State[T]) -> Request | None:
     if counts.expected is None:
         useful = server.sorts
     else:  # what a server that sorts shows is proved by order, unless too little is left to show that it sorts
-        other = state.other_end
+        other = state.ends.first
         useful = other is not None and not can_prove(counts.expected - len(other.page.keys), state.sizes.first)
     if not (useful and state.fresh and server.counts and counts.ahead.wanted):
         return None

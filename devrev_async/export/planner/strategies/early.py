@@ -20,17 +20,17 @@ T = TypeVar("T")
 
 def ask(state: State[T]) -> Request | None:
     """Returns a request for the other end, if it is needed, or for what the first page left."""
-    if state.other_end is not None:
-        return _ask_other_end(state, state.other_end.request) or _ask_behind(state)
+    if state.ends.first is not None:
+        return _ask_other_end(state, state.ends.first.request) or _ask_behind(state)
     exports = state.in_flight.exports
     left = state.left
-    if state.fresh and state.awaits_first_page and state.early.other_end is None and len(exports) == 1:
+    if state.fresh and state.awaits_first_page and state.ends.other_end is None and len(exports) == 1:
         return _ask_end(state, exports[0]) if left is not None and left > 0 else None
     return None
 
 
 def _ask_other_end(state: State[T], first: Request) -> Request | None:
-    exports = [each for each in state.in_flight.exports if each != state.early.behind]
+    exports = [each for each in state.in_flight.exports if each != state.ends.behind]
     if any(each.low < first.high and each.high > first.low for each in exports):
         return None
     return _ask_end(state, first)
@@ -38,17 +38,17 @@ def _ask_other_end(state: State[T], first: Request) -> Request | None:
 
 def _ask_end(state: State[T], first: Request) -> Request:
     request = state.export(first.low, first.high, descending=True, first=state.page_size(state.left))
-    state.early.other_end = request
+    state.ends.other_end = request
     return request
 
 
 def _ask_behind(state: State[T]) -> Request | None:
     """A page of what stands behind the first one, if the other end will not bring all of it."""
-    first, left = state.other_end, state.left
+    first, left = state.ends.first, state.left
     if first is None or not state.fresh or left is None or left <= 0:
         return None
-    if state.early.behind is not None or state.sizes.parallel <= BOTH:
+    if state.ends.behind is not None or state.sizes.parallel <= BOTH:
         return None
     request = state.export(first.page.times[-1] // SECOND, first.request.high, first=state.page_size(left))
-    state.early.behind = request
+    state.ends.behind = request
     return request

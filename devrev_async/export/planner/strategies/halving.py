@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 def ask_beside_ends(state: State[T]) -> Request | None:
     """Returns a count of the later half of what the pages under way will leave, if it is worth cutting."""
-    first, left, sizes = state.other_end, state.left, state.sizes
-    if first is None or left is None or state.halves is not None or not state.fresh or sizes.parallel <= BOTH:
+    first, left, sizes = state.ends.first, state.left, state.sizes
+    if first is None or left is None or state.counts.halves is not None or not state.fresh or sizes.parallel <= BOTH:
         return None
     times, works = first.page.times, state.counts.expected
     gain = len(times) - max(_shown_again(times), sizes.first // SHOWN_AGAIN)
@@ -41,19 +41,19 @@ def ask_beside_ends(state: State[T]) -> Request | None:
     second = guess(times, works - sizes.first - left + earlier, works, state.now)
     if second is None:
         return None
-    state.halves = Halves(second, gain)
+    state.counts.halves = Halves(second, gain)
     return state.counts.of_half(state.in_flight.next_number(), second)
 
 
 def take_in(state: State[T], count: int | None) -> None:
     """The later half was counted; None if the server does not say it exactly."""
-    if state.halves is not None:
-        state.halves.counted = count
+    if state.counts.halves is not None:
+        state.counts.halves.counted = count
 
 
 def cut_in_half(state: State[T], intervals: list[Interval]) -> list[Interval]:
     """Returns the open intervals, the only one cut where its later half was counted, if the price allows that."""
-    halves = state.halves
+    halves = state.counts.halves
     if halves is None or halves.cut or halves.counted is None or len(intervals) != 1:
         return intervals
     pieces = cut(intervals[0], [halves.second])
@@ -61,7 +61,7 @@ def cut_in_half(state: State[T], intervals: list[Interval]) -> list[Interval]:
     shares = [state.left_in(piece, pieces) or 0 for piece in pieces]
     needed = sum(_pages(each, halves.gain) for each in shares)
     if len(pieces) < BOTH or min(shares) <= 0 or needed > _affordable(state):
-        state.halves = None
+        state.counts.halves = None
         return intervals
     state.coverage.replace(intervals[0], pieces)
     return pieces
