@@ -127,9 +127,12 @@ def judge_total(state: State[T], kind: Counted, count: int) -> list[Batch[T]]:
 
 
 def cease_to_count(state: State[T]) -> list[Batch[T]]:
-    """The server does not count, or not what it shows: pages that await a count are judged without."""
+    """The server does not count, or not what it shows: pages that await a count are judged without.
+
+    One that counts may still tell whether there are works without a timestamp: it counts more of all than of those
+    that have one.
+    """
     state.server.counts = False
-    state.counts.totals.end()
     state.counts.expected = None
     batches = judge_first_page(state)
     for waiting in state.pages.clear():

@@ -169,8 +169,7 @@ class Plan(Generic[T]):
             halving.take_in(state, count)
             return []
         if count is None:
-            if isinstance(question, OfEverything) and not question.opening:
-                state.counts.totals.answer(question.kind, None)
+            state.counts.totals.end()
             return judge.cease_to_count(state)
         match question:
             case OfEverything(opening=True):
