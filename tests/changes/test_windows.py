@@ -61,22 +61,22 @@ def test_works_that_fit_one_window_take_one_count_and_one_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "quirks",
+    ("quirks", "most"),
     [
-        Quirks(count="high"),
-        Quirks(count="random"),
-        Quirks(count="unsure"),
-        Quirks(count_cap=ROOM + 1),
-        Quirks(count_cap=ROOM // 10, count="high"),
+        (Quirks(count="high"), 110),
+        (Quirks(count="random"), 150),  # each window that it seems to disprove is read once more
+        (Quirks(count="unsure"), 110),
+        (Quirks(count_cap=ROOM + 1), 110),
+        (Quirks(count_cap=ROOM // 10, count="high"), 110),
     ],
     ids=["high", "random", "unsure", "capped", "capped far below"],
 )
-def test_counts_that_are_wrong_are_soon_used_no_more(quirks: Quirks) -> None:
+def test_counts_that_are_wrong_are_soon_used_no_more(quirks: Quirks, most: int) -> None:
     rng = random.Random(2)
     model = Model(rng, quirks, page=ROOM, fitting=ROOM)
     for _ in range(7 * ROOM):
         model.create(with_a_bulk_edit(rng))
-    assert requests_of(model) < 110
+    assert requests_of(model) < most
 
 
 @pytest.mark.parametrize("works", [0, 3 * ROOM])
