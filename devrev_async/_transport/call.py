@@ -22,7 +22,7 @@ from devrev_async._limits.headers import parse_http_date, parse_seconds
 from devrev_async._limits.limiter import WaitTooLongError
 from devrev_async._limits.quota import FARTHEST_RESET
 from devrev_async._limits.retry import RETRIED_STATUSES
-from devrev_async.options import ClientEvent, Timeout
+from devrev_async.options import ClientEvent
 
 from .connector import ConnectionState, HeldBackError, current_connection
 from .content_decoder import ContentDecoder, ContentEncodingError
@@ -39,7 +39,7 @@ from .error_mapping import (
 )
 from .events import dispatch, log
 from .redirects import redirect_target
-from .request import Request, Settings
+from .request import NO_TIMEOUT, Request, Settings, client_timeout
 from .response import Response
 from .session import SessionManager
 
@@ -85,7 +85,7 @@ class Call:
         timeout = request.timeout or settings.timeout
         self.read_timeout = timeout.read
         self._connect_timeout = timeout.connect
-        self._client_timeout = _ONLY_OURS if manager.owned else _client_timeout(timeout)
+        self._client_timeout = NO_TIMEOUT if manager.owned else client_timeout(timeout)
         self.deadline = None if timeout.total is None else time.monotonic() + timeout.total
 
     # -- what the watchdog and the response ask
@@ -298,7 +298,7 @@ class Call:
             )
             self._accept(response)
             if not 200 <= response.status < 300:
-                raise AttemptFailedError(await self._refused(response))
+                raise AttemptFailedError(self._refusal(response, await response.excerpt(KEPT_OF_ERRORS)))
             return response
         raise AttemptFailedError(self._unanswered(problem, connection))
 
@@ -325,24 +325,6 @@ class Call:
             return
         response.close()
         raise response.unreadable(problem) if 200 <= status < 300 else AttemptFailedError(self._refusal(response, b""))
-
-    async def _refused(self, response: Response) -> Failure:
-        """Read the body of a response that is no success, as far as it is kept."""
-        kept = bytearray()
-        piece: bytes | None = None
-        try:
-            while (piece := await response.next()) is not None:
-                kept += piece[: KEPT_OF_ERRORS - len(kept)]
-        except AttemptFailedError as failed:
-            if isinstance(failed.failure.error, errors.ResponseTooLargeError):
-                return failed.failure  # of any other failure, the status says enough
-        except BaseException:
-            kept.clear()  # tracebacks show local variables, and the server may have sent the token
-            piece = None
-            raise
-        finally:
-            response.close()
-        return self._refusal(response, bytes(kept))
 
     def _refusal(self, response: Response, body: bytes) -> Failure:
         """The failure that a response other than 2xx is; where it asks to wait, that pauses the whole client."""
@@ -405,14 +387,3 @@ class Call:
             "%s %s: %s in %.1f ms, attempt %d, request id %s",
             method, self.request.endpoint, outcome, took, self.attempts, request_id,
         )  # fmt: skip
-
-
-_ONLY_OURS = aiohttp.ClientTimeout(total=None)
-"""For the client's own session: its connector bounds connecting, and the watchdog the silence."""
-
-
-def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
-    """For a session of the user's, whose connector may also let a request wait for a free connection."""
-    return aiohttp.ClientTimeout(
-        total=None, connect=timeout.connect, sock_connect=timeout.connect, sock_read=timeout.read
-    )

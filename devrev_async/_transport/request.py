@@ -13,7 +13,7 @@ from devrev_async._limits.retry import RetryPolicy
 from devrev_async._version import __version__
 from devrev_async.options import ClientEvent, Timeout
 
-__all__ = ["DEFAULT_HEADERS", "HEAD_BOUNDS", "Request", "Settings"]
+__all__ = ["DEFAULT_HEADERS", "HEAD_BOUNDS", "NO_TIMEOUT", "Request", "Settings", "client_timeout"]
 
 DEFAULT_HEADERS: Final = {
     "Accept": "application/json",
@@ -25,6 +25,17 @@ DEFAULT_HEADERS: Final = {
 
 HEAD_BOUNDS: Final = {"max_line_size": 64 << 10, "max_field_size": 64 << 10, "max_headers": 1000}
 """Bounds of a response's head: bytes of one line, and lines. A proxy's cookies and policies exceed aiohttp's own."""
+
+
+NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
+"""For the client's own session: its connector bounds connecting, and the watchdog the silence."""
+
+
+def client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
+    """For a session of the user's, whose connector may also let a request wait for a free connection."""
+    return aiohttp.ClientTimeout(
+        total=None, connect=timeout.connect, sock_connect=timeout.connect, sock_read=timeout.read
+    )
 
 
 class Settings(NamedTuple):

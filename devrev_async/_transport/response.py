@@ -11,6 +11,7 @@ import aiohttp
 
 from devrev_async._decoders.fallback import DECODE_ERRORS
 from devrev_async._json.text import is_cut_short
+from devrev_async.errors import ResponseTooLargeError
 
 from .connector import ConnectionState
 from .content_decoder import BodyTooLargeError, ContentDecoder
@@ -180,6 +181,28 @@ class Response:
         except DECODE_ERRORS as error:
             problem = str(error)
         raise self.unreadable(problem, body=body, cut=is_cut_short(body))
+
+    async def excerpt(self, most: int) -> bytes:
+        """The first bytes of an error's body, which is read to its end or as far as it can be; closes the response.
+
+        Raises:
+            AttemptFailedError: the body is too large. Of any other failure, the status says enough.
+        """
+        kept = bytearray()
+        piece: bytes | None = None
+        try:
+            while (piece := await self.next()) is not None:
+                kept += piece[: most - len(kept)]
+        except AttemptFailedError as failed:
+            if isinstance(failed.failure.error, ResponseTooLargeError):
+                raise
+        except BaseException:
+            kept.clear()  # tracebacks show local variables, and the server may have sent the token
+            piece = None
+            raise
+        finally:
+            self.close()
+        return bytes(kept)
 
     def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> AttemptFailedError:
         """The error to raise for a body that is not what was expected; `cut` if it only ends too early."""
