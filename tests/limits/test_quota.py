@@ -131,7 +131,7 @@ def play(
     assert client.quota.in_flight == 0
     usable = max(1, server.limit - math.ceil(server.limit * max(reserve, others) - 1e-9))
     turns = math.ceil(client.todo / min(usable, client.slots)) + 2
-    assert took <= turns * (server.window + 2 * client.slow + LATEST_TURN) + PROBE_TIMEOUT
+    assert took <= turns * (server.window + 2 * client.slow + LATEST_TURN) + PROBE_TIMEOUT * (1 + client.scouts_lost)
     return client
 
 
