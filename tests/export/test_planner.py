@@ -842,6 +842,17 @@ def test_a_count_that_came_before_a_further_page_was_asked_for_settles_nothing()
 # --- the user's own range ---
 
 
+def test_two_ends_that_prove_nothing_are_compared_once() -> None:
+    how = Quirks(cap=20, sort_by="ignored", excludes_before=True, count="high")
+    rng = random.Random(756)
+    model = Model(how, rng)
+    fill(model, works=100, shape="in order")
+    after = START + timedelta(seconds=756)
+    run = Run(model, Domain(after, after + timedelta(seconds=756)))
+    run.finish(rng, interrupt=0.05)
+    assert run.all_requests < 300
+
+
 @COMMON
 @given(
     seed=st.integers(0, 2**32),

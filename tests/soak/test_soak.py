@@ -1,5 +1,6 @@
 """A short soak, as a maintainer runs the long one."""
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ from tests.soak.environment import PROJECT
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    "SOAK" not in os.environ, reason="what it meets depends on the timing of the machine: SOAK=1 runs it"
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are stopped and disks are small as on POSIX")
 def test_nothing_is_left() -> None:
     command = [sys.executable, "-m", "tests.soak", "--seconds", "5", "--users", "8"]

@@ -248,9 +248,9 @@ def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request
     state.ends.first = None
     if opposite_ends.sorts_before_cap(low.keys, high.keys, now=state.now):
         return opposite_ends.prove_ends(state, request, low, high)
+    server.order = Order.NONE
     if len(high.keys) < min(server.longest_page, answered.first):
         return _await_count(state, request, high)
-    server.order = Order.NONE
     both = Page(low.keys + high.keys, low.items + high.items)
     if server.counts and state.fresh and len(set(both.keys)) == state.counts.expected:
         return _await_count(state, request, both)
