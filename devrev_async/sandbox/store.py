@@ -168,7 +168,7 @@ class Store:
     def encode(self, row: Row) -> bytes | None:
         """Returns the JSON of a work as answers show it; None if it was deleted.
 
-        The last 64 MiB or so are cached, unless works are made when they are asked for: of so many few come again.
+        The last 64 MiB or so are cached, unless works are made when they are asked for.
         """
         source, encoded = row.source, row.encoded
         if source is None or encoded is not None:
