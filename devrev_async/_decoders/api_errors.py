@@ -128,27 +128,23 @@ def retry_after_of(response: ErrorResponse, *, now: float) -> float | None:
 
 def _fields(body: bytes) -> Mapping[str, Any]:
     """The fields of an error's body; of a body that is plain text, the text as its message."""
-    text = _text_of(body)
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        value = json_text.parse(text.encode())
+        value = json_text.parse(body)
     except ValueError:
-        return {} if text.lstrip()[:1] in _MARKUP or _is_binary(text) else {"message": text.strip()}
+        return {} if body.lstrip()[:1] in _MARKUP else _plain_text(body)
     return value if is_object(value) else {}
 
 
-def _text_of(body: bytes) -> str:
-    """The text of a body in UTF-8, or in UTF-16 with its mark; what is neither is replaced by U+FFFD."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    return body.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
-
-
-def _is_binary(text: str) -> bool:
-    return (text.count("\ufffd") + text.count("\0")) * 10 > len(text)
-
-
-_MARKUP: Final = ("", "<", "{", "[", '"')
+_MARKUP: Final = (b"", b"<", b"{", b"[", b'"')
 """How a body begins that is HTML or broken JSON, which is no message for people."""
+
+
+def _plain_text(body: bytes) -> Mapping[str, Any]:
+    try:
+        return {"message": body.decode().strip()}
+    except UnicodeDecodeError:
+        return {}
 
 
 def _sentence(

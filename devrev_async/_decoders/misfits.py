@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 __all__ = ["Decoded", "Kind", "Misfit", "warnings_of"]
 
@@ -30,9 +30,6 @@ class Misfit(NamedTuple):
 Decoded: TypeAlias = tuple[T, Misfit | None]
 """An item, and why it does not fit its type, or None."""
 
-_SHOWN: Final = 300
-"""Characters of a reason, which may quote the server, that are logged."""
-
 _WHAT = {"unknown": "came as UnknownWork", "invalid": "have invalid fields"}
 
 
@@ -43,8 +40,7 @@ def warnings_of(endpoint: str, misfits: Sequence[Misfit], total: int) -> list[st
         found = [misfit for misfit in misfits if misfit.kind == kind]
         if found:
             first = found[0]
-            reason = first.reason[:_SHOWN]
             lines.append(
-                f"{endpoint}: {len(found)} of {total} works {what}; the first is number {first.number}: {reason}"
+                f"{endpoint}: {len(found)} of {total} works {what}; the first is number {first.number}: {first.reason}"
             )
     return lines

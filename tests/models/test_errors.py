@@ -54,12 +54,6 @@ EVERY: list[errors.DevRevError] = [
         (b"<html>", None),
         (b'{"message":"cut', None),
         (b"\xff\xfe", None),
-        ('{"type":"t","message":"m"}'.encode("utf-16"), "m"),
-        ("upstream \xfc".encode("utf-16-be"), None),  # without its mark
-        (b"\xfe\xff" + "upstream \xfc".encode("utf-16-be"), "upstream \xfc"),
-        ("upstream ung\xfcltig".encode("latin-1"), "upstream ung\ufffdltig"),
-        ('{"type":"t","message":"ung\xfcltig"}'.encode("latin-1"), "ung\ufffdltig"),
-        (b"\x1f\x8b\x08\x00\xff\xff\xfe\xfd", None),
         (b"null", None),
         (b" ", None),
     ],
@@ -67,7 +61,7 @@ EVERY: list[errors.DevRevError] = [
 def test_a_body_is_read_as_far_as_it_can_be(body: bytes, message: str | None) -> None:
     error = of_status(503, body)
     assert error.message == message
-    assert error.type == ("t" if b'"type"' in body.replace(b"\0", b"") else None)
+    assert error.type == ("t" if b'"type"' in body else None)
     assert (message or "503") in str(error)
     str(error).encode()
     assert error.body == body
