@@ -129,8 +129,8 @@ def judge_total(state: State[T], kind: Counted, count: int) -> list[Batch[T]]:
 def cease_to_count(state: State[T]) -> list[Batch[T]]:
     """The server does not count, or not what it shows: pages that await a count are judged without.
 
-    One that counts may still tell whether there are works without a timestamp: it counts more of all than of those
-    that have one.
+    A server that counts may still show whether there are works without a timestamp: its count of all is higher than its
+    count of those that have one.
     """
     state.server.counts = False
     state.counts.expected = None
