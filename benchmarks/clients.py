@@ -237,7 +237,8 @@ async def get_many_ours(url: str, count: int, concurrency: int) -> None:
         result.raise_for_failures()
 
 
-async def get_bare(url: str, count: int, concurrency: int) -> None:
+@asynccontextmanager
+async def _bare(url: str) -> AsyncGenerator[Callable[[str], Awaitable[object]], None]:
     import aiohttp
 
     from benchmarks.structs import single_decoder
@@ -245,13 +246,31 @@ async def get_bare(url: str, count: int, concurrency: int) -> None:
     decode = single_decoder(gc=False)
     async with aiohttp.ClientSession(headers=HEADERS) as session:
 
-        async def get() -> object:
-            async with session.get(f"{url}/works.get", params={"id": "ISS-1"}) as response:
+        async def get(id: str) -> object:
+            async with session.get(f"{url}/works.get", params={"id": id}) as response:
                 if response.status != 200:
                     raise ValueError(response.status)
                 return decode(await response.read())
 
-        await _side_by_side(get, count, concurrency)
+        yield get
+
+
+async def get_bare(url: str, count: int, concurrency: int) -> None:
+    async with _bare(url) as get:
+        await _side_by_side(lambda: get("ISS-1"), count, concurrency)
+
+
+async def get_many_bare(url: str, count: int, concurrency: int) -> None:
+    """As many ids as `get_many` is given, whose works are kept as it keeps them."""
+    ids = iter([f"ISS-{number}" for number in range(count)])
+    works: dict[str, object] = {}
+    async with _bare(url) as get:
+
+        async def get_next() -> None:
+            id = next(ids)
+            works[id] = await get(id)
+
+        await _side_by_side(get_next, count, concurrency)
 
 
 async def get_python_sdk(url: str, count: int, concurrency: int) -> None:
@@ -280,6 +299,7 @@ GETTERS: dict[str, Callable[[str, int, int], Awaitable[None]]] = {
     "devrev-async": get_ours,
     "devrev-async, get_many": get_many_ours,
     "aiohttp + msgspec": get_bare,
+    "aiohttp + msgspec, works kept": get_many_bare,
     "httpx + orjson": get_httpx,
     "devrev-python-sdk": get_python_sdk,
 }
