@@ -32,13 +32,14 @@ class ContentDecoder:
         limit: bytes of the decompressed body at most.
     """
 
-    __slots__ = ("_inflater", "_left", "_make")
+    __slots__ = ("_ended", "_inflater", "_left", "_make")
 
     def __init__(self, encoding: str | None, limit: int) -> None:
         name = (encoding or "identity").strip().lower()
         if name not in ("identity", "gzip", "x-gzip", "deflate", ""):
             raise ContentEncodingError(f"unknown Content-Encoding {name[:40]!r}")
         self._make = None if name in ("identity", "") else name
+        self._ended = False
         self._inflater: Any = None
         self._left = limit
 
@@ -72,8 +73,7 @@ class ContentDecoder:
             full = len(piece) == PIECE and not self._inflater.eof  # zlib may hold more, with no byte left to feed it
             if self._inflater.eof:  # a gzip body may be of several members
                 data, self._inflater = self._inflater.unused_data, None
-                if data and self._make == "deflate":
-                    raise ContentEncodingError("trailing data after the compressed body")
+                self._ended = self._make == "deflate"
             self._count(len(piece))
             if piece:
                 yield piece
@@ -88,7 +88,11 @@ class ContentDecoder:
             raise ContentEncodingError("the compressed body is truncated", cut=True)
 
     def _open(self, data: bytes) -> Any:
+        if self._ended:
+            raise ContentEncodingError("trailing data after the compressed body")
         if self._make != "deflate":
+            if data[0] != 0x1F:  # zlib would judge the second byte only, and a single one seem to be cut short
+                raise ContentEncodingError("the compressed body is corrupt: no gzip header")
             return zlib.decompressobj(wbits=31)
         # "deflate" means zlib's format, and some servers send the bare stream
         bare = data[0] & 0x0F != 8

@@ -68,9 +68,9 @@ async def _spoil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fat
     try:
         while data := await reader.read(65536):
             if fate is not None and passed + len(data) > after:
-                data = data[: after - passed]
-                writer.write(data)
-                await _end(reader, writer, fate)
+                rest = after - passed
+                writer.write(data[:rest])
+                await _end(reader, writer, fate, data[rest:])
                 return
             passed += len(data)
             writer.write(data)
@@ -79,7 +79,7 @@ async def _spoil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fat
         pass
 
 
-async def _end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: str) -> None:
+async def _end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: str, rest: bytes) -> None:
     match fate:
         case "cut":
             writer.close()
@@ -88,7 +88,9 @@ async def _end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate:
         case "stall":
             await asyncio.Event().wait()
         case _:
-            while data := await reader.read(1):
-                writer.write(data)
-                await writer.drain()
-                await asyncio.sleep(0.01)
+            while rest:
+                for byte in rest:
+                    writer.write(bytes([byte]))
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+                rest = await reader.read(65536)
