@@ -132,7 +132,7 @@ def _fields(body: bytes) -> Mapping[str, Any]:
     try:
         value = json_text.parse(body)
     except ValueError:
-        return {} if body.lstrip()[:1] in _MARKUP else _plain_text(body)
+        return {} if body.lstrip()[:1] in _MARKUP or b"\0" in body else _plain_text(body)  # with a null it is UTF-16
     return value if is_object(value) else {}
 
 

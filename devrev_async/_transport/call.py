@@ -50,6 +50,9 @@ T = TypeVar("T")
 _LARGE = 1 << 20
 """Bytes; aiohttp warns of a longer body that is not a file."""
 
+_LONGEST_REASON = 300
+"""Characters of the server's words in an event and in a line of the log."""
+
 _HELD_BACK = Failure(errors.DevRevError("a pause began before the request was sent"), sent=False, free=True)
 
 
@@ -373,11 +376,12 @@ class Call:
         reason: str,
     ) -> None:
         endpoint, attempt, hook = self.request.endpoint, self.attempts, self.settings.on_event
+        reason = reason[:_LONGEST_REASON]
         if kind not in ("request", "response"):  # those have a line of their own
             log.debug("%s: %s of %.3f s after attempt %d: %s", endpoint, kind, delay, attempt, reason)
         if hook is not None:
             duration = time.monotonic() - self._since if kind == "response" else 0.0
-            event = ClientEvent(kind, endpoint, delay, attempt, status, reason[:300], duration)
+            event = ClientEvent(kind, endpoint, delay, attempt, status, reason, duration)
             dispatch(event, hook, self.context.shown)
 
     def _log(self, outcome: int | str, request_id: str | None) -> None:

@@ -25,6 +25,9 @@ log: Final = logging.getLogger("devrev_async.decoding")
 
 T = TypeVar("T")
 
+_LONGEST_LINE: Final = 500
+"""Characters of a line of the log, which quotes the server."""
+
 
 class Page(NamedTuple, Generic[T]):
     """One page of any list.
@@ -76,7 +79,7 @@ class PageReader:
     def warn(self, endpoint: str, misfits: Sequence[Misfit], total: int) -> None:
         """Logs one warning a response for each kind of works that do not fit their type."""
         for line in warnings_of(endpoint, misfits, total):
-            log.warning("%s", printable(self.transport.manager.auth.source.hide(line)))
+            log.warning("%s", printable(self.transport.manager.auth.source.hide(line))[:_LONGEST_LINE])
 
 
 async def read_page(transport: Transport, request: Request, parser: Callable[[], PageParser[T]]) -> Page[T]:

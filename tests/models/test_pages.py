@@ -1,5 +1,6 @@
 """The examples of the three reference pages, served over HTTP."""
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,13 @@ SHAPELESS = {
     "a string": b'"no"',
     "null": b"null",
     "not UTF-8": b"\xff\xfe{}",
+    "Latin-1": "Zugriff für alle gesperrt".encode("latin-1"),
+    **{
+        f"{what} in {encoding}{' with a BOM' if bom else ''}": bom + text.encode(encoding)
+        for what, text in (("JSON", '{"message":"m","type":"t"}'), ("text", "forbidden"))
+        for encoding, mark in (("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
+        for bom in (b"", mark)
+    },
     "cut": b'{"message":"m","type":"bad_r',
     "deep": b"[" * 100_000,
     "fields of other types": b'{"message":{"a":1},"type":5,"detail":[],"field_name":1.5,"allowed_values":"x","is_same":'
