@@ -71,7 +71,8 @@ class DevRevClient:
         proxy: URL of an HTTP proxy; not together with plain http.
         trust_env: use the proxy of the environment (``HTTPS_PROXY``, else ``ALL_PROXY``), unless ``NO_PROXY`` names
             the host; it is read when the client is built. Not together with plain http.
-        ssl: a context for TLS, for instance with a private authority. Verification cannot be switched off.
+        ssl: a context for TLS, for instance with a private authority. No other option changes how certificates are
+            verified.
         trace_configs: aiohttp's, for instrumentation.
         headers: sent with every request.
         on_event: called with a `ClientEvent` per request, response, retry, pause and wait. What it raises is
