@@ -27,10 +27,32 @@ OLDEST_TESTS = [
 ]
 
 
-def install(session: nox.Session, *groups: str, extras: tuple[str, ...] = ("cli", "arrow")) -> None:
-    """Installs the project with its extras, and the named dependency groups."""
+LOCKED = "tests/locked-requirements.txt"
+"""One version of each package that any session but `oldest` installs; ``nox -s lock`` renews it."""
+
+LOCKED_GROUPS = ("dev", "loops", "engines", "coverage", "mutation")
+
+
+def install(
+    session: nox.Session, *groups: str, extras: tuple[str, ...] = ("cli", "arrow"), locked: bool = True
+) -> None:
+    """Installs the project with its extras, and the named dependency groups, in the versions of `LOCKED`."""
     project = "-e.[" + ",".join(extra for extra in extras if extra in EXTRAS) + "]"
-    session.install(project, *(f"--group={group}" for group in groups))
+    constraints = ("-c", LOCKED) if locked else ()
+    session.install(project, *(f"--group={group}" for group in groups), *constraints)
+
+
+@nox.session(python="3.11")
+def lock(session: nox.Session) -> None:
+    """Writes the newest versions of all packages, for every Python and system, into tests/locked-requirements.txt."""
+    session.install("uv")
+    extras = (f"--extra={extra}" for extra in EXTRAS)
+    groups = (f"--group={group}" for group in LOCKED_GROUPS)
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version=3.11", "--no-annotate"),
+        *("--custom-compile-command=nox -s lock", "--output-file", LOCKED, "pyproject.toml"),
+        *(*extras, *groups),
+    )
 
 
 @nox.session(python="3.11")
@@ -67,7 +89,7 @@ def slow(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """Runs the tests on the oldest dependencies that pyproject.toml admits."""
-    install(session, "test")
+    install(session, "test", locked=False)
     session.install("-r", "tests/oldest-requirements.txt")
     session.run("pytest", "-q", *(session.posargs or OLDEST_TESTS))
 
