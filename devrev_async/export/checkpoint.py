@@ -69,6 +69,7 @@ class _Saved(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     sorts: bool
     longest: int
     open: list[_SavedInterval]
+    assumed_cap: bool = False
 
 
 class Ledger:
@@ -104,7 +105,7 @@ class Ledger:
         ledger = cls(filters, Domain(saved.after, saved.before))
         ledger.open = [interval.restored() for interval in saved.open]
         ledger.works = saved.works
-        ledger.found = ServerFindings(saved.undated, saved.sorts, saved.longest)
+        ledger.found = ServerFindings(saved.undated, saved.sorts, saved.longest, saved.assumed_cap)
         return ledger
 
     def finish(self, batch: Batch[Any]) -> None:
@@ -125,7 +126,19 @@ class Ledger:
             left = without(left, batch.low, batch.high, upto, seen=_seen(earlier))
         intervals = [_SavedInterval.of(interval) for interval in _joined(left)]
         domain, works = self.domain, self.works + yielded
-        saved = _Saved(_VERSION, self.filters, domain.after, domain.before, works, *self.found, intervals)
+        undated, sorts, longest, assumed_cap = self.found
+        saved = _Saved(
+            _VERSION,
+            self.filters,
+            domain.after,
+            domain.before,
+            works,
+            undated,
+            sorts,
+            longest,
+            intervals,
+            assumed_cap,
+        )
         plain = msgspec.json.encode(saved)
         return urlsafe_b64encode(crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
 

@@ -148,15 +148,19 @@ class ExportRunner:
     def _feed(self, request: Request, task: asyncio.Task[Answer | int | None]) -> None:
         report, plan = self._report, self.plan
         report.requests += 1
+        refused = False
         try:
             answer = task.result()
         except errors.DevRevError as error:
             report.retries += max(0, error.attempts - 1)
-            if not _is_dispensable(request, error):
+            refused = isinstance(error, errors.BadRequestError) and plan.is_own_range(request)
+            if not (refused or _is_dispensable(request, error)):
                 raise
             answer = None
         try:
-            if isinstance(answer, Answer):
+            if refused and request.kind != "count":
+                plan.feed_refused_range(request)
+            elif isinstance(answer, Answer):
                 report.bytes += answer.bytes
                 report.retries += answer.retries
                 if self._parallel is None:

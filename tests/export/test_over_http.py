@@ -7,17 +7,19 @@ import gc
 import json
 import random
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
 from devrev_async import (
+    BadRequestError,
     ClientClosedError,
     DateRange,
     DevRevClient,
     ExportReport,
+    IncompleteExportError,
     InvalidArgumentError,
     ServiceUnavailableError,
     Ticket,
@@ -353,6 +355,31 @@ async def test_a_refused_order_is_an_answered_request() -> None:
         export = export_all(client)
         assert len([each async for each in export]) == 20
         assert export.report.requests == len(sandbox.requests)
+
+
+@pytest.mark.parametrize("seed", [1, 11, 78, 79])
+async def test_more_works_than_are_shown_are_missed_where_only_everything_is_counted(seed: int) -> None:
+    quirks = Quirks(cap=200, cap_pattern="random", created_date_filter="refused", missing_endpoints=("works.list",))
+    async with Sandbox(works=99, seed=seed, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        export = export_all(client)
+        try:
+            ids = {work.id async for work in export}
+        except IncompleteExportError:
+            assert not export.report.complete
+        else:
+            assert ids == set(sandbox.ids())
+
+
+@pytest.mark.parametrize("works", [199, 450])
+async def test_a_server_that_refuses_ranges_is_read_by_list(works: int) -> None:
+    quirks = Quirks(cap=200, created_date_filter="refused")
+    async with Sandbox(works=works, seed=1, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        export = export_all(client)
+        assert {work.id async for work in export} == set(sandbox.ids())
+        assert export.report.requests == len(sandbox.requests)
+        ranged = export_all(client, created_date=DateRange(after=datetime(2020, 1, 1, tzinfo=UTC)))
+        with pytest.raises(BadRequestError, match="created_date"):
+            _ = [work async for work in ranged]
 
 
 def exporting() -> list[object]:

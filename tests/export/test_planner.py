@@ -86,8 +86,15 @@ class Model:
                 item.inserted = -1
                 del self.items[item.id]
 
+    def refuses(self, request: Request) -> bool:
+        limited = request.after is not None or request.before is not None
+        return limited and self.quirks.created_date_filter == "refused"
+
     def answer(self, request: Request) -> Page[Item] | int | None:
-        """None from an endpoint that it does not have, or if it does not count exactly."""
+        """None from an endpoint that it does not have, if it does not count exactly, or if it refuses the range."""
+        if self.refuses(request):
+            self.requests.append(request)
+            return None
         if request.kind == "count":
             return self.count(request)
         return None if request.kind == "list" and not has(self.quirks, "works.list") else self.page(request)
@@ -246,6 +253,9 @@ class Run:
             self.queue += self.plan.feed(request, answer)
             self.ledger.found = self.plan.server_findings
             self.saw_undated = self.saw_undated or any(item.created is None for item in answer.items)
+        elif request.kind != "count" and self.model.refuses(request):
+            assert self.plan.is_own_range(request)
+            self.plan.feed_refused_range(request)
         elif request.kind == "list":
             self.plan.feed_refusal(request)
         else:
@@ -351,7 +361,7 @@ def quirks(draw: st.DrawFn) -> Quirks:
         trims_compared=draw(st.booleans()),
         excludes_after=draw(st.booleans()),
         excludes_before=draw(st.booleans()),
-        created_date_filter=draw(st.sampled_from(("honoured",) * 9 + ("ignored",))),
+        created_date_filter=draw(st.sampled_from(("honoured",) * 9 + ("ignored", "refused"))),
         offset_cursors=draw(st.booleans()),
         undated_in_ranges=draw(st.sampled_from((False, False, True))),
         missing_endpoints=draw(st.sampled_from(((),) * 5 + (("works.list",),))),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 from .doubts import Doubts
 from .intervals import LATEST, UNDATED, micros
 from .messages import Request
-from .totals import Ahead, Counted, Totals
+from .totals import Ahead, Counted, LastCount, Totals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,6 +53,7 @@ class Counts(Generic[T]):
 
     Attributes:
         expected: the answer of the count beside the first page; None before it, and where the server does not count.
+        last: the last count over everything.
         opening: whether that count was asked for.
         recounted: whether it was asked for again, with the first page.
         made_before: whether `expected` was counted before the run began.
@@ -65,6 +66,7 @@ class Counts(Generic[T]):
         self.totals = Totals(domain, now)
         self.ahead = Ahead()
         self.doubts = Doubts(micros(now))
+        self.last = LastCount()
         self.expected: int | None = None
         self.opening = False
         self.recounted = False
@@ -110,6 +112,7 @@ class Counts(Generic[T]):
     def counted_before(self, count: int) -> None:
         """Works were counted before the run began: if the first page shows as many, no other count is needed."""
         self.expected, self.opening, self.made_before = count, True, True
+        self.last.note(Counted.ALL, count)
 
     def ask_anew(self) -> None:
         """What was counted before the run began is not what the first page shows: works may have changed since."""

@@ -38,7 +38,8 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     server.longest_page = max(server.longest_page, size)
     server.most_shown = max(server.most_shown, len(set(page.keys)))
     if outside(page.times, request.after, request.before):
-        return _range_ignored(state)
+        give_up_ranges(state)
+        return []
     state.coverage.note(page.times)
     if request in {state.ends.other_end, state.ends.behind} and (state.first_pending or state.ends.first is not None):
         state.ends.add(request, page)
@@ -86,6 +87,7 @@ def _judge_first_page(state: State[T]) -> list[Batch[T]]:
             return []
         if counts.expected < shown:
             if counts.recounted:
+                counts.last.contradict()
                 return cease_to_count(state)
             counts.ask_again()
             return _ask_again(state, first)
@@ -107,6 +109,7 @@ def judge_count(state: State[T], waiting: AwaitingCount[T], count: int) -> list[
     shown = waiting.shown(state.now)
     lower = count < len(shown)
     if lower and (request.low, request.high) in state.repeated:
+        state.counts.last.contradict()
         return cease_to_count(state)
     if count > len(shown) and not state.counts.doubts.trust(request, shown):
         return cease_to_count(state)
@@ -164,8 +167,12 @@ def _ask_again(state: State[T], first: AwaitingCount[T]) -> list[Batch[T]]:
     return []
 
 
-def _range_ignored(state: State[T]) -> list[Batch[T]]:
-    """The server shows works outside of the range asked for: only `works.list` over everything is left."""
+def give_up_ranges(state: State[T]) -> None:
+    """The server refuses ranges, or shows works outside of them: only `works.list` over everything is left.
+
+    Raises:
+        Unprovable: the server has no such endpoint.
+    """
     state.server.honours_range = False
     state.server.order = Order.NONE
     state.ends.first = None
@@ -173,7 +180,6 @@ def _range_ignored(state: State[T]) -> list[Batch[T]]:
     if not state.server.lists:
         raise Unprovable(NO_LIST)
     state.coverage.mark_all(needs_list=True)
-    return []
 
 
 def _await_count(state: State[T], request: Request, page: Page[T]) -> list[Batch[T]]:
@@ -182,7 +188,7 @@ def _await_count(state: State[T], request: Request, page: Page[T]) -> list[Batch
     if not state.server.counts:
         return _judge_without_count(state, waiting)
     if constant_cap.in_the_future(state, request):
-        return constant_cap.assume(state, waiting, undated=False)
+        return constant_cap.pass_over(state, waiting)
     if state.coverage.open(request.low, request.high):
         state.pages.add(waiting)
     return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from .intervals import SECOND, UNDATED, Domain, Interval, Key, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .messages import Page, Request
 
@@ -74,6 +74,13 @@ class AwaitingCount(Generic[T]):
         everything = self.request.after is None and self.request.before is None
         return {key for key in self.page.keys if key[0] <= now and not (everything and key[0] == UNDATED * SECOND)}
 
+    def closes(self, intervals: Iterable[Interval], domain: Domain) -> set[Key]:
+        """Returns what it would close the open intervals with, works that the user's range excludes too."""
+        low, high = self.request.low, self.request.high
+        if domain.whole(low, high):
+            low = UNDATED
+        return {key for interval in intervals for key, _ in chosen(interval, low, high, self.ordered)}
+
 
 class AwaitingCounts(Generic[T]):
     """All pages that await a count."""
@@ -115,16 +122,9 @@ class AwaitingCounts(Generic[T]):
         """Returns whether a page that waits is for a part of this interval."""
         return any(page.request.low < high and page.request.high > low for page in self._pages)
 
-    def would_show(self, intervals: Iterable[Interval], domain: Domain) -> int:
+    def would_show(self, intervals: Sequence[Interval], domain: Domain) -> int:
         """Returns how many works they would close the open intervals with, those that the user's range excludes too."""
-        works: set[Key] = set()
-        for page in self._pages:
-            low, high = page.request.low, page.request.high
-            if domain.whole(low, high):
-                low = UNDATED
-            for interval in intervals:
-                works.update(key for key, _ in chosen(interval, low, high, page.ordered))
-        return len(works)
+        return len(set[Key]().union(*(page.closes(intervals, domain) for page in self._pages)))
 
     def next_to_count(self, telling: Callable[[Request], bool]) -> AwaitingCount[T] | None:
         """Returns the page whose range to count next: one that can show whether a count was right, else the longest."""

@@ -156,6 +156,22 @@ class Plan(Generic[T]):
                 raise Unprovable(NO_LIST)
         state.coverage.mark_all(needs_list=False)
 
+    def feed_refused_range(self, request: Request) -> None:
+        """The server refuses the range of a page, which is not the user's own: only a list of everything is left.
+
+        Raises:
+            Unprovable: the server has no `works.list`.
+        """
+        state = self._state
+        state.in_flight.remove(request)
+        state.listing = None
+        judge.give_up_ranges(state)
+
+    def is_own_range(self, request: Request) -> bool:
+        """Returns whether a request has a range that the user did not give."""
+        limited = request.after is not None or request.before is not None
+        return limited and not self._state.domain.whole(request.low, request.high)
+
     def feed_count(self, request: Request, count: int | None) -> list[Batch[T]]:
         """Returns what a count proves; None if the server has no such endpoint or does not say it exactly.
 
@@ -171,6 +187,8 @@ class Plan(Generic[T]):
         if count is None:
             state.counts.totals.end()
             return judge.cease_to_count(state)
+        if isinstance(question, OfEverything):
+            state.counts.last.note(question.kind, count)
         match question:
             case OfEverything(opening=True):
                 state.counts.expected = count

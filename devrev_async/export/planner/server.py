@@ -20,12 +20,13 @@ class ServerFindings(NamedTuple):
     """What a checkpoint has of a server, so that a resumed export need not find it once more.
 
     Attributes:
-        shows_undated, sorts, longest_page: as in `ServerProfile`.
+        shows_undated, sorts, longest_page, assumed_cap: as in `ServerProfile`.
     """
 
     shows_undated: bool = False
     sorts: bool = False
     longest_page: int = 0
+    assumed_cap: bool = False
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class ServerProfile:
         honours_range: whether it heeds a range of `created_date`.
         shows_undated: whether it showed a work without a timestamp.
         tried_to_split: whether a page below `first` was cut in two, to see whether the server has a cap.
+        assumed_cap: whether a page was taken for all there is because nothing but its length could show that.
     """
 
     order: Order = Order.UNKNOWN
@@ -51,6 +53,7 @@ class ServerProfile:
     honours_range: bool = True
     shows_undated: bool = False
     tried_to_split: bool = False
+    assumed_cap: bool = False
 
     @property
     def sorts(self) -> bool:
@@ -60,10 +63,11 @@ class ServerProfile:
     @property
     def findings(self) -> ServerFindings:
         """What a resumed export is to know."""
-        return ServerFindings(self.shows_undated, self.sorts, self.longest_page)
+        return ServerFindings(self.shows_undated, self.sorts, self.longest_page, self.assumed_cap)
 
     def take_over(self, findings: ServerFindings) -> None:
         """Begins with what an earlier run found; a page out of order ends that it sorts."""
         self.shows_undated, self.longest_page = findings.shows_undated, findings.longest_page
+        self.assumed_cap = findings.assumed_cap
         if findings.sorts:
             self.order = Order.SORTED

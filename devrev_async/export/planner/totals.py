@@ -61,6 +61,36 @@ class Ahead:
         return count
 
 
+class LastCount:
+    """The last count over everything. Pages that are complete by assumption alone must not show fewer works.
+
+    Attributes:
+        checked: whether everything is counted anew, once all is shown.
+    """
+
+    def __init__(self) -> None:
+        self.checked = False
+        self._works: int | None = None
+        self._wrong = False
+
+    @property
+    def known(self) -> bool:
+        return self._works is not None
+
+    def note(self, question: Counted, works: int) -> None:
+        """Works were counted."""
+        if question is not Counted.DATED and not self._wrong:
+            self._works = works
+
+    def contradict(self) -> None:
+        """Pages showed more works than were counted, twice: no count is believed any more."""
+        self._works, self._wrong = None, True
+
+    def says_more(self, shown: int) -> bool:
+        """Whether it says that there are more works than those."""
+        return self._works is not None and self._works > shown
+
+
 class Totals:
     """The counts over the user's whole range, asked one after the other while each says that works may be missing.
 
@@ -72,6 +102,7 @@ class Totals:
     def __init__(self, domain: Domain, begun: datetime) -> None:
         self._domain = domain
         self._begun = begun
+        self._exact = False
         self._counts: dict[Counted, int | None] = {}
 
     def __contains__(self, question: Counted) -> bool:
@@ -84,6 +115,11 @@ class Totals:
         """The server counts nothing."""
         for question in Counted:
             self._counts.setdefault(question, None)
+
+    def ask_anew(self) -> None:
+        """Asks for all of them once more; each that says more than was found is followed by the next one."""
+        self._exact = True
+        self._counts.clear()
 
     def range_of(self, question: Counted) -> tuple[datetime | None, datetime | None]:
         """The range to count, inclusive, as wide as that of the first page; None: no bound."""
@@ -130,6 +166,6 @@ class Totals:
 
     def _exceeds(self, question: Counted, found: int) -> bool:
         count = self._counts[question]
-        exact = question is Counted.ALL and not self._domain.limited
+        exact = self._exact or (question is Counted.ALL and not self._domain.limited)
         least = found if exact else max(found + BLATANT - 1, int(found * BLATANT_SHARE))
         return count is not None and count > least

@@ -1,15 +1,21 @@
-"""Servers that neither count nor list: the one assumption that is left, and where it is not needed."""
+"""Servers that neither count nor list: the one assumption that is left, where it is not needed, and where not made."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
 
-from devrev_async.export.planner import Proof
+from devrev_async.export.checkpoint import Ledger
+from devrev_async.export.planner import Domain, Interval, Plan, Proof, Unprovable
+from devrev_async.export.planner.intervals import LATEST, UNDATED
+from devrev_async.export.planner.server import ServerFindings
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
-from tests.export.test_planner import Model, Run, fill, without
+from tests.export.test_planner import ORDERS, Model, Run, fill, without
+
+from .pages import NOW, SECOND, START, keys, page, plan
 
 
 def run_of(how: Quirks, works: int) -> Run:
@@ -41,3 +47,86 @@ def test_it_is_not_made_where_there_is_anything_else(how: Quirks, proof: Proof) 
     run = run_of(how, 300)
     assert run.plan.proofs["assumed_cap"] == 0
     assert run.plan.proofs[proof] > 150
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_it_is_not_made_where_everything_was_counted_and_was_more(order: SortBy) -> None:
+    """The server refuses ranges, so that no page can be counted by itself, and its cap varies."""
+    how = without(Quirks(sort_by=order, cap=20, cap_pattern="random", created_date_filter="refused"), "works.list")
+    complete = 0
+    for seed in range(200):
+        rng = random.Random(seed)
+        model = Model(how, rng)
+        fill(model, works=rng.randrange(5, 24), shape="in order")
+        run = Run(model, parallel=rng.choice((1, 2, 4)))
+        with contextlib.suppress(Unprovable):
+            run.finish(rng)
+            run.check(list(model.items.values()))
+            complete += 1
+    assert 50 < complete < 150
+
+
+def answered(planned: Plan[str], first: list[int | None], later: dict[str, int | None]) -> None:
+    """Runs a plan of a server that neither sorts nor lists; it shows 4 works, then 3, and counts first so, then so."""
+    first, pages = [*first], [[4, 3, 2, 1]]
+    while (request := planned.take()) is not None:
+        if request.kind == "list":
+            planned.feed_refusal(request)
+        elif request.kind == "count":
+            what = "early" if request.before == NOW else "dated" if request.after else "all"
+            planned.feed_count(request, first.pop(0) if first else later[what])
+        else:
+            old = request.before is not None and request.before < START
+            planned.feed(request, page(keys(*([] if old else pages.pop() if pages else [3, 2, 1]))))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"all": 3},  # some were deleted before the counts ceased
+        {"all": 5, "dated": 5, "early": 3},  # some were created meanwhile
+    ],
+)
+def test_what_was_deleted_or_created_meanwhile_is_not_missed(later: dict[str, int | None]) -> None:
+    planned = plan()
+    answered(planned, [5, 5, None], later)
+    assert planned.done
+    assert planned.proofs["assumed_cap"] == 3
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        ({"all": 4, "dated": 4, "early": 4}, "counts more works than it shows"),
+        ({"all": 4, "dated": 4, "early": None}, "counts more works than it shows"),
+        ({"all": 4, "dated": None}, "counts more works than it shows"),
+        ({"all": None}, "counts more works than it shows"),
+        ({"all": 4, "dated": 3, "early": 3}, r"no works\.list"),
+    ],
+)
+def test_what_is_counted_and_not_shown_is_missed(later: dict[str, int | None], reason: str) -> None:
+    planned = plan()
+    with pytest.raises(Unprovable, match=reason):
+        answered(planned, [5, 5, None], later)
+    assert planned.proofs["assumed_cap"] == 3
+
+
+def test_counts_that_pages_showed_to_be_too_low_say_nothing() -> None:
+    planned = plan()
+    answered(planned, [3, 2], {"all": 90, "dated": 90, "early": 90})
+    assert planned.done
+    assert planned.proofs["assumed_cap"] == 3
+
+
+@pytest.mark.parametrize(("everything", "missed"), [(10, False), (11, True)])
+def test_a_resumed_export_knows_that_it_was_made_before(everything: int, missed: bool) -> None:
+    ledger = Ledger("f", Domain())
+    ledger.open = [Interval(UNDATED, UNDATED + 1), Interval(SECOND, LATEST)]
+    ledger.works, ledger.found = 6, ServerFindings(longest_page=9, assumed_cap=True)
+    ledger = Ledger.resumed(ledger.checkpoint(), "f")
+    planned = Plan[str](
+        ledger.domain, now=NOW, intervals=ledger.open, findings=ledger.found, before=ledger.works, first=20, limit=5
+    )
+    with pytest.raises(Unprovable) if missed else contextlib.nullcontext():
+        answered(planned, [everything, 4], {"all": everything, "dated": everything, "early": everything})
+    assert planned.proofs["count"] == 4

@@ -1,13 +1,15 @@
 """The assumption of last resort: a page shorter than the longest one is all there is, for the cap stays the same.
 
-It is made only of a server that neither counts nor lists, and does not sort, and of ranges that lie in the future.
+It is made only of a server that neither counts nor lists, and does not sort, and of ranges that lie in the future. If
+everything was counted before the counts ceased, and pages did not show that to be too low, it must not be more than is
+shown in the end.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from devrev_async.export.planner.intervals import micros
+from devrev_async.export.planner.intervals import UNDATED, micros
 
 from .matching_count import prove
 
@@ -25,6 +27,20 @@ def in_the_future(state: State[T], request: Request) -> bool:
     return request.after is not None and micros(request.after) > state.now
 
 
-def assume(state: State[T], waiting: AwaitingCount[T], *, undated: bool = True) -> list[Batch[T]]:
-    """Emits a short page on the assumption."""
-    return prove(state, waiting, "assumed_cap", undated=undated)
+def pass_over(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
+    """Emits a short page of a range that lies in the future."""
+    return prove(state, waiting, "assumed_cap")
+
+
+def assume(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
+    """Emits a short page on the assumption.
+
+    Works without a timestamp are left to be asked for at the end, and the export is not complete before that, if the
+    last count says that there are more works.
+    """
+    state.server.assumed_cap = True
+    low, high = waiting.request.low, waiting.request.high
+    shown = state.shown + len(waiting.closes(state.coverage.intervals, state.domain))
+    if state.domain.whole(low, high) and not state.counts.last.says_more(shown):
+        low = UNDATED
+    return state.emit(low, high, waiting.ordered, "assumed_cap")

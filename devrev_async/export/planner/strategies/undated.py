@@ -1,7 +1,8 @@
 """Works that show no timestamp, which no range finds: the last thing to prove.
 
 There are some if one was seen, or if the server counts more works without a range than with one; then `works.list` is
-needed. The first count is enough if it says no more than was found.
+needed. The first count is enough if it says no more than was found. Where pages were taken for all there is by their
+length, everything is counted anew, and no count may say more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MORE: Final = "the server counts more works than it shows"
 _FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
 
 
@@ -29,19 +31,26 @@ def ask_for_undated(state: State[T]) -> Request | None:
     Raises:
         Unprovable: they cannot be had, or the server counts by far more works than it shows.
     """
-    counts, found, coverage = state.counts, state.tally.found, state.coverage
+    counts, coverage = state.counts, state.coverage
+    assumed = state.server.assumed_cap and counts.last.known
+    found = state.shown if assumed else state.tally.found
+    if assumed and not counts.last.checked:
+        counts.last.checked = True
+        counts.totals.ask_anew()
     if counts.expected == state.shown and Counted.ALL not in counts.totals:
         counts.totals.answer(Counted.ALL, counts.expected)
     if not state.server.shows_undated:  # else ranges may count those without a timestamp too
         kind = counts.totals.next(found)
-        if kind is not None and (state.server.counts or kind is not Counted.EARLY):
+        if kind is not None and (state.server.counts or assumed or kind is not Counted.EARLY):
             return counts.of_everything(state.in_flight.next_number(), kind)
         if not counts.totals.show_undated():
+            if assumed and counts.last.says_more(found):
+                raise Unprovable(_MORE)
             if counts.totals.unexplained(found) and not counts.probed:
                 counts.probed = True  # a server that counts those without a timestamp in every range shows them here
                 return state.export(EARLIEST, _FIRST_SECOND)
             if state.server.counts and counts.totals.too_many(found):
-                raise Unprovable("the server counts more works than it shows")
+                raise Unprovable(_MORE)
             coverage.intervals = []
             return None
     if not state.server.lists:
