@@ -40,6 +40,10 @@ class BulkRun(Generic[R]):
     taken; a slow consumer slows the requests down. Leaving the loop early ends the requests under way: at once
     inside of ``async with``, and otherwise when the iterator is garbage collected.
 
+    Where the iterator of inputs or `on_progress` raises, or a failure with ``on_error="raise"``, nothing more is sent,
+    and the writes that were sent are finished first, so that `result` says what became of them. After 20 refusals of
+    the token (401) in a row, further inputs fail with the same error without being sent (`attempts` is 0).
+
     Awaiting it after it was iterated over, or again, gives `result`. Works are kept for `result` as long as the run
     or its result is referenced: ``async for outcome in devrev.works.get_many(ids)`` keeps none.
 

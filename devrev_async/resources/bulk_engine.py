@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import importlib
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sized
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import anyio
 
 from devrev_async import errors
 
-from .bulk_inputs import Entry, Input, Inputs, Job, Reader
+from .bulk_inputs import BegunCall, Entry, Input, Inputs, Job, Reader
 from .bulk_outcomes import BulkProgress, Ledger, Outcome, is_unknown
 
 __all__ = ["Engine", "OnError"]
@@ -27,12 +28,33 @@ with contextlib.suppress(ImportError):
 T = TypeVar("T")
 OnError: TypeAlias = Literal["collect", "raise"]
 
+_REFUSALS: Final = 20
+"""Refusals of the token, one after the other, from which on nothing more is sent: all would be refused."""
+
+
+class _Worker:
+    """One of the workers of a run.
+
+    Attributes:
+        scope: ends it.
+        call: that it awaits; None for none.
+    """
+
+    __slots__ = ("call", "scope")
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.call: BegunCall | None = None
+
 
 class Engine(Generic[T]):
     """Runs a job over its inputs with a bounded number of workers, which read the inputs as they go.
 
     `run` runs it to its end; `outcomes` runs it in a task of its own and yields each outcome as it is done. A worker
     whose outcome was not taken yet reads no further input, so at most `workers` outcomes wait.
+
+    A run that fails, by the caller's iterator or callback or with ``on_error="raise"``, begins nothing more. Writes
+    that were sent are finished, so that their outcome is known; what was not sent stays pending.
 
     The ledger is referenced weakly: where nobody can ask for the result, no outcome is kept after it was yielded.
 
@@ -59,6 +81,9 @@ class Engine(Generic[T]):
         self._on_progress = on_progress
         self._total = total
         self._failed = self._unknown = self._ok = 0
+        self._refusals = 0
+        self._refusal: errors.UnauthorizedError | None = None
+        self._crew: list[_Worker] = []
         self._queue: _OutcomeQueue | None = None
         self._error: Exception | None = None
         self._closed = False
@@ -128,29 +153,32 @@ class Engine(Generic[T]):
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope
-                for _ in range(self._workers):
-                    group.start_soon(self._work)
+                self._crew = [_Worker() for _ in range(self._workers)]
+                for worker in self._crew:
+                    group.start_soon(self._work, worker)
         finally:
             self._scope = None
+            self._crew = []
             await self._reader.aclose()
 
-    async def _work(self) -> None:
+    async def _work(self, worker: _Worker) -> None:
         """Runs one input after the other, until there is none left."""
         reader = self._reader
         try:
-            while self._error is None and (following := reader.next_now() or await reader.next()) is not None:
-                current, entry = following
-                if entry is None:
-                    await self._run_key(current)
-                elif (untaken := self._finish(current, entry)) is not None:
-                    await untaken
+            with worker.scope:
+                while self._error is None and (following := reader.next_now() or await reader.next()) is not None:
+                    current, entry = following
+                    if entry is None:
+                        await self._run_key(worker, current)
+                    elif (untaken := self._finish(current, entry)) is not None:
+                        await untaken
         except Exception as error:  # noqa: BLE001 - the caller's iterator or callback failed, and the caller sees it
             self._fail(error)
 
-    async def _run_key(self, current: Input | None) -> None:
+    async def _run_key(self, worker: _Worker, current: Input | None) -> None:
         """Runs an input, and those of the same key that were read meanwhile."""
         while current is not None and self._error is None:
-            entry = await self._call(current)
+            entry = await self._call(worker, current)
             if (untaken := self._finish(current, entry)) is not None:
                 await untaken
             if not self._job.write:
@@ -164,19 +192,27 @@ class Engine(Generic[T]):
                 self._reader.release(current.key)
             current = following
 
-    async def _call(self, current: Input) -> Entry:
-        call = self._job.begin(current.argument)
+    async def _call(self, worker: _Worker, current: Input) -> Entry:
+        if self._refusals >= _REFUSALS and self._refusal is not None:
+            return _not_sent(self._refusal)
+        call = worker.call = self._job.begin(current.argument)
+        entry: Entry
         try:
-            return await call.answer
+            entry = await call.answer
         except errors.ClientClosedError as error:
             self._fail(error)
             return error
         except errors.DevRevError as error:
-            return error
+            entry = error
         except asyncio.CancelledError:
             if (lost := call.interrupted()) is not None:
                 self._record(current, lost)
             raise
+        finally:
+            worker.call = None
+        self._refusal = entry if isinstance(entry, errors.UnauthorizedError) else None
+        self._refusals = 0 if self._refusal is None else self._refusals + 1
+        return entry
 
     def _finish(self, done: Input, entry: Entry) -> asyncio.Future[None] | None:
         """Records an outcome. While the run is iterated over, returns a future that is done once it was yielded."""
@@ -203,8 +239,18 @@ class Engine(Generic[T]):
     def _fail(self, error: Exception) -> None:
         if self._error is None:
             self._error = error
-        if self._scope is not None:
-            self._scope.cancel()
+        for worker in self._crew:
+            if worker.call is None or worker.call.interrupted() is None:
+                worker.scope.cancel()
+
+
+def _not_sent(refusal: errors.UnauthorizedError) -> errors.UnauthorizedError:
+    """The error of an input that was not sent."""
+    error = copy.copy(refusal)
+    vars(error).pop("__notes__", None)  # which the copy would share
+    error.args = (f"{refusal}; not sent: the token was refused {_REFUSALS} times in a row",)
+    error.attempts = 0
+    return error
 
 
 class _OutcomeQueue:
