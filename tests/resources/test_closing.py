@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -96,6 +96,38 @@ async def test_aclose_of_another_task_ends_the_request_with_one_clear_error(way:
         with pytest.raises((ClientClosedError, RuntimeError)):
             await anext(aiter(iteration))
         await iteration.aclose()
+
+
+GENERATORS: dict[str, Callable[[DevRevClient], tuple[Any, Any]]] = {
+    "export_all.batches": lambda devrev: (export := devrev.works.export_all(), export.batches(10)),
+    "export_all.raw_batches": lambda devrev: (export := devrev.works.export_all(), export.raw_batches(10)),
+    "export_stream.raw_batches": lambda devrev: (stream := devrev.works.export_stream(), stream.raw_batches(10**9)),
+    "changes.batches": lambda devrev: (changes := devrev.works.changes(), changes.batches(10)),
+    "list": lambda devrev: (pager := devrev.works.list(), aiter(pager)),
+    "list.pages": lambda devrev: (pager := devrev.works.list(), pager.pages()),
+    "paginate.pages": lambda devrev: (pager := devrev.paginate("works.list"), pager.pages()),
+}
+
+
+@pytest.mark.parametrize("way", GENERATORS)
+async def test_python_refuses_to_close_a_generator_that_another_task_awaits_and_the_iterable_ends_it(way: str) -> None:
+    server = Endless()
+    async with server.client() as devrev:
+        iterable, generator = GENERATORS[way](devrev)
+
+        async def consume() -> None:
+            async for _ in generator:
+                pass
+
+        consumer = asyncio.create_task(consume())
+        await server.begun.wait()
+        with pytest.raises(RuntimeError, match="already running"):
+            await generator.aclose()
+        assert not consumer.done()
+        await iterable.aclose()
+        with pytest.raises(ClientClosedError, match="closed before it was"):
+            await consumer
+        await generator.aclose()
 
 
 @pytest.mark.parametrize("way", ["export_all", "changes"])
