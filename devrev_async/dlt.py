@@ -196,9 +196,9 @@ def _row(work: Work) -> dict[str, Any]:
             continue
         if field.kind is not Kind.TIME:
             value = wire[field.name]
-            if not _is_storable(value):
-                lossy = True
-                continue
+        if not _is_storable(value):
+            lossy = True
+            continue
         row[field.name] = value
     if lossy:
         row[RAW] = work.to_json().decode("utf-8", "replace")
@@ -207,12 +207,22 @@ def _row(work: Work) -> dict[str, Any]:
 
 
 def _is_storable(value: object) -> bool:
-    """Whether dlt can write the value: it has no integers of more than 64 bits."""
+    """Whether dlt can write the value: it has no integers of more than 64 bits, and no years but 1 to 9999 of UTC."""
     if isinstance(value, int):
         return value in _INT64
+    if isinstance(value, datetime):
+        return _is_within_utc(value)
     if is_object(value):
         return all(map(_is_storable, value.values()))
     return not is_array(value) or all(map(_is_storable, value))
+
+
+def _is_within_utc(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _aware(name: str, moment: datetime | None) -> datetime | None:

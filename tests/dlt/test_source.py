@@ -190,6 +190,17 @@ def test_what_the_columns_cannot_say_is_in_raw(pipeline: dlt.Pipeline, sandbox: 
     assert sum(raw is not None for *_, raw in found.values()) == 4
 
 
+def test_a_date_that_no_year_of_utc_has_is_in_raw_and_ends_no_load(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    moments = ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
+    fields = ["target_close_date", "created_date", "modified_date"]
+    odd = {sandbox.add({"type": "issue", field: moment}): (field, moment) for field in fields for moment in moments}
+    assert load(pipeline, sandbox) == WORKS + len(odd)
+    for id, (field, moment) in odd.items():
+        [(value, raw)] = rows(pipeline, f"select {field}, raw from works where id = '{id}'")
+        assert value is None
+        assert f'"{field}":"{moment}"' in raw
+
+
 def test_a_range_of_dates_excludes_its_end_and_keeps_no_position(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
     dates = sorted(datetime.fromisoformat(sandbox.get(id)["modified_date"]) for id in sandbox.ids())
     start, end = dates[30], dates[90]
