@@ -1,7 +1,7 @@
 """A web app over devrev-async: works by id, an update, an export streamed to the caller, and a health page.
 
 It needs ``pip install devrev-async fastapi uvicorn`` and the variable DEVREV_TOKEN, and runs by
-``uvicorn fastapi_app:app --timeout-graceful-shutdown 5``.
+``python fastapi_app.py``, or by ``uvicorn fastapi_app:app --timeout-graceful-shutdown 5``.
 
 Works need no second model: they are sent as their own JSON. The client's errors become answers in one place.
 """
@@ -14,6 +14,7 @@ from datetime import datetime
 from math import ceil
 from typing import Annotated, Any
 
+import uvicorn
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
@@ -172,3 +173,14 @@ async def answer_timeout(_: Request, __: TimeoutError) -> JSONResponse:
 async def answer_invalid(_: Request, error: InvalidArgumentError) -> JSONResponse:
     """What the client refuses to send, since the API would refuse it."""
     return JSONResponse({"detail": str(error)}, 422)
+
+
+def server(port: int = 8000) -> uvicorn.Server:
+    """A server that has imported all it needs, which uvicorn does in its event loop otherwise and holds that up."""
+    config = uvicorn.Config(app, port=port, timeout_graceful_shutdown=5)
+    config.load()
+    return uvicorn.Server(config)
+
+
+if __name__ == "__main__":
+    server().run()
