@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from devrev_async import errors
 from devrev_async._json import text as json_text
-from devrev_async._limits.headers import parse_retry_after, parse_wait
+from devrev_async._limits.headers import parse_retry_after
 from devrev_async.models.base import is_array, is_object
 
 __all__ = ["KEPT_OF_ERRORS", "ErrorResponse", "api_error", "printable", "retry_after_of"]
@@ -122,7 +122,7 @@ def retry_after_of(response: ErrorResponse, *, now: float) -> float | None:
     """Seconds that the response asks to wait, by its header, else by its body, else None."""
     seconds = parse_retry_after(response.headers.get("retry-after"), now=now)
     if seconds is None and response.status in (429, 503):
-        seconds = parse_wait(_fields(response.body).get("retry_after"))
+        seconds = parse_retry_after(_fields(response.body).get("retry_after"), now=now)
     return seconds
 
 

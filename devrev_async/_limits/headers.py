@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
 
-__all__ = ["parse_count", "parse_http_date", "parse_quota", "parse_retry_after", "parse_seconds", "parse_wait"]
-
-LONGEST_WAIT: Final = 366 * 86400.0
-"""Seconds; a server that asks for more is mistaken, and the client would wait for ever."""
+__all__ = ["parse_count", "parse_http_date", "parse_quota", "parse_retry_after", "parse_seconds"]
 
 
 def parse_quota(
@@ -49,21 +45,29 @@ def parse_seconds(value: object) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def parse_wait(value: object) -> float | None:
-    """Parses seconds to wait, raised to at least 0; None if it is invalid, or more than a year."""
-    seconds = parse_seconds(value)
-    return None if seconds is None or seconds > LONGEST_WAIT else seconds
+def parse_retry_after(value: object, *, now: float) -> float | None:
+    """Parses a wait, as seconds (fractions included) or as a date, to seconds after `now` (epoch), at least 0.
 
-
-def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Parses Retry-After, seconds (fractions included) or a date, to seconds after `now` (epoch); as `parse_wait`."""
-    if value is None:
-        return None
+    A date is one of HTTP or, as the JSON of a body may have it, of RFC 3339. None if the value is invalid.
+    """
+    if not isinstance(value, str):
+        return parse_seconds(value)
     value = value.strip()
-    if parse_seconds(value) is not None:
-        return parse_wait(value)
-    moment = parse_http_date(value)
-    return None if moment is None else parse_wait(moment - now)
+    seconds = parse_seconds(value)
+    if seconds is not None:
+        return seconds
+    moment = _parse_rfc3339(value)
+    if moment is None:
+        moment = parse_http_date(value)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def _parse_rfc3339(value: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value)
+        return None if moment.tzinfo is None else moment.timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def parse_count(value: str | None) -> int | None:

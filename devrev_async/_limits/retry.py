@@ -7,10 +7,13 @@ from typing import Final, NamedTuple
 
 import backoff
 
-__all__ = ["RETRIED_STATUSES", "RetryPolicy", "leaves_open", "may_retry", "own_wait"]
+__all__ = ["LONGEST_WAIT", "RETRIED_STATUSES", "RetryPolicy", "leaves_open", "may_retry", "own_wait"]
 
 RETRIED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which an idempotent request is retried."""
+
+LONGEST_WAIT: Final = 366 * 86400.0
+"""Seconds that a call waits or a client pauses, at most: a server that asks for more is mistaken."""
 
 _MOST_DOUBLINGS: Final = 64
 
@@ -55,9 +58,14 @@ class RetryPolicy(NamedTuple):
         delay = max(own, retry_after or 0.0)
         return delay if delay < time_left else None
 
+    @property
+    def longest_wait(self) -> float:
+        """The longest wait that a server may ask for, in seconds."""
+        return min(self.max_rate_limit_wait, LONGEST_WAIT)
+
     def is_too_long(self, seconds: float | None) -> bool:
-        """Returns whether a server asks for a longer wait than `max_rate_limit_wait`."""
-        return seconds is not None and seconds > self.max_rate_limit_wait
+        """Returns whether a server asks for a longer wait than `longest_wait`."""
+        return seconds is not None and seconds > self.longest_wait
 
 
 def may_retry(*, idempotent: bool, status: int | None, sent: bool, retry_after: float | None) -> bool:

@@ -21,7 +21,7 @@ from devrev_async._decoders.api_errors import KEPT_OF_ERRORS, ErrorResponse, api
 from devrev_async._limits.headers import parse_http_date, parse_seconds
 from devrev_async._limits.limiter import WaitTooLongError
 from devrev_async._limits.quota import FARTHEST_RESET
-from devrev_async._limits.retry import RETRIED_STATUSES
+from devrev_async._limits.retry import LONGEST_WAIT, RETRIED_STATUSES
 from devrev_async.options import ClientEvent
 
 from .connector import ConnectionState, HeldBackError, current_connection
@@ -350,7 +350,7 @@ class Call:
             asked = until if until is not None and 0 < until < FARTHEST_RESET else None
         if isinstance(error, errors.TooManyRequestsError):
             error.retry_after = asked
-        if asked and (status == 429 or not self.settings.retries.is_too_long(asked)):
+        if asked and asked <= (LONGEST_WAIT if status == 429 else self.settings.retries.longest_wait):
             limiter.pause(asked)
             self._emit("pause", asked, status, "the server asks to wait")
         return Failure(error, status, retry_after=asked)

@@ -11,7 +11,7 @@ import aiohttp
 
 from devrev_async import errors
 from devrev_async._decoders.api_errors import KEPT_OF_ERRORS, printable
-from devrev_async._limits.retry import RetryPolicy, leaves_open, may_retry
+from devrev_async._limits.retry import LONGEST_WAIT, RetryPolicy, leaves_open, may_retry
 from devrev_async.options import Timeout
 
 from .connector import ConnectionState
@@ -307,9 +307,10 @@ def _closed(context: CallContext, *, sent: bool) -> errors.ClientClosedError:
 
 
 def _wait_too_long(context: CallContext, seconds: float, response: errors.APIError | None) -> errors.RateLimitWaitError:
+    most = context.policy.max_rate_limit_wait
+    bound = "a year" if most > LONGEST_WAIT else f"max_rate_limit_wait ({most:g} s)"
     error = errors.RateLimitWaitError(
-        f"{context.endpoint}: the server asks to wait {seconds:.1f} s, which is more than "
-        f"max_rate_limit_wait ({context.policy.max_rate_limit_wait:g} s)",
+        f"{context.endpoint}: the server asks to wait {_duration(seconds)}, which is more than {bound}",
         status=429,
         type=response.type if response else "too_many_requests",
         message=response.message if response else None,
@@ -320,3 +321,7 @@ def _wait_too_long(context: CallContext, seconds: float, response: errors.APIErr
     )
     error.retry_after = seconds
     return error
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 1e12 else f"{seconds:.3g} s"

@@ -26,10 +26,15 @@ NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
         ("Sunday, 06-Nov-94 08:50:37 GMT", 60.0),  # RFC 850
         ("Sun Nov  6 08:50:37 1994", 60.0),  # asctime
         ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
-        ("31622400", 31622400.0),  # a leap year
-        ("31622401", None),
-        ("9" * 300, None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("9" * 300, 1e300),  # what is too long is for the caller to say
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 252618189022.0),
+        ("1994-11-06T08:50:37Z", 60.0),  # RFC 3339
+        ("1994-11-06T09:50:37.5+01:00", 60.5),
+        ("1994-11-06T08:00:00Z", 0.0),
+        ("1994-11-06T08:50:37", None),
+        ("1994-11-06", None),
+        ("9999-12-31T23:59:59+14:00", 252618138622.0),
+        ("0001-01-01T00:00:00+14:00", 0.0),
         ("", None),
         ("soon", None),
         ("nan", None),
@@ -39,9 +44,15 @@ NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
         ("Sun, 99 Foo 1994", None),
         ("1,5", None),
         (None, None),
+        (60, 60.0),  # of a body
+        (1.5, 1.5),
+        (-1, 0.0),
+        (True, None),
+        ([60], None),
+        (10**400, None),
     ],
 )
-def test_retry_after(value: str | None, seconds: float | None) -> None:
+def test_retry_after(value: object, seconds: float | None) -> None:
     assert parse_retry_after(value, now=NOW) == seconds
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import math
 import pickle
 import random
 import socket
 import ssl
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -559,6 +561,55 @@ async def test_longer_than_the_bound_raises_at_once_and_later_calls_do_not_ask(
         assert caught.value.retry_after is not None
         assert 3500 < caught.value.retry_after <= 3600
         assert caught.value.endpoint
+    assert len(server.requests) == 1
+
+
+BEYOND_ALL_BOUNDS = {
+    "header": refuse(429, headers={"Retry-After": "99999999999"}),
+    "date": refuse(429, headers={"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}),
+    "body": refuse(429, retry_after=1e300),
+}
+
+
+@pytest.mark.parametrize("play", BEYOND_ALL_BOUNDS.values(), ids=list(BEYOND_ALL_BOUNDS))
+@pytest.mark.parametrize("bound", [330.0, math.inf])
+async def test_a_wait_of_more_than_a_year_raises_and_stops_no_other_call(
+    server: FaultServer, connect: Clients, play: Play, bound: float
+) -> None:
+    client = connect(max_rate_limit_wait=bound)
+    server.play(play, play)
+    for call in (READS[0], WRITES[0]):
+        with pytest.raises(RateLimitWaitError, match=r"which is more than (max_rate_limit_wait|a year)") as caught:
+            await call(client)
+        assert (caught.value.attempts, caught.value.outcome_unknown) == (1, False)
+        assert caught.value.retry_after is not None
+        assert caught.value.retry_after > 366 * 86400
+        assert len(str(caught.value)) < 200
+    await client.works.get("ISS-1")
+    assert len(server.requests) == 3
+
+
+async def test_a_503_that_asks_for_more_than_a_year_leaves_nothing_open(
+    server: FaultServer, client: DevRevClient
+) -> None:
+    server.play(refuse(503, headers={"Retry-After": "99999999999"}))
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await client.works.update("ISS-1", title="x")
+    assert (caught.value.retry_after, caught.value.outcome_unknown) == (99999999999.0, False)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%dT%H:%M:%SZ"])
+async def test_a_retry_after_in_the_body_may_be_a_date(
+    server: FaultServer, connect: Clients, form: str, status: int
+) -> None:
+    client = connect(max_rate_limit_wait=5)
+    date = "Sun, 29 Nov 2026 12:00:00 GMT"
+    server.play(refuse(status, headers={"Date": date}, retry_after=datetime(2026, 11, 29, 13).strftime(form)))  # noqa: DTZ001
+    with pytest.raises(TooManyRequestsError if status == 429 else ServiceUnavailableError) as caught:
+        await client.works.update("ISS-1", title="x")
+    assert (caught.value.retry_after, caught.value.outcome_unknown) == (3600.0, False)
     assert len(server.requests) == 1
 
 
