@@ -12,6 +12,7 @@ The body is an object with an array of items under a key. Three facts carry the 
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -75,7 +76,7 @@ class PageParser(Generic[T]):
         self._items = items
         self._buffer = ByteBuffer()
         self._head = bytearray()  # what stands before the array
-        self._step: Callable[[], list[T] | None] = self._read_head
+        self._step: Callable[[], list[T] | None] = self._read_mark
         self._guesser = CutGuesser()
         self._sizes = _BatchSizes(first_batch, batch)
         self._wait = [0, 0]  # bytes in the buffer below which another look finds nothing new: usual, eager
@@ -117,6 +118,17 @@ class PageParser(Generic[T]):
             return None
 
     # -- before the array ------------------------------------------------------------------------------------------
+
+    def _read_mark(self) -> list[T] | None:
+        """Skips a byte order mark, which RFC 8259 lets parsers ignore."""
+        buffer = self._buffer
+        start = buffer.copy(buffer.at, min(buffer.end, buffer.at + len(BOM_UTF8)))
+        if start == BOM_UTF8:
+            buffer.at += len(BOM_UTF8)
+        elif BOM_UTF8.startswith(start) and not self._final:
+            raise NeedMore
+        self._step = self._read_head
+        return self._step()
 
     def _read_head(self) -> list[T] | None:
         buffer = self._buffer

@@ -44,8 +44,18 @@ def work_under(key: str) -> Callable[[bytes], Decoded[Work]]:
     return decode_body
 
 
-decode_count: Final[Callable[[bytes], WorksCount]] = msgspec.json.Decoder(WorksCount).decode
-"""Decodes the body of `works.count`."""
+class _Count(msgspec.Struct):
+    count: int
+    has_more: bool | None = None
+
+
+_decode_count: Final = msgspec.json.Decoder(_Count).decode
+
+
+def decode_count(body: bytes) -> WorksCount:
+    """Decodes the body of `works.count`; a null for `has_more` is as if it were missing."""
+    given = _decode_count(body)
+    return WorksCount(given.count, bool(given.has_more))
 
 
 def decode_nothing(body: bytes) -> None:

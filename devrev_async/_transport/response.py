@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
@@ -175,7 +176,7 @@ class Response:
 
     async def decoded(self, decode: Callable[[bytes], T]) -> T:
         """The whole body, decoded."""
-        body = await self.read()
+        body = (await self.read()).removeprefix(BOM_UTF8)  # RFC 8259: it may be ignored
         try:
             return decode(body)
         except DECODE_ERRORS as error:

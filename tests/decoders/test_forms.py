@@ -10,6 +10,7 @@ import pytest
 from devrev_async import Issue, Opportunity, Task, Ticket, Work
 from devrev_async._decoders.interning import InterningDecoder
 from devrev_async._decoders.item_decoders import ItemDecoder
+from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.page_parser import BATCH_BYTES, PageParser
 from tests.decoders.bodies import compact, expected, issue, pieces_of, raw_page, read, small_page, tiny, works_page
@@ -46,6 +47,20 @@ def test_a_page_of_any_form_equals_the_one_shot_decode(body: bytes, size: int) -
     got = read(pieces_of(body, size))
     assert got.works == PAGE.decode(body).works  # type: ignore[attr-defined]
     assert got.misfits == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 1000])
+@pytest.mark.parametrize("works", [None, [], FEW])
+def test_a_byte_order_mark_is_skipped(works: list[Any] | None, size: int) -> None:
+    body = b"\xef\xbb\xbf" + compact({"more": 1, "works": works, "next_cursor": "after"})
+    got = read(pieces_of(body, size), small_page())
+    assert (got.works, got.cursors) == (expected(works or []), ("after", None))
+
+
+@pytest.mark.parametrize("body", [b"\xef", b"\xef\xbb", b"\xef\xbb\xbf", b'\xef\xbb\xbf\xef\xbb\xbf{"works":[]}'])
+def test_a_part_of_a_mark_and_two_marks_are_no_page(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(pieces_of(body, 1))
 
 
 @pytest.mark.parametrize("works", [[], FEW[:1], FEW])

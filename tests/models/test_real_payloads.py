@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from devrev_async import Issue, ResponseDecodeError, Ticket
+from devrev_async import Issue, ResponseDecodeError, Ticket, WorksCount
 from devrev_async.models import TagSummary
 from tests.models.canned import Canned
 from tests.models.test_mutations import warnings_of_the_client
@@ -173,3 +173,5 @@ def test_counts(canned: Canned) -> None:
     canned.answer({"count": 2**31 - 1, "has_more": True, "of_tomorrow": 1})
     count = canned.run(canned.devrev.works.count())
     assert (count.count, count.has_more) == (2**31 - 1, True)
+    canned.answer({"count": 5, "has_more": None})
+    assert canned.run(canned.devrev.works.count()) == WorksCount(5, has_more=False)

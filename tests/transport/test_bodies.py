@@ -487,3 +487,15 @@ async def test_a_204_without_a_body_keeps_its_connection(
     assert server.accepted == 1
     if session is not None:
         await session.close()
+
+
+async def test_a_byte_order_mark_is_skipped(server: FaultServer, client: DevRevClient) -> None:
+    """A write whose answer has one must not be of unknown outcome."""
+    mark = b"\xef\xbb\xbf"
+    server.play(answer(mark + ONE), answer(mark + ONE), answer(mark + b'{"count":5}'), answer(mark + PAGE))
+    assert (await client.works.get("ISS-1")).id == (await client.works.update("ISS-1", title="x")).id
+    assert (await client.works.count()).count == 5
+    assert await client.works.export()
+    server.play(answer(mark + b'{"a":1}'), answer(mark))
+    assert await client.request("accounts.get", {"id": "1"}) == {"a": 1}
+    assert await client.request("accounts.delete", {"id": "1"}) is None
