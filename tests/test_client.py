@@ -80,10 +80,19 @@ def test_what_is_no_token_is_refused(token: Any) -> None:
         ("http://127.8.9.1", "http://127.8.9.1"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("HTTPS://API.DevRev.ai/Path", "https://api.devrev.ai/Path"),
+        ("Http://LocalHost:80", "http://localhost:80"),
     ],
 )
 def test_base_urls(url: str | None, kept: str) -> None:
     assert DevRevClient(TOKEN, base_url=url).base_url == kept
+
+
+@pytest.mark.parametrize("given", [{"proxy": "http://127.0.0.1:9"}, {"trust_env": True}])
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
+def test_no_proxy_sees_the_token_of_plain_http(scheme: str, given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="plain http"):
+        DevRevClient(TOKEN, base_url=f"{scheme}://127.0.0.1:9", **given)
 
 
 def test_the_base_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +110,7 @@ def test_the_base_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch
         "", " ", "api.devrev.ai", "ftp://api.devrev.ai", "https://", "https:///x", "http://api.devrev.ai",
         "http://10.0.0.1", "http://0.0.0.0", "http://127.0.0.1.evil.example", "http://localhost.evil.example",
         "http://127.0.0.1@evil.example", "http://127.0.0.1\\@evil.example", "https://user:secret@api.devrev.ai",
-        "https://api.devrev.ai?x=y", "https://api.devrev.ai#x", "https://api.devrev.ai\r\nX: y", "https://a b",
+        "https://api.devrev.ai?", "https://api.devrev.ai/#", "https://api.devrev.ai?x=y", "https://api.devrev.ai#x", "https://api.devrev.ai\r\nX: y", "https://a b",
         "https://api.devrev.ai:99999", "https://api.devrev.ai:x", "http://[::1", "https://api\\devrev.ai",
     ],
 )  # fmt: skip

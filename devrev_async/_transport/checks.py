@@ -58,11 +58,12 @@ def check_base_url(given: str | URL | None) -> str:
         raise ConfigurationError("base_url is not a valid URL") from None
     if not host or parts.port == 0 or parts.scheme not in ("https", "http"):
         raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
-    if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\\x00-\x20\x7f]", url):
+    if "@" in parts.netloc or re.search(r"[?#\s\\\x00-\x20\x7f]", url):
         raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
-    return url
+    # in lower case, which every later look at the scheme relies on
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
 def _is_loopback(host: str) -> bool:
