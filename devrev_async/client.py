@@ -27,7 +27,7 @@ from ._transport.checks import (
 from ._transport.request import DEFAULT_HEADERS, Request, Settings
 from ._transport.session import SessionManager
 from ._transport.transport import Transport
-from .errors import ConfigurationError, MissingTokenError
+from .errors import ConfigurationError, MissingTokenError, shown
 from .options import ClientEvent, RateLimit, Timeout, as_seconds, as_timeout, check_flag, check_max_retries
 from .resources import works
 from .resources.lists import open_pager
@@ -114,7 +114,7 @@ class DevRevClient:
         for name, count in (("max_concurrency", max_concurrency), ("max_connections", max_connections)):
             check_count(name, count, 1)
         if not 0 <= as_seconds("quota_reserve", quota_reserve) <= 1:
-            raise ConfigurationError(f"quota_reserve takes a share from 0 to 1, not {quota_reserve!r}")
+            raise ConfigurationError(f"quota_reserve takes a share from 0 to 1, not {shown(quota_reserve)}")
         if ssl is not None and not isinstance(ssl, ssl_module.SSLContext):
             raise ConfigurationError("ssl takes an ssl.SSLContext; certificates are always verified")
         if session is not None and trace_configs:

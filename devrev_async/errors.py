@@ -7,7 +7,7 @@ All errors can be pickled, and none holds the token.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .reports import ChangesReport, ExportReport
 
@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 E = TypeVar("E", bound="DevRevError")
+
+_SHOWN: Final = 100
+"""Characters of a caller's value that an error's message repeats, at most."""
 
 
 class InvalidArgumentError(ValueError):
@@ -275,6 +278,15 @@ class SyncStateError(DevRevError):
         super().__init__(text)
         self.path = path
         self.hint = hint
+
+
+def shown(value: object) -> str:
+    """A caller's value for the message of an error: its repr, of which a hundred characters are enough."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - an int of many digits has no repr, and a caller's own may raise anything
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def with_unknown_outcome(error: E) -> E:

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, shown
 
 __all__ = ["ClientEvent", "RateLimit", "Timeout"]
 
@@ -41,7 +41,7 @@ class Timeout(Struct, frozen=True):
                 continue
             seconds = as_seconds(f"Timeout.{name}", value)
             if not seconds > 0:
-                raise InvalidArgumentError(f"Timeout.{name} must be above 0 seconds, not {value!r}")
+                raise InvalidArgumentError(f"Timeout.{name} must be above 0 seconds, not {shown(value)}")
             if math.isinf(seconds):
                 force_setattr(self, name, None)
 
@@ -106,7 +106,7 @@ def check_max_retries(value: int | None) -> int | None:
 def count_problem(name: str, value: object, least: int) -> str | None:
     """What is wrong with a whole number, or None."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        return f"{name} takes an int of at least {least}, not {value!r}"
+        return f"{name} takes an int of at least {least}, not {shown(value)}"
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.models.base import is_array, is_object
 from devrev_async.models.filters import Filters, StageFilter
 from devrev_async.models.ids import Id, check_id, type_of_id
@@ -221,7 +221,7 @@ def _check_type(type: object) -> str:
         raise TypeError(f"type takes a str, as in 'issue', not {type.__class__.__name__}")
     if not type or type == "none":  # "none" is in the spec's discriminator, and no type of work
         raise InvalidArgumentError(
-            f"type={type!r} is not a type of work: pass 'issue', 'ticket', 'task' or 'opportunity'"
+            f"type={shown(type)} is not a type of work: pass 'issue', 'ticket', 'task' or 'opportunity'"
         )
     return str.__str__(type)  # a plain str, whatever subclass it was
 
@@ -234,14 +234,14 @@ def _kind(id: str, type: str | UnsetType | None, fields: Mapping[str, Any]) -> s
     of_id = type_of_id(id)
     if given is not None and of_id is not None and given != of_id:
         raise InvalidArgumentError(
-            f"type={given!r} contradicts the id {id!r}, which is of type {of_id!r}: leave type= out"
+            f"type={shown(given)} contradicts the id {shown(id)}, which is of type {of_id!r}: leave type= out"
         )
     kind = of_id if given is None else given
     if not special:
         return given
     if kind is None:
         raise InvalidArgumentError(
-            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and the id {id!r} does not show "
+            f"{special[0]} is a field of {_owners(special[0], UPDATE_FIELDS_OF)}, and the id {shown(id)} does not show "
             "its type: pass type="
         )
     _refuse_foreign(kind, fields, UPDATE_FIELDS_OF)
@@ -253,7 +253,7 @@ def _refuse_foreign(kind: str, fields: Mapping[str, Any], table: Mapping[str, fr
     for name in fields:
         owners = _owners(name, table)
         if owners and name not in own:
-            raise InvalidArgumentError(f"{name} is a field of {owners}, and not of type {kind!r}: leave it out")
+            raise InvalidArgumentError(f"{name} is a field of {owners}, and not of type {shown(kind)}: leave it out")
 
 
 def _owners(name: str, table: Mapping[str, frozenset[str]]) -> str:
@@ -318,7 +318,7 @@ def _sort_by(value: Any) -> list[str]:
     keys = list(value)
     for key in keys:
         if not isinstance(key, str) or not _SORT.match(key):
-            raise InvalidArgumentError(f"sort_by takes 'field:asc' or 'field:desc', not {key!r}")
+            raise InvalidArgumentError(f"sort_by takes 'field:asc' or 'field:desc', not {shown(key)}")
     return keys
 
 
@@ -326,4 +326,4 @@ def _check_range(name: str, value: object, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} takes an int, not {type(value).__name__}")
     if not 1 <= value <= most:
-        raise InvalidArgumentError(f"{name} takes 1 to {most}, not {value}")
+        raise InvalidArgumentError(f"{name} takes 1 to {most}, not {shown(value)}")

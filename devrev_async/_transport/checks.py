@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from devrev_async._limits.retry import RetryPolicy
-from devrev_async.errors import ConfigurationError, InvalidArgumentError
+from devrev_async.errors import ConfigurationError, InvalidArgumentError, shown
 from devrev_async.options import ClientEvent, Timeout, as_seconds, as_timeout, check_callback, count_problem
 
 from .proxies import check_host, checked_proxy, environment_proxy, is_address
@@ -110,12 +110,12 @@ def check_timeout(timeout: Timeout | float | None, default: Timeout) -> Timeout:
 def check_policy(max_retries: int, retry_wait: tuple[float, float], max_rate_limit_wait: float) -> RetryPolicy:
     check_count("max_retries", max_retries, 0)
     if not as_seconds("max_rate_limit_wait", max_rate_limit_wait) >= 0:
-        raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {max_rate_limit_wait!r}")
+        raise ConfigurationError(f"max_rate_limit_wait takes seconds of at least 0, not {shown(max_rate_limit_wait)}")
     if not isinstance(retry_wait, tuple | list) or len(retry_wait) != 2:
-        raise TypeError(f"retry_wait takes two numbers, as in (0.5, 30.0), not {retry_wait!r}")
+        raise TypeError(f"retry_wait takes two numbers, as in (0.5, 30.0), not {shown(retry_wait)}")
     first, longest = (as_seconds("retry_wait", bound) for bound in retry_wait)
     if not 0 <= first <= longest < math.inf:
-        raise ConfigurationError(f"retry_wait takes seconds, at least 0 and the longer second, not {retry_wait!r}")
+        raise ConfigurationError(f"retry_wait takes seconds, at least 0 and the longer second, not {shown(retry_wait)}")
     return RetryPolicy(max_retries, (first, longest), max_rate_limit_wait)
 
 
@@ -130,13 +130,13 @@ def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(given or {})
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"headers takes strings, not {name!r} with a value of type {type(value).__name__}")
+            raise TypeError(f"headers takes strings, not {shown(name)} with a value of type {type(value).__name__}")
         if name.lower() in _TAKEN_HEADERS:
             raise ConfigurationError(f"headers: {name} is set by the client")
         if not _HEADER_NAME.match(name) or any(
             ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in value
         ):
-            raise ConfigurationError(f"headers: invalid header name or value: {name!r}")
+            raise ConfigurationError(f"headers: invalid header name or value: {shown(name)}")
     return headers
 
 

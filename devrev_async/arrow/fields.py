@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import inspect
 
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.models import Issue, Opportunity, Task, Ticket
 
 __all__ = ["RAW", "Field", "Kind", "column_names", "fields_of_works"]
@@ -86,7 +86,7 @@ def column_names(columns: Sequence[str] | None, depth: int | None) -> tuple[str,
         InvalidArgumentError, TypeError: as `works_schema` says.
     """
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise InvalidArgumentError(f"depth takes an int of at least 1, or None for the whole depth, not {depth!r}")
+        raise InvalidArgumentError(f"depth takes an int of at least 1, or None for the whole depth, not {shown(depth)}")
     names = (*(field.name for field in fields_of_works(1)), RAW)
     return names if columns is None else _checked(columns, names)
 
@@ -101,7 +101,7 @@ def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             advice = f"; did you mean {close[0]!r}?" if close else "; works_schema().names has all of them"
-            raise InvalidArgumentError(f"columns: works have no column {name!r}{advice}")
+            raise InvalidArgumentError(f"columns: works have no column {shown(name)}{advice}")
         if name in names:
             raise InvalidArgumentError(f"columns: {name!r} is named twice")
         names.append(name)

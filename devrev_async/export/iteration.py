@@ -75,7 +75,7 @@ class WorkExport:
         counted: int | None = None,
     ) -> None:
         if parallel is not None and (isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {parallel!r}")
+            raise errors.InvalidArgumentError(f"max_parallel takes an int of at least 1, not {errors.shown(parallel)}")
         check_callback("on_progress", on_progress)
         now = datetime.now(UTC)
         query = ExportQuery.of(body, now)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 
 from .enums import Priority, Severity, SlaStage, SyncInStatus, SyncOutStatus, TicketChannel, WorkType
 from .ids import Id
@@ -91,7 +91,7 @@ def _check_days(name: str, days: object) -> None:
     if isinstance(days, bool) or not isinstance(days, int):
         raise TypeError(f"{name} takes a whole number of days, not {type(days).__name__}")
     if not 0 <= days <= MAX_DAYS:
-        raise InvalidArgumentError(f"{name} takes 0 to {MAX_DAYS} days, not {days}")
+        raise InvalidArgumentError(f"{name} takes 0 to {MAX_DAYS} days, not {shown(days)}")
 
 
 if TYPE_CHECKING:

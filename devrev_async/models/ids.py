@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 
 _ODD: Final = r"\s\x00-\x1f\x7f-\x9f\ud800-\udfff"
 _ID: Final = rf"\A(?:don:[^{_ODD}]+|[^/{_ODD}]+)\Z"
@@ -36,8 +36,8 @@ def check_id(id: object, what: str = "id") -> str:
     if _is_id(id):
         return str.__str__(id)  # a plain str, whatever subclass it was
     if _is_odd(id):
-        raise InvalidArgumentError(f"{what}: an id has no white space and no control characters: {id!r}")
-    raise InvalidArgumentError(f"{what}: only a DON (don:...) has a slash: {id!r}")
+        raise InvalidArgumentError(f"{what}: an id has no white space and no control characters: {shown(id)}")
+    raise InvalidArgumentError(f"{what}: only a DON (don:...) has a slash: {shown(id)}")
 
 
 def type_of_id(id: str) -> str | None:

@@ -144,7 +144,7 @@ def start(
         InvalidArgumentError: `on_error` is of no known kind.
     """
     if on_error not in ("collect", "raise"):
-        raise errors.InvalidArgumentError(f"on_error takes 'collect' or 'raise', not {on_error!r}")
+        raise errors.InvalidArgumentError(f"on_error takes 'collect' or 'raise', not {errors.shown(on_error)}")
     if isinstance(inputs, str | bytes):
         raise TypeError("a sequence or an iterator is expected, not a single string")
     if not isinstance(inputs, Iterable | AsyncIterable):

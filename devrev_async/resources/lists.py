@@ -14,7 +14,7 @@ from devrev_async._requests.bodies import any_body, encode_body
 from devrev_async._transport.page_reader import read_page
 from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 
 from .pagers import Fetch, ItemPager, page_limit
 
@@ -65,13 +65,15 @@ def shape_of(endpoint: str, items: str | None) -> ListShape:
     known = _SHAPES.get(endpoint)
     if items is not None:
         if not isinstance(items, str) or not items:
-            raise InvalidArgumentError(f"items takes the key of the items, as in 'dev_users', not {items!r}")
+            raise InvalidArgumentError(f"items takes the key of the items, as in 'dev_users', not {shown(items)}")
         return ListShape(items) if known is None else known._replace(items=items)
     if known is not None:
         return known
     *names, last = endpoint.split(".")
     if last != "list" or not names:
-        raise InvalidArgumentError(f"{endpoint!r} is no *.list endpoint; items= says under which key its items stand")
+        raise InvalidArgumentError(
+            f"{shown(endpoint)} is no *.list endpoint; items= says under which key its items stand"
+        )
     return ListShape(names[-1].replace("-", "_"))
 
 

@@ -25,7 +25,7 @@ from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
 from devrev_async.changes.iteration import OVERLAP, WorkChanges, open_changes
 from devrev_async.changes.query import checked_query
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.export.iteration import WorkExport
 from devrev_async.export.opening import open_export, open_plan, open_slice
 from devrev_async.export.slices import WorkSlice
@@ -67,7 +67,7 @@ def check_endpoint(endpoint: str) -> str:
     if not isinstance(endpoint, str):
         raise TypeError(f"endpoint takes a str, as in 'works.get', not {type(endpoint).__name__}")
     if not _ENDPOINT.match(endpoint):
-        raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {endpoint!r}")
+        raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {shown(endpoint)}")
     return endpoint
 
 
@@ -521,7 +521,7 @@ class Works(Resource):
             filters: see `Filters` and `CallOptions`.
         """
         if mode not in (None, "after", "before"):
-            raise InvalidArgumentError(f"mode takes 'after' or 'before', not {mode!r}")
+            raise InvalidArgumentError(f"mode takes 'after' or 'before', not {shown(mode)}")
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
             raise InvalidArgumentError("cursor must be a non-empty cursor from WorksPage")
         paging = {

@@ -1,6 +1,6 @@
 """Each documented bound: accepted on it, refused one step outside, and nothing is sent then."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -133,6 +133,53 @@ def test_bounds(canned: Canned, call: Call, inside: list[Any], outside: list[Any
         with pytest.raises(InvalidArgumentError, match=named):
             canned.run(call(canned.devrev, value))
     assert canned.received == []
+
+
+MANY_DIGITS = 10**5000
+"""More than Python writes."""
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "value", [MANY_DIGITS, -MANY_DIGITS, "x" * 5000, Unprintable()], ids=["int", "-int", "str", "repr"]
+)
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (query("first"), "first"),
+        (listed, "limit"),
+        (lambda d, v: drained(d.works.list(max_items=v)), "max_items takes"),
+        (lambda d, v: drained(d.works.list(mode=v)), "mode takes"),
+        (lambda d, v: drained(d.paginate("accounts.list", items=v)), "items takes"),
+        (lambda d, v: d.works.count(created_date=LastDays(v)), "LastDays takes"),
+        (lambda d, v: d.works.get("ISS-1", max_retries=v), "max_retries takes"),
+        (lambda d, v: d.works.count(timeout=v), "Timeout.total"),
+        (lambda d, v: drained(d.works.get_many(["ISS-1"], on_error=v)), "on_error takes"),
+        (lambda d, v: d.request(v), "endpoint takes"),
+        (lambda d, v: d.works.update("X-1", type=v, priority="p1"), "type"),
+        (lambda d, v: d.works.export(sort_by=[v]), "sort_by"),
+    ],
+)
+def test_values_that_are_too_long_to_show_are_refused_briefly(
+    canned: Canned, call: Call, named: str, value: object
+) -> None:
+    if (value == MANY_DIGITS and named.startswith("max_")) or (isinstance(value, str) and named == "items takes"):
+        return  # as many as there are, and a key
+    canned.received.clear()
+    with pytest.raises((InvalidArgumentError, TypeError), match=named) as caught:
+        canned.run(call(canned.devrev, value))
+    assert type(caught.value) in (InvalidArgumentError, TypeError)
+    assert len(str(caught.value)) < 400
+    assert canned.received == []
+
+
+async def drained(items: AsyncIterable[object]) -> None:
+    async for _ in items:
+        pass
 
 
 BAD_IDS = [
