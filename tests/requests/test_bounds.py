@@ -144,26 +144,26 @@ class Unprintable:
         raise RuntimeError
 
 
+TOO_LONG: list[tuple[Call, str]] = [
+    (query("first"), "first"),
+    (listed, "limit"),
+    (lambda d, v: drained(d.works.list(max_items=v)), "max_items takes"),
+    (lambda d, v: drained(d.works.list(mode=v)), "mode takes"),
+    (lambda d, v: drained(d.paginate("accounts.list", items=v)), "items takes"),
+    (lambda d, v: d.works.count(created_date=LastDays(v)), "LastDays takes"),
+    (lambda d, v: d.works.get("ISS-1", max_retries=v), "max_retries takes"),
+    (lambda d, v: d.works.count(timeout=v), "Timeout.total"),
+    (lambda d, v: drained(d.works.get_many(["ISS-1"], on_error=v)), "on_error takes"),
+    (lambda d, v: d.request(v), "endpoint takes"),
+    (lambda d, v: d.works.update("X-1", type=v, priority="p1"), "type"),
+    (lambda d, v: d.works.export(sort_by=[v]), "sort_by"),
+]
+
+
 @pytest.mark.parametrize(
     "value", [MANY_DIGITS, -MANY_DIGITS, "x" * 5000, Unprintable()], ids=["int", "-int", "str", "repr"]
 )
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [
-        (query("first"), "first"),
-        (listed, "limit"),
-        (lambda d, v: drained(d.works.list(max_items=v)), "max_items takes"),
-        (lambda d, v: drained(d.works.list(mode=v)), "mode takes"),
-        (lambda d, v: drained(d.paginate("accounts.list", items=v)), "items takes"),
-        (lambda d, v: d.works.count(created_date=LastDays(v)), "LastDays takes"),
-        (lambda d, v: d.works.get("ISS-1", max_retries=v), "max_retries takes"),
-        (lambda d, v: d.works.count(timeout=v), "Timeout.total"),
-        (lambda d, v: drained(d.works.get_many(["ISS-1"], on_error=v)), "on_error takes"),
-        (lambda d, v: d.request(v), "endpoint takes"),
-        (lambda d, v: d.works.update("X-1", type=v, priority="p1"), "type"),
-        (lambda d, v: d.works.export(sort_by=[v]), "sort_by"),
-    ],
-)
+@pytest.mark.parametrize(("call", "named"), TOO_LONG)
 def test_values_that_are_too_long_to_show_are_refused_briefly(
     canned: Canned, call: Call, named: str, value: object
 ) -> None:
