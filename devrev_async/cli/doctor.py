@@ -135,6 +135,8 @@ async def _guarded(
     try:
         async for finding in trial(client):
             yield finding
+    except TooManyRequestsError as error:
+        yield Finding("trial", "warn", describe(error), "wait for the quota; something else uses this token")
     except DevRevError as error:
         yield Finding("trial", "fail", describe(error), "run again with -v, which logs each attempt")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from devrev_async import BulkResult, DevRevClient, NotFoundError, OutcomeUnknownError
+from devrev_async import BulkResult, DevRevClient, NotFoundError, WorkUpdate
 from devrev_async.sinks.jsonl import as_lines
 
 from .activity import Activity
@@ -59,7 +60,7 @@ def _raise_if_nothing_worked(result: BulkResult) -> None:
 def update_work(connection: Connection, id: str, type: str | None, settings: Sequence[str], *, json: bool) -> int:
     """Changes a work, and prints it as it is then."""
     fields = parse_fields(settings)
-    activity, works, unknown = Activity(aloud=True), 0, 0
+    activity, works, unknown, left = Activity(aloud=True), 0, 0, ""
 
     def numbers() -> str:
         if not json:
@@ -67,19 +68,23 @@ def update_work(connection: Connection, id: str, type: str | None, settings: Seq
         return activity.as_json(works=works, failed=1 - works - unknown, unknown=unknown, complete=works == 1)
 
     async def job(client: DevRevClient) -> Code:
-        nonlocal works, unknown
-        try:
-            with refusals_as_usage():
-                work = await client.works.update(id, type=type, **fields)
-        except OutcomeUnknownError:
-            unknown = 1
-            raise
+        nonlocal works, unknown, left
+        with refusals_as_usage():
+            # of one, since its result says of an update that is interrupted whether it was sent
+            run = client.works.update_many([WorkUpdate(id=id, type=type, **fields)], on_error="raise")
+            try:
+                (work,) = (await run).ok
+            except asyncio.CancelledError:
+                left = "the work may have been updated: look before you try again" if run.result.unknown else ""
+                raise
+            finally:
+                unknown = len(run.result.unknown)
         works = 1
         await write_stdout(as_lines([work.to_json()]))
         _say_if_any(numbers())
         return Code.DONE
 
-    return run_job(connection, job, numbers=numbers, on_event=activity.note)
+    return run_job(connection, job, kept=lambda: left, numbers=numbers, on_event=activity.note)
 
 
 def count_works(connection: Connection, filters: Filters, *, json: bool) -> int:

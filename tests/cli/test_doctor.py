@@ -193,6 +193,17 @@ def test_what_a_server_does_otherwise(
     assert {name for name, (state, _) in lines(ended).items() if state != "ok"} == {what}
 
 
+def test_a_quota_that_ends_during_the_trials_is_worth_a_word(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Sandbox(works=60, quota=3)
+    with run_in_thread(server):
+        monkeypatch.setenv("DEVREV_BASE_URL", server.url)
+        monkeypatch.setenv("DEVREV_TOKEN", server.token)
+        ended = here("doctor", "--deep")
+    assert ended.code == 0
+    assert lines(ended)["trial"][0] == "warn"
+    assert "wait for the quota" in ended.output
+
+
 def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Sandbox(works=60, quirks=Quirks(excludes_after=True))
     with run_in_thread(server):

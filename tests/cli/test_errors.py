@@ -48,6 +48,7 @@ Here = Callable[..., Ended]
         ),
         (["schema"], "error: Missing option '--for'. Choose from: duckdb, polars, arrow"),
         (["sandbox", "--token", ""], "error: --token is empty"),
+        (["sandbox", "--token", "a b"], "error: --token takes printable ASCII"),
         (["works", "export", "-o", "-", "--columns", "id", *SMALL], "--columns needs a file"),
     ],
 )

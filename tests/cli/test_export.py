@@ -56,8 +56,12 @@ def hang_after(sandbox: Sandbox, answers: int) -> None:
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    wait_until(path.exists, process)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
-    while not path.exists():
+    while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)

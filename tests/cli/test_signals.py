@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import COMMAND, Command
-from .test_export import MANY, hang_after, ids_in, port_of, serving, wait_for
+from .test_export import MANY, hang_after, ids_in, port_of, serving, wait_for, wait_until
 from .test_terminal import read_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -50,6 +50,20 @@ def test_an_export_ends_in_order(command: Command, name: str, code: int) -> None
     assert done.returncode == 0, done.stderr
     assert "going on after" in done.stderr
     assert len(ids_in(target)) == MANY
+
+
+def test_an_update_that_is_interrupted_may_have_been_applied(command: Command) -> None:
+    with serving(command) as sandbox:
+        sandbox.fail_next("works.update", status=None, delay=600)
+        process = command.start("works", "update", "ISS-1", "--set", "title=x", "--json")
+        wait_until(lambda: bool(sandbox.requests), process)
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=30)
+    said, numbers = stderr.decode().splitlines()
+    assert (process.returncode, stdout) == (143, b"")
+    assert said == "interrupted; the work may have been updated: look before you try again"
+    counts = json.loads(numbers)
+    assert (counts["works"], counts["failed"], counts["unknown"], counts["complete"]) == (0, 0, 1, False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a namespace of processes, as containers have")
