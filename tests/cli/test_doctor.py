@@ -201,7 +201,7 @@ def test_a_quota_that_ends_during_the_trials_is_worth_a_word(here: Here, monkeyp
         ended = here("doctor", "--deep")
     assert ended.code == 0
     assert lines(ended)["trial"][0] == "warn"
-    assert "wait for the quota" in ended.output
+    assert b"wait for the quota" in ended.stdout
 
 
 def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
