@@ -7,7 +7,7 @@ import gc
 import json
 import random
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +27,7 @@ from devrev_async import (
 )
 from devrev_async.export.planner.tuning import SLOW_FROM
 from devrev_async.sandbox import Quirks, Sandbox
+from devrev_async.sandbox.quirks import whole_second
 from devrev_async.sandbox.server import run_in_thread
 from tests.servers import serving, work
 
@@ -317,6 +318,64 @@ async def test_filters_and_arguments() -> None:
             _ = [work async for work in odd]
         left = sandbox.request_count
     assert left == sandbox.request_count
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        Quirks(),
+        Quirks(trims_bounds=True),
+        Quirks(trims_compared=True),
+        Quirks(trims_shown=True),
+        Quirks(trims_bounds=True, trims_compared=True, excludes_after=True, excludes_before=True),
+        Quirks(trims_compared=True, sort_by="ignored", cap=25),
+        Quirks(trims_shown=True, sort_by="ignored", cap=25),
+        Quirks(sort_by="random", cap=25),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize(("after", "before"), [(1.55, 4.85), (2.0, 2.0), (2.5, 2.5), (2.9, None), (None, 3.0)])
+async def test_a_range_with_fractions_of_a_second_on_a_server_that_trims(
+    quirks: Quirks, after: float | None, before: float | None
+) -> None:
+    start = datetime(2024, 3, 1, tzinfo=UTC)
+    first, last = (None if each is None else start + timedelta(seconds=each) for each in (after, before))
+    dates = [start + timedelta(milliseconds=50 * number) for number in range(120)]
+    works = [{"type": "task", "title": "T", "created_date": date.isoformat()} for date in dates]
+    async with Sandbox(works=works, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        export = export_all(client, created_date=DateRange(after=first, before=last))
+        ids = [work.id async for work in export]
+        found = [datetime.fromisoformat(sandbox.get(str(name))["created_date"]) for name in ids]
+    expected = {date for date in dates if (first is None or first <= date) and (last is None or date <= last)}
+    assert len(ids) == len(set(ids))
+    assert expected <= set(found)
+    # what shows the very second of the upper bound may be within
+    shown = {quirks.shown(date) for date in set(found) - expected}
+    assert shown <= ({whole_second(last)} if quirks.trims_shown and last else set())
+    assert export.report.works == export.report.expected or quirks.trims_shown or quirks.cap
+
+
+async def test_works_of_the_second_behind_a_range_are_no_sign_of_a_gap() -> None:
+    """They are counted, and shown; they are outside of the range, and not missed in a resumed export."""
+    start = datetime(2024, 3, 1, tzinfo=UTC)
+    works = [
+        {"type": "task", "title": "T", "created_date": (start + timedelta(milliseconds=5 * number)).isoformat()}
+        for number in range(500)
+    ]
+    quirks = Quirks(cap=300, trims_compared=True)
+    async with Sandbox(works=works, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        for at in (0, 50, 250):
+            ids: list[str | None] = []
+            async with export_all(client, created_date=DateRange(before=start + timedelta(seconds=2))) as export:
+                async for work in export:
+                    ids.append(work.id)
+                    if len(ids) == at:
+                        break
+            rest = export_all(
+                client, created_date=DateRange(before=start + timedelta(seconds=2)), resume=export.checkpoint
+            )
+            ids += [work.id async for work in rest]
+            assert len(ids) == len(set(ids)) == 401
 
 
 async def test_timestamps_that_lie_outside_of_the_years_of_utc_are_exported() -> None:

@@ -48,6 +48,7 @@ class Coverage:
         self._domain = domain
         self._now = now
         self._span = (LATEST, EARLIEST)
+        self._shows_fractions = False
         self.outside = 0
         self.detours: dict[tuple[int, int], tuple[int, int, bool]] = {}
 
@@ -82,6 +83,10 @@ class Coverage:
         """Returns the works of what is open between two seconds, and closes it there."""
         if low >= high:
             return []
+        if upto is None and (unclear := self._unclear(low, high, ordered)) is not None:
+            self._domain.exact = True
+            before = self.close(low, self._domain.low, ordered, None, proof)
+            return before + self.close(unclear + 1, high, ordered, None, proof)
         batches: list[Batch[T]] = []
         for interval in self.intervals:
             start, end = max(interval.low, low), min(interval.high, high)
@@ -97,6 +102,22 @@ class Coverage:
         rate = len(ordered) / (end - start) if end > start else None
         self.intervals = without(self.intervals, low, high, upto, rate=rate, seen=_seen(ordered, low, high))
         return batches
+
+    def _unclear(self, low: int, high: int, ordered: list[tuple[Key, T]]) -> int | None:
+        """Returns a second of which works are shown that may be within the user's range or not; None: there is none.
+
+        All that the server shows is whole seconds, so it may trim, and they show the one in which the range begins. That
+        second stays open: it is asked for by the very bound.
+        """
+        second = self._domain.unclear
+        if second is None or not low <= second < high or self._shows_fractions:
+            return None
+        if any(key[0] % SECOND for key, _ in ordered):
+            self._shows_fractions = True
+            return None
+        return (
+            second if any(chosen(each, second, second + 1, ordered) for each in self.open(second, second + 1)) else None
+        )
 
     def cut(self, interval: Interval, keys: Sequence[Key]) -> bool:
         """Cuts an interval whose page proved nothing; returns False if it is too short for that."""

@@ -36,6 +36,7 @@ _LEAST: Final = EARLIEST * SECOND
 _MOST: Final = LATEST * SECOND - 1
 _first: Final = itemgetter(0)
 _EDGE: Final = timedelta(milliseconds=1)
+_LEAST_EDGE: Final = timedelta(microseconds=1)
 _TOLERANCE: Final = timedelta(seconds=2)
 
 
@@ -122,18 +123,33 @@ class Batch(Generic[T]):
 class Domain:
     """What the user's own range of `created_date` leaves: everything, unless it was given.
 
-    At its edges a request says the user's bounds, a millisecond wider in case the server excludes them; what then
-    shows a timestamp outside of them is not admitted.
+    At its edges a request is as wide as the seconds in which the user's bounds stand, in case the server trims what it
+    compares or excludes the bounds. What then shows a timestamp outside of them is not admitted.
+
+    Attributes:
+        exact: whether requests say the user's lower bound itself, a microsecond wider, and what shows only the second
+            in which that stands is admitted: the server trims what it shows, and knows which works are within.
     """
 
     def __init__(self, after: datetime | None = None, before: datetime | None = None) -> None:
         self.after = after
         self.before = before
         self.limited = after is not None or before is not None
+        self.exact = False
         self._least = None if after is None else micros(after)
         self._most = None if before is None else micros(before)
         self.low = EARLIEST if self._least is None else max(EARLIEST, self._least // SECOND - 1)
         self.high = LATEST if self._most is None else min(LATEST, self._most // SECOND + 2)
+
+    @property
+    def unclear(self) -> int | None:
+        """The second of the user's lower bound, if a work that shows only that may be within; None: the bound is whole.
+
+        None as well where the server was asked for what is within.
+        """
+        if self._least is None or self.exact or self._least % SECOND == 0:
+            return None
+        return self._least // SECOND
 
     def intervals(self) -> list[Interval]:
         """Returns all that there is to do at first."""
@@ -146,16 +162,21 @@ class Domain:
     def bounds(self, low: int, high: int) -> tuple[datetime | None, datetime | None]:
         """Returns the range to ask for: wide enough for bounds that exclude and for comparisons trimmed to seconds.
 
-        A timestamp is trimmed downwards, so the lower bound needs a second more and the upper none.
+        Timestamps and bounds are trimmed downwards: the lower bound lies before its second, the upper one behind it.
         """
-        after = None if self.after is None else _shifted(self.after, -_EDGE)
-        before = None if self.before is None else _shifted(self.before, _EDGE)
+        after, before = self.after, self.before
+        if after is not None:
+            after = _shifted(after, -_LEAST_EDGE) if self.exact else _shifted(after.replace(microsecond=0), -_EDGE)
+        if before is not None:
+            before = _shifted(before.replace(microsecond=0), timedelta(seconds=1))
         if low > self.low:
             own = moment_of(low - 1)
             after = own if after is None else max(after, own)
         if high < self.high:
             own = moment_of(high)
             before = own if before is None else min(before, own)
+        if after is not None and before is not None and after > before:
+            after = before  # the interval ends before the user's range begins
         return after, before
 
     def admits(self, key: Key) -> bool:
@@ -164,7 +185,7 @@ class Domain:
         if shown == _UNDATED:
             return True
         if self._least is not None and shown < self._least:
-            return shown % SECOND == 0 and shown // SECOND == self._least // SECOND
+            return self.exact and shown % SECOND == 0 and shown // SECOND == self._least // SECOND
         return self._most is None or shown <= self._most
 
 

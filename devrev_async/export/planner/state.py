@@ -158,8 +158,11 @@ class State(Generic[T]):
         self, low: int, high: int, ordered: list[tuple[Key, T]], proof: Proof, upto: Key | None = None
     ) -> list[Batch[T]]:
         """Closes what is open between two seconds, and returns the works that stand there."""
+        unclear = self.domain.unclear
         batches = self.coverage.close(low, high, ordered, upto, proof)
         self.pages.drop_unless(self.coverage.open)
+        if unclear is not None and self.domain.exact:
+            self.pages.drop_unless(lambda low, high: not low <= unclear < high)
         for batch in batches:
             self.tally.add(batch)
             if self.counts.halves is not None:

@@ -33,7 +33,7 @@ def ask_for_undated(state: State[T]) -> Request | None:
     """
     counts, coverage = state.counts, state.coverage
     assumed = state.server.assumed_cap and counts.last.known
-    found = state.shown if assumed else state.tally.found
+    found = state.shown
     if assumed and not counts.last.checked:
         counts.last.checked = True
         counts.totals.ask_anew()
@@ -49,7 +49,9 @@ def ask_for_undated(state: State[T]) -> Request | None:
             if counts.totals.unexplained(found) and not counts.probed:
                 counts.probed = True  # a server that counts those without a timestamp in every range shows them here
                 return state.export(EARLIEST, _FIRST_SECOND)
-            if state.server.counts and counts.totals.too_many(found):
+            # what earlier runs were shown outside of the user's range is not known
+            known = state.fresh or not state.domain.limited
+            if known and state.server.counts and counts.totals.too_many(found):
                 raise Unprovable(_MORE)
             coverage.intervals = []
             return None
