@@ -106,8 +106,8 @@ class Coverage:
     def _unclear(self, low: int, high: int, ordered: list[tuple[Key, T]]) -> int | None:
         """Returns a second of which works are shown that may be within the user's range or not; None: there is none.
 
-        All that the server shows is whole seconds, so it may trim, and they show the one in which the range begins. That
-        second stays open: it is asked for by the very bound.
+        All that the server shows is whole seconds, so it may trim, and they show the one in which the range begins.
+        That second stays open: it is asked for by the very bound.
         """
         second = self._domain.unclear
         if second is None or not low <= second < high or self._shows_fractions:
