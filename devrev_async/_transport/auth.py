@@ -83,7 +83,7 @@ class TokenSource:
         try:
             claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
             whose = f"sub {claims['sub']}"
-        except (IndexError, KeyError, TypeError, ValueError):
+        except (IndexError, KeyError, TypeError, ValueError, RecursionError):
             whose = f"token {token}"
         return sha256(whose.encode()).hexdigest()
 

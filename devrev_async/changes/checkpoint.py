@@ -120,11 +120,12 @@ def _unpacked(packed: bytes, count: int) -> list[int]:
         steps.frombytes(zlib.decompressobj().decompress(packed, 8 * count) if count else b"")
     except (zlib.error, ValueError):
         raise InvalidArgumentError(_NO_CHECKPOINT) from None
-    if len(steps) != count:
-        raise InvalidArgumentError(_NO_CHECKPOINT)
     if sys.byteorder == "big":
         steps.byteswap()
-    return list(accumulate(steps))
+    stamps = list(accumulate(steps))
+    if len(stamps) != count or not all(UNDATED <= stamp <= LATEST for stamp in stamps):
+        raise InvalidArgumentError(_NO_CHECKPOINT)
+    return stamps
 
 
 def _halved(kept: Remembered) -> Remembered:
@@ -150,7 +151,7 @@ def _decoded(checkpoint: str) -> _Saved:
                 f"since= is a checkpoint of version {version}, and this release knows {_VERSION}: use a newer release"
             )
         saved = msgspec.msgpack.decode(data[4:], type=_Saved)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidArgumentError(_NO_CHECKPOINT) from None
     sound = saved.version == _VERSION and len(saved.keys) % _KEY == 0 and len(saved.keys) <= _KEY * MOST_REMEMBERED
     placed = UNDATED - 1 <= saved.position <= LATEST and UNDATED <= saved.begin <= LATEST and saved.forgotten >= 0

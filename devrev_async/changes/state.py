@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, cast
 from zlib import crc32
 
 import msgspec
 
-from devrev_async.errors import InvalidArgumentError, SyncStateError
+from devrev_async.errors import SyncStateError
 
 from .checkpoint import decode
 from .query import differences, words_of
@@ -19,6 +20,8 @@ __all__ = ["FORMAT", "VERSION", "State", "check_origin", "check_query", "parse",
 
 FORMAT: Final = "devrev-async sync state"
 VERSION: Final = 1
+_MOST_RUNS: Final = 10**15
+"""More runs than there can be, whose number has room in the name of a file."""
 
 _ANEW: Final = "restore the file from a backup, or start anew with full_refresh=True (--full-refresh)"
 
@@ -119,11 +122,19 @@ def parse(content: bytes, path: str) -> State:
     try:
         state = msgspec.convert(fields, State)
         state.start()
-    except (msgspec.ValidationError, InvalidArgumentError):
+        whole = check == _check(fields) and _is_possible(state)
+    except (msgspec.ValidationError, ValueError, RecursionError):
         raise SyncStateError(f"{path}: the state file is damaged", path=path, hint=_ANEW) from None
-    if check != _check(fields) or state.run < 0 or version != VERSION:
+    if not whole:
         raise SyncStateError(f"{path}: the state file is damaged or was altered", path=path, hint=_ANEW)
     return state
+
+
+def _is_possible(state: State) -> bool:
+    """Whether a run can have written it; raises ValueError where `until` is no time."""
+    numbers = [state.run, 0 if state.refresh is None else state.refresh]
+    until = datetime.fromisoformat(state.until)
+    return state.version == VERSION and until.tzinfo is not None and all(0 <= each <= _MOST_RUNS for each in numbers)
 
 
 def _check(values: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from devrev_async._decoders.fallback import decode_one
 from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.options import check_flag
@@ -42,10 +43,6 @@ _TOLERANCE: Final = timedelta(seconds=5)
 _BATCH: Final = 1000
 
 _ORGANISATION: Final = re.compile(r"don:[^:]+:[^:]+:(devo/[^:]+):")
-
-
-class _Stub(msgspec.Struct):
-    id: str | None = None
 
 
 class OpenChanges(Protocol):
@@ -331,11 +328,7 @@ class Sync:
 
 
 def _organisation_of(work: bytes) -> str | None:
-    try:
-        id = msgspec.json.decode(work, type=_Stub).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    match = _ORGANISATION.match(id or "")
+    match = _ORGANISATION.match(decode_one(work)[0].id or "")
     return match[1] if match else None
 
 

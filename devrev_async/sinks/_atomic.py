@@ -26,6 +26,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -37,7 +38,8 @@ from ._names import LONGEST_NAME, Names
 
 __all__ = ["PartFile", "State", "names_of"]
 
-_VERSION: Final = 2
+_VERSION: Final = 3
+_CHECK: Final = b',"check":%d}'
 _DAMAGED: Final = -1
 """The version of a state that cannot be read."""
 
@@ -272,22 +274,36 @@ class PartFile:
         if descriptor is None:
             return None
         with os.fdopen(descriptor, "rb") as file:
-            try:
-                return msgspec.json.decode(file.read(), type=State)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                return State(version=_DAMAGED, identity="")
+            content = file.read()
+        try:
+            state = msgspec.json.decode(content, type=State)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            state = None
+        sound = state is not None and state.version == _VERSION and _is_whole(content)
+        return state if sound else State(version=_DAMAGED, identity="")
 
     def _save(self, state: State) -> None:
         fresh = self.names.state.with_name(f"{self.names.state.name}.new")
         descriptor = create_new(fresh)
         try:
-            write_all(descriptor, msgspec.json.encode(state))
+            write_all(descriptor, _content_of(state))
             sync(descriptor)
         finally:
             os.close(descriptor)
         fresh.replace(self.names.state)
         sync_folder(fresh.parent)
         self.state = state
+
+
+def _content_of(state: State) -> bytes:
+    """The file of a state, whose last field is a checksum: an altered one would speak of other bytes or files."""
+    fields = msgspec.json.encode(state)[:-1]
+    return fields + _CHECK % crc32(fields)
+
+
+def _is_whole(content: bytes) -> bool:
+    fields = content[: content.rfind(_CHECK[:-3])]
+    return content == fields + _CHECK % crc32(fields)
 
 
 def names_of(target: Path) -> Names:

@@ -127,7 +127,7 @@ def _filters(text: str | None) -> Filters:
         return Filters()
     try:
         given = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         problem = str(error)
     else:
         if isinstance(given, dict):

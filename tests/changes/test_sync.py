@@ -34,6 +34,7 @@ from devrev_async import (
 )
 from devrev_async.changes.run import Run
 from devrev_async.changes.state import State, render
+from devrev_async.changes.sync import _organisation_of
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
 
@@ -418,6 +419,11 @@ async def test_another_organisation_is_refused_before_a_file_stands(synced: Sync
             error = await refused(synced, client, full_refresh=full_refresh)
             assert "devo/other" in str(error)
             assert "devo/0SandBox" in str(error)
+
+
+@pytest.mark.parametrize("fields", ['"x":1', '"x":%s' % ("[" * 50_000 + "]" * 50_000), '"title":"\\ud800"', '"type":5'])
+def test_the_organisation_of_a_work_is_found_whatever_else_it_has(fields: str) -> None:
+    assert _organisation_of(b'{"id":"don:core:dvrv-us-1:devo/0aB:issue/1",%b}' % fields.encode()) == "devo/0aB"
 
 
 async def test_a_state_later_than_the_servers_clock_is_refused(synced: Synced) -> None:

@@ -180,3 +180,5 @@ def test_an_export_belongs_to_the_account_and_not_to_the_token() -> None:
     assert source(jwt("1", 1)) == source(jwt("1", 22)) == source(jwt("1", 333))
     assert source(jwt("1", 1)) != source(jwt("2", 1))
     assert source("opaque-token-1") != source("opaque-token-2")
+    nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    assert source(f"a.{nested}.b") != source(f"a.{nested}.c")

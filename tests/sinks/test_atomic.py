@@ -8,14 +8,19 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from devrev_async.reports import ExportReport
 from devrev_async.sinks._atomic import PartFile, names_of
 from devrev_async.sinks._files import check_target
 from devrev_async.sinks.whole import WholeFile
+from tests.damage import damaged
+from tests.effort import examples
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and permissions of POSIX")
 
@@ -53,7 +58,18 @@ def test_a_part_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["another export", "shorter", "no state", "no part", "damaged state", "empty state", "newer state", "not wanted"],
+    [
+        "another export",
+        "shorter",
+        "no state",
+        "no part",
+        "damaged state",
+        "altered state",
+        "empty state",
+        "deep state",
+        "newer state",
+        "not wanted",
+    ],
 )
 def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> None:
     target = begun(tmp_path)
@@ -67,10 +83,14 @@ def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> No
             part.unlink()
         case "damaged state":
             state.write_bytes(state.read_bytes()[:-5])
+        case "altered state":
+            state.write_bytes(state.read_bytes().replace(b'"offset":4', b'"offset":3'))
+        case "deep state":
+            state.write_bytes(b'{"x":' + b"[" * 100_000)
         case "empty state":
             state.write_bytes(b"")
         case "newer state":
-            state.write_bytes(state.read_bytes().replace(b'"version":2', b'"version":3'))
+            state.write_bytes(state.read_bytes().replace(b'"version":3', b'"version":4'))
         case _:
             pass
     again = opened(target, "y" if damage == "another export" else "x", resume=damage != "not wanted")
@@ -82,6 +102,24 @@ def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> No
     again.publish_part()
     assert target.read_bytes() == b"new\n"
     assert files_in(tmp_path) == ["a.jsonl"]
+
+
+@settings(max_examples=examples(100))
+@given(data=st.data())
+def test_a_state_that_was_altered_anywhere_is_never_gone_on_from(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        target = begun(Path(folder))
+        state = target.with_name(".a.jsonl.part.state")
+        whole = state.read_bytes()
+        state.write_bytes(
+            data.draw(damaged(whole, [b"9", b"-1", b'"publishing"', b"null", b'"files":3', b"[[", b"\xff"]))
+        )
+        altered = state.read_bytes() != whole
+        again = opened(target)
+        assert (again.state.works, again.discarded, again.published) == (
+            (0, True, False) if altered else (2, False, False)
+        )
+        again.leave()
 
 
 def test_a_part_without_works_is_not_left(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_filters() -> None:
         ("depth", "deep", "at least 1"),
         ("overlapSeconds", "-1", "from 0"),
         ("filters", "type=ticket", "JSON object"),
+        ("filters", '{"type":' + "[" * 100_000, "JSON object"),
         ("filters", '["ticket"]', "JSON object"),
         ("filters", '{"created_date": {"after": "2024-01-01"}}', "created_date"),
         ("filters", '{"created_date": {"after": "2024-01-01T00:00:00"}}', "created_date"),

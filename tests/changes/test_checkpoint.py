@@ -1,0 +1,119 @@
+"""A checkpoint of `changes` in any altered form is refused, or says the same; one that was forged is read or refused."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from array import array
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devrev_async.changes.checkpoint import decode, encode, position_of
+from devrev_async.changes.instants import LATEST, UNDATED
+from devrev_async.changes.memory import Remembered
+from devrev_async.changes.run import Start
+from devrev_async.errors import InvalidArgumentError
+from tests.damage import damaged
+from tests.effort import examples
+
+QUERY = {"type": '["ticket"]', "tags": '["don:1"]'}
+_RANDOM = random.Random(3)
+NOW = 1_760_000_000_000_000
+WHOLE = Start(
+    NOW, NOW - 300, Remembered(NOW, NOW - 300, NOW - 200, 2, {_RANDOM.randbytes(8): NOW - n for n in range(12)})
+)
+TEXT = encode(WHOLE, QUERY)
+PLAIN = urlsafe_b64decode(TEXT + "=" * (-len(TEXT) % 4))[4:]
+TOKENS = [
+    b"\xc0",
+    b"\x80",
+    b"\x90",
+    b"\xd9\xff",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xcf" + b"\xff" * 8,
+    b"\xd3\x80" + b"\0" * 7,
+    b"\xc4\x08",
+]
+
+_STAMPS = st.integers(UNDATED, LATEST)
+
+
+def sealed(plain: bytes) -> str:
+    """A checkpoint of this content, whose checksum is right."""
+    return urlsafe_b64encode(zlib.crc32(plain).to_bytes(4, "big") + plain).decode().rstrip("=")
+
+
+def _start(position: int, begin: int, floor: int, horizon: int, forgotten: int, keys: dict[bytes, int]) -> Start:
+    return Start(position, begin, Remembered(position, floor, horizon, forgotten, keys))
+
+
+_KEYS = st.dictionaries(st.binary(min_size=8, max_size=8), _STAMPS, max_size=6)
+
+
+@settings(max_examples=examples(200))
+@given(st.builds(_start, st.integers(UNDATED - 1, LATEST), _STAMPS, _STAMPS, _STAMPS, st.integers(0, 10**6), _KEYS))
+def test_it_says_all_that_a_call_needs(start: Start) -> None:
+    text = encode(start, QUERY)
+    assert (decode(text, QUERY), position_of(text)) == (start, start.position)
+
+
+@settings(max_examples=examples(400))
+@given(damaged(TEXT.encode(), [b"A", b"=", b"-_", TEXT.encode()]))
+def test_an_altered_one_is_refused_unless_it_says_the_same(text: bytes) -> None:
+    try:
+        start = decode(text.decode("latin-1"), QUERY)
+    except InvalidArgumentError:
+        return
+    assert start == WHOLE
+
+
+@settings(max_examples=examples(600))
+@given(damaged(PLAIN, TOKENS) | st.binary(max_size=40))
+def test_a_forged_one_is_refused_or_can_be_written_again(plain: bytes) -> None:
+    try:
+        start = decode(sealed(plain), QUERY)
+    except InvalidArgumentError:
+        return
+    assert decode(encode(start, QUERY), QUERY) == start
+
+
+def _forged(**fields: Any) -> str:
+    """One of no works but those of the fields."""
+    names = ("version", "query", "position", "begin", "floor", "horizon", "forgotten", "keys", "stamps")
+    values = [1, QUERY, 0, 0, 0, 0, 0, b"", b""]
+    return sealed(msgspec.msgpack.encode([fields.get(name, value) for name, value in zip(names, values, strict=True)]))
+
+
+def _steps(*steps: int) -> bytes:
+    return zlib.compress(array("q", steps).tobytes())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": 0}, {"position": LATEST + 1}, {"position": UNDATED - 2}, {"begin": LATEST + 1}, {"begin": UNDATED - 1},
+        {"forgotten": -1}, {"keys": b"1234567"}, {"keys": bytes(8)}, {"keys": bytes(8), "stamps": b"no zlib"},
+        {"keys": bytes(8), "stamps": zlib.compress(b"1234567")}, {"keys": bytes(16), "stamps": _steps(1)},
+        {"keys": bytes(16), "stamps": _steps(2**62, 2**62)}, {"keys": bytes(8), "stamps": _steps(-(2**62))},
+        {"keys": bytes(8 * 50_001), "stamps": _steps(*[0] * 50_001)},
+    ],
+)  # fmt: skip
+def test_what_no_call_ever_wrote_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError, match="no checkpoint"):
+        decode(_forged(**fields), QUERY)
+
+
+def test_one_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="no checkpoint"):
+        decode(sealed(b"\x92\x01" + b"\x91" * 100_000 + b"\x00"), QUERY)
+
+
+def test_what_inflates_beyond_its_works_is_not_inflated() -> None:
+    bomb = zlib.compress(bytes(1 << 26))
+    start = decode(_forged(keys=bytes(8), stamps=bomb), QUERY)
+    assert start.remembered.keys == {bytes(8): 0}
