@@ -62,7 +62,7 @@ class Limiter:
         self._changed = asyncio.Event()
 
     async def acquire(self, max_wait: float, on_wait: Callable[[float], None], leaves: int = 0) -> float:
-        """Waits until a request may be sent; `responded`, `answered`, `lost` or `withdrawn`, and `release` must follow.
+        """Waits until a request may be sent; `responded`, `lost` or `withdrawn` must follow, and a release of `slots`.
 
         `on_wait` is called with the seconds of a wait that is about to begin, once. `leaves` is how many requests of
         the reported quota are left to others.
@@ -83,14 +83,6 @@ class Limiter:
             raise
         self.quota.in_flight += 1
         return now
-
-    def answered(self, turn: float, *, reported: bool) -> None:
-        """Notes the response to the request admitted at `turn`; `reported` says whether `report` was called."""
-        if reported:
-            self.quota.in_flight -= 1
-        else:
-            self.quota.answered(turn, time.monotonic())
-        self._wake()
 
     def responded(
         self, turn: float, *, limit: str | None, remaining: str | None, reset: str | None, date: str | None
@@ -144,10 +136,6 @@ class Limiter:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    def release(self) -> None:
-        """Releases a slot."""
-        self.slots.release()
-
     @property
     def paused(self) -> bool:
         """Whether nothing may be sent now."""
@@ -159,14 +147,6 @@ class Limiter:
         if until > self.paused_until:
             self.paused_until = until
             self._spread = min(LONGEST_SPREAD, max(0.05, seconds / 10))
-
-    def report(self, *, limit: int | None, remaining: int, reset: float, date: float | None, sent: float) -> None:
-        """Notes the quota that a response reports: `reset` and `date` are epoch seconds of the server's clock."""
-        received = time.monotonic()
-        if date is not None:
-            self.clock.observe(date, sent, received)
-        at = self._on_our_clock(reset, received)
-        self.quota.observe(limit=limit, remaining=remaining, reset=at, key=reset, sent=sent, received=received)
 
     def seconds_until(self, reset: float) -> float:
         """Returns the seconds until an instant of the server's clock (epoch); negative if it has passed."""

@@ -158,10 +158,6 @@ class Quota:
             return None
         return Wait(end - now, firm=free <= 0 or not self.in_flight)
 
-    def sent(self) -> None:
-        """Notes that a request is sent."""
-        self.in_flight += 1
-
     def answered(self, sent: float, now: float) -> None:
         """Notes a response without rate-limit headers; one with them goes to `observe`."""
         if sent == self._probe:

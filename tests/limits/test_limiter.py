@@ -32,7 +32,17 @@ def quiet(delay: float) -> None:
 def tell(limiter: Limiter, loop: VirtualLoop, sent: float, remaining: int, left: float, limit: int = 100) -> None:
     """An answer that says that the window ends in so many seconds."""
     now = EPOCH + loop.time()
-    limiter.report(limit=limit, remaining=remaining, reset=float(round(now + left)), date=float(int(now)), sent=sent)
+    respond(limiter, loop, sent, limit, remaining, round(now + left))
+
+
+def respond(limiter: Limiter, loop: VirtualLoop, turn: float, limit: int, remaining: int, reset: int) -> None:
+    date = email.utils.formatdate(EPOCH + loop.time(), usegmt=True)
+    limiter.responded(turn, limit=str(limit), remaining=str(remaining), reset=str(reset), date=date)
+
+
+def silent(limiter: Limiter, turn: float) -> None:
+    """An answer that says nothing of a quota."""
+    limiter.responded(turn, limit=None, remaining=None, reset=None, date=None)
 
 
 STEPS = st.lists(
@@ -72,9 +82,8 @@ def test_no_schedule_loses_a_slot_or_stops_it(
                 raise
             if kind == "answer":
                 tell(limiter, loop, turn, remaining, left)
-                limiter.answered(turn, reported=True)
             elif kind == "silent":
-                limiter.answered(turn, reported=False)
+                silent(limiter, turn)
             elif kind == "withdrawn":
                 limiter.withdrawn(turn)
             else:
@@ -82,7 +91,7 @@ def test_no_schedule_loses_a_slot_or_stops_it(
                 if kind == "pause":
                     limiter.pause(max(0.0, left))
         finally:
-            limiter.release()
+            limiter.slots.release()
 
     async def main() -> None:
         limiter = Limiter(slots)
@@ -120,8 +129,8 @@ def test_a_pause_lets_nothing_through_and_everything_out_spread(seconds: float, 
     async def use(limiter: Limiter) -> None:
         turn = await limiter.acquire(300, quiet)
         out.append(loop.time())
-        limiter.answered(turn, reported=False)
-        limiter.release()
+        silent(limiter, turn)
+        limiter.slots.release()
 
     async def main() -> None:
         limiter = Limiter(32)
@@ -164,8 +173,7 @@ def test_the_reset_is_read_against_the_servers_own_clock(skew: float) -> None:
         limiter = Limiter(4)
         turn = await limiter.acquire(0, quiet)
         tell(limiter, loop, turn, 0, 60)
-        limiter.answered(turn, reported=True)
-        limiter.release()
+        limiter.slots.release()
         waits: list[float] = []
         await limiter.acquire(330, waits.append)
         assert len(waits) == 1
@@ -201,14 +209,11 @@ def test_a_true_quota_is_used_up_and_never_passed(limit: int, window: int, slots
         counts[index] = counts.get(index, 0) + 1
         if counts[index] > limit and words and turn > words[0]:
             refused.append(turn)
-        now, remaining = EPOCH + loop.time(), max(0, limit - counts[index])
+        remaining = max(0, limit - counts[index])
         await asyncio.sleep(rng.uniform(0, 0.01))
         words.append(loop.time())
-        limiter.report(
-            limit=limit, remaining=remaining, reset=float((index + 1) * window), date=float(int(now)), sent=turn
-        )
-        limiter.answered(turn, reported=True)
-        limiter.release()
+        respond(limiter, loop, turn, limit, remaining, (index + 1) * window)
+        limiter.slots.release()
 
     async def main() -> None:
         limiter = Limiter(slots)
@@ -229,14 +234,12 @@ def test_waiting_for_an_answer_is_no_wait_beyond_the_bound() -> None:
         limiter = Limiter(2)
         first = await limiter.acquire(5, quiet)
         tell(limiter, loop, first, 1, 300)
-        limiter.answered(first, reported=True)
         second = await limiter.acquire(5, quiet)
-        limiter.release()
+        limiter.slots.release()
         waiting = asyncio.create_task(limiter.acquire(5, quiet))
         await asyncio.sleep(1)
         assert not waiting.done()
         tell(limiter, loop, second, 7, 299)
-        limiter.answered(second, reported=True)
         await waiting
         assert loop.time() == 1001
 
@@ -265,7 +268,7 @@ def test_a_date_is_parsed_once_and_not_for_each_response(monkeypatch: pytest.Mon
             now = EPOCH + loop.time()
             date = email.utils.formatdate(now, usegmt=True)
             limiter.responded(turn, limit="100", remaining="99", reset=str(int(now) + 60), date=date)
-            limiter.release()
+            limiter.slots.release()
         assert limiter.quota.in_flight == 0
         assert limiter.reported is not None
         assert limiter.reported[:2] == (100, 99)

@@ -353,7 +353,7 @@ async def test_cancelled_just_as_the_slot_is_given(server: FaultServer, connect:
         await limiter.slots.acquire()
         waiting = asyncio.create_task(client.works.get("ISS-1"))
         await settle()
-        limiter.release()
+        limiter.slots.release()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
