@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from devrev_async import RateLimit
-from devrev_async._transport.auth import TOKEN_VARIABLES
+from devrev_async._transport.auth import TOKEN_VARIABLES, find_token
 
 __all__ = [
     "Finding",
@@ -27,6 +27,7 @@ __all__ = [
 State = Literal["ok", "warn", "fail"]
 
 _NEW_TOKEN: Final = "make a new one in DevRev (Settings > Account > Personal access token)"  # noqa: S105 - no token
+_BARE: Final = "set the bare token, without 'Bearer' and quotes"
 _SOON: Final = timedelta(days=7)
 _SKEW: Final = 5.0
 """Seconds by which clocks may differ before it is worth a word."""
@@ -60,9 +61,10 @@ def token_finding(environment: Mapping[str, str], now: datetime) -> Finding:
         return Finding("token", "fail", "none of the variables is set", advice, authorisation=True)
     source, *others = given
     token = environment[source]
-    if token != token.strip() or not token.isprintable() or " " in token:
-        what = "has white space or control characters in it"
-        return Finding("token", "fail", f"{source} {what}", "set the bare token, without 'Bearer' and quotes", True)
+    if problem := find_token(token)[1]:
+        return Finding("token", "fail", f"{source}: {problem}", _BARE, authorisation=True)
+    if token[0] in "\"'":
+        return Finding("token", "warn", f"from {source}; it begins with a quote, as no token does", _BARE)
     ignored = f"; {', '.join(others)} not used" if others else ""
     expires = _expiry(token)
     if expires is None:
@@ -115,7 +117,12 @@ def certificate_finding(version: str, certificate: Mapping[str, Any], now: datet
 def clock_finding(offset: float | None) -> Finding:
     """How far the server's clock is ahead of ours, in seconds, as far as a `Date` header says."""
     if offset is None:
-        return Finding("clock", "warn", "the server sends no Date", "waits for the quota rely on this machine's clock")
+        return Finding(
+            "clock",
+            "warn",
+            "the server sends no Date that can be read",
+            "waits for the quota rely on this machine's clock",
+        )
     if abs(offset) < _SKEW:
         return Finding("clock", "ok", "as the server's, within a few seconds")
     direction = "behind" if offset > 0 else "ahead of"

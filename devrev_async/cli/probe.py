@@ -7,9 +7,10 @@ import ssl
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
+
+from devrev_async._limits.headers import parse_http_date
 
 from .findings import Finding, certificate_finding, clock_finding
 
@@ -74,10 +75,9 @@ async def _clock_offset(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
             head = await reader.readuntil(b"\r\n\r\n")
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return None
-    now = datetime.now(UTC)
+    now = time.time()
     for line in head[:_LONGEST_HEAD].decode("latin-1").split("\r\n"):
         name, _, value = line.partition(":")
-        if name.lower() == "date":
-            with suppress(ValueError):
-                return (parsedate_to_datetime(value.strip()) - now).total_seconds()
+        if name.lower() == "date" and (date := parse_http_date(value.strip())) is not None:
+            return date - now
     return None

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -114,16 +114,9 @@ def test_a_port_where_nobody_listens(here: Here, monkeypatch: pytest.MonkeyPatch
 
 
 @contextmanager
-def tls_server(*, trusted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Generator[int]:
-    """A TLS server that answers everything with 401; its authority is trusted or not."""
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - its own gap
-    if trusted:
-        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Generator[int]:
+    """A server that answers the first request of each connection so; over TLS, if there is a context."""
     listener = socket.create_server(("127.0.0.1", 0))
-    answer = b"HTTP/1.1 401 Unauthorized\r\nDate: Fri, 01 May 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\n{}"
 
     def serve() -> None:
         while True:
@@ -131,12 +124,12 @@ def tls_server(*, trusted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
                 plain, _ = listener.accept()
             except OSError:
                 return
-            try:
-                with context.wrap_socket(plain, server_side=True) as secure:
-                    if secure.recv(65536):
-                        secure.sendall(answer)
-            except OSError:
-                plain.close()
+            with suppress(OSError), plain if context is None else context.wrap_socket(plain, server_side=True) as peer:
+                if peer.recv(65536):
+                    peer.sendall(answer)
+                    while peer.recv(65536):  # else what is unread would reset the connection
+                        pass
+            plain.close()
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -146,6 +139,20 @@ def tls_server(*, trusted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
+
+
+@contextmanager
+def tls_server(*, trusted: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Generator[int]:
+    """A TLS server that answers everything with 401; its authority is trusted or not."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - its own gap
+    if trusted:
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    answer = b"HTTP/1.1 401 Unauthorized\r\nDate: Fri, 01 May 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(answer, context) as port:
+        yield port
 
 
 def test_tls(here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
@@ -204,6 +211,29 @@ def test_a_quota_that_ends_during_the_trials_is_worth_a_word(here: Here, monkeyp
     assert b"wait for the quota" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [
+        ("Thu, 01 Jan 2099 00:00:00 GMT", "behind the server"),
+        ("Thu Jan  1 00:00:00 2099", "behind the server"),  # the form of asctime, in which no zone is named
+        ("Thu, 01 Jan 2099 00:00:00 -0000", "behind the server"),
+        ("Thu, 01 Jan 2099 00:00:00", "behind the server"),
+        ("soon", "sends no Date that can be read"),
+        ("", "sends no Date that can be read"),
+    ],
+)
+def test_dates_of_any_form(here: Here, monkeypatch: pytest.MonkeyPatch, date: str, words: str) -> None:
+    body = b'{"works":[]}'
+    head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    with answering(head.encode() + body) as port:
+        monkeypatch.setenv("DEVREV_BASE_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("DEVREV_TOKEN", SECRET)
+        ended = here("doctor")
+    assert ended.code == 0
+    state, text = lines(ended)["clock"]
+    assert (state, words in text) == ("warn", True)
+
+
 def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Sandbox(works=60, quirks=Quirks(excludes_after=True))
     with run_in_thread(server):
@@ -225,7 +255,9 @@ def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypa
         ({"DEVREV_TOKEN": jwt(exp=NOW.timestamp() - 1)}, "fail", "it expired on 2026-04-30 23:59 UTC"),
         ({"DEVREV_TOKEN": jwt(exp="x")}, "ok", "does not say"),
         ({"DEVREV_TOKEN": jwt(exp=1e300)}, "ok", "does not say"),
-        ({"DEVREV_TOKEN": f"Bearer {SECRET}"}, "fail", "white space"),
+        ({"DEVREV_TOKEN": f"Bearer {SECRET}"}, "fail", "'Bearer'"),
+        ({"DEVREV_TOKEN": f"{SECRET}é"}, "fail", "another character that no token has"),
+        ({"DEVREV_TOKEN": f"'{SECRET}'"}, "warn", "begins with a quote"),
         ({"DEVREV_TOKEN": f"{SECRET}\n"}, "fail", "white space"),
         ({"DEVREV_TOKEN": ""}, "fail", "none of the variables is set"),
     ],
