@@ -44,6 +44,9 @@ class UsageError(CommandError):
     code = Code.USAGE
 
 
+_SHOWN: Final = 500
+"""Characters of a text of the server."""
+
 _INPUT: Final = re.compile(r"\Ainput \d+: ")
 _ARGUMENT: Final = re.compile(r"\A(path|format|columns|csv_safe|rows_per_file)(?= takes | is |: )|\b(format|items)=")
 
@@ -92,7 +95,12 @@ def describe(error: BaseException) -> str:
     if hint and hint not in text:
         text += f" ({hint})"
     if isinstance(error, BadRequestError) and error.allowed_values:
-        text += f" (allowed: {', '.join(error.allowed_values)})"
+        text += f" (allowed: {_shortened(', '.join(error.allowed_values))})"
     if isinstance(error, InternalServerError) and error.reference_id and error.reference_id not in text:
-        text += f" (reference for DevRev's support: {error.reference_id})"
+        text += f" (reference for DevRev's support: {_shortened(error.reference_id)})"
     return text
+
+
+def _shortened(text: str) -> str:
+    """A text of the server, bounded as those in the error's own text are."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -125,6 +126,21 @@ def test_a_base_url_that_would_show_the_token(here: Here, monkeypatch: pytest.Mo
     assert ended.code == 2
     assert "use https" in ended.error
     assert "secret-1" not in ended.error
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (400, {"type": "invalid_enum_value", "allowed_values": ["x" * 9] * 5000}),
+        (400, {"type": "invalid_field", "field_name": "x" * 50_000, "message": "y" * 10_000}),
+        (500, {"type": "internal_error", "reference_id": "x" * 60_000}),
+    ],
+)
+def test_a_server_that_says_very_much(here: Here, sandbox: Sandbox, status: int, fields: dict[str, object]) -> None:
+    sandbox.fail_next("works.count", status=status, body=json.dumps(fields))
+    ended = here("works", "count", "--max-retries", "0")
+    assert f"works.count: {status} {fields['type']}" in ended.error
+    assert len(ended.error) < 2500
 
 
 def test_a_server_that_fails(here: Here, sandbox: Sandbox) -> None:

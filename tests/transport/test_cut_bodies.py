@@ -1,4 +1,4 @@
-"""A compressed body that is split or cut, at each of its bytes: a cut is a lost response, and never a corrupt one."""
+"""A response that is split or cut, at each of its bytes: a cut is a lost response, and its body is never corrupt."""
 
 import gzip
 import itertools
@@ -10,7 +10,7 @@ import pytest
 
 from devrev_async import DevRevClient
 from devrev_async._transport.content_decoder import ContentDecoder, ContentEncodingError
-from devrev_async.errors import APIConnectionError, OutcomeUnknownError, ResponseDecodeError
+from devrev_async.errors import APIConnectionError, LostAnswerError, OutcomeUnknownError, ResponseDecodeError
 from tests.transport.conftest import Clients
 from tests.transport.server import ONE, FaultServer, Play, answer, chunked, message, raw
 
@@ -156,6 +156,35 @@ async def test_without_another_attempt_it_is_never_called_corrupt(
         with pytest.raises(OutcomeUnknownError) as unknown:
             await client.works.update("ISS-1", title="x")
         assert "corrupt" not in str(unknown.value)
+
+
+ZIPPED = gzip.compress(ONE, mtime=0)
+RESPONSES = {
+    "a length": message(ONE),
+    "chunks": chunked(ONE[:50], ONE[50:]),
+    "a length, gzip": message(ZIPPED, headers={"Content-Encoding": "gzip"}),
+    "chunks, gzip": chunked(ZIPPED[:30], ZIPPED[30:], headers="Content-Encoding: gzip\r\n"),
+    "a trailer": chunked(ONE, end=b"0\r\nX: y\r\n\r\n"),
+    "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + message(ONE),
+    "no content": b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("then", ["close", "reset"])
+@pytest.mark.parametrize("name", RESPONSES)
+async def test_a_response_that_is_cut_at_any_byte_is_lost(
+    server: FaultServer, connect: Clients, name: str, then: str
+) -> None:
+    """Its head and its frame included: a read may be sent again, and of a write nothing is known."""
+    client, whole = connect(max_retries=0), RESPONSES[name]
+    for at in range(0, len(whole), 2):
+        server.play(raw(whole[:at], then=then))
+        with pytest.raises(APIConnectionError) as caught:
+            await client.works.get("ISS-1")
+        assert caught.value.retryable
+        server.play(raw(whole[:at], then=then))
+        with pytest.raises(LostAnswerError):
+            await client.works.update("ISS-1", title="x")
 
 
 @pytest.mark.parametrize("name", PACKED)
