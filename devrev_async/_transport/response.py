@@ -207,6 +207,7 @@ class Response:
 
     def unreadable(self, problem: str, *, body: bytes = b"", cut: bool = False) -> AttemptFailedError:
         """The error to raise for a body that is not what was expected; `cut` if it only ends too early."""
+        cut = cut and self.status != 204  # which says itself that there is none
         return AttemptFailedError(
             decode_failure(self._call.context, problem, self.status, self.request_id, body=body, cut=cut)
         )

@@ -499,3 +499,15 @@ async def test_a_byte_order_mark_is_skipped(server: FaultServer, client: DevRevC
     server.play(answer(mark + b'{"a":1}'), answer(mark))
     assert await client.request("accounts.get", {"id": "1"}) == {"a": 1}
     assert await client.request("accounts.delete", {"id": "1"}) is None
+
+
+@pytest.mark.parametrize("then", ["", '{"work":{"id":"x","type":"issue"},"works":[]}'], ids=["nothing", "a body"])
+async def test_a_204_where_an_answer_is_due_is_not_asked_for_again(
+    server: FaultServer, client: DevRevClient, then: str
+) -> None:
+    server.usual = raw(b"HTTP/1.1 204 No Content\r\n\r\n" + then.encode())
+    for number, call in enumerate((client.works.get("ISS-1"), client.works.count(), client.works.export()), 1):
+        with pytest.raises(ResponseDecodeError) as caught:
+            await call
+        assert (caught.value.status, caught.value.attempts, caught.value.retryable) == (204, 1, False)
+        assert len(server.requests) == number
