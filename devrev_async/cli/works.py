@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from devrev_async import BulkResult, DevRevClient, NotFoundError, WorkUpdate
+from devrev_async import BadRequestError, BulkResult, DevRevClient, NotFoundError, WorkUpdate
 from devrev_async.sinks.jsonl import as_lines
 
 from .activity import Activity
@@ -53,7 +53,7 @@ def _raise_if_nothing_worked(result: BulkResult) -> None:
     """Say once, and not once an id, that the token is wrong or that there is no server."""
     failed = result.failed
     kinds = {type(failure.error) for failure in failed}
-    if len(kinds) == 1 and not result.ok and NotFoundError not in kinds:
+    if len(kinds) == 1 and not result.ok and kinds.isdisjoint((NotFoundError, BadRequestError)):
         raise failed[0].error
 
 

@@ -38,6 +38,13 @@ def test_get_of_one_unknown_id(here: Here) -> None:
     assert ended.error.startswith("ISS-99999: works.get: 404 not_found")
 
 
+def test_get_of_one_id_that_the_server_refuses(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.get", status=400)
+    ended = here("works", "get", "nonsense")
+    assert (ended.code, ended.stdout) == (3, b"")
+    assert ended.error.startswith("nonsense: works.get: 400")
+
+
 def test_update_changes_and_clears(here: Here, sandbox: Sandbox) -> None:
     issue = next(each for each in sandbox.ids() if "target_close_date" in sandbox.get(each) and ":issue/" in each)
     settings = ["title=Größer als 5", "priority=p0", "target_close_date=null", "custom_fields.tnt__x=5"]
