@@ -154,6 +154,9 @@ def _judge_early(state: State[T]) -> list[Batch[T]]:
     if ends.first is not None:
         if ends.other_end is None or page is None:
             return []
+        if not page.keys and state.repeats(ends.other_end):
+            ends.other_end = None  # it has works at least that the first page shows
+            return []
         batches += _compare_ends(state, ends.first, ends.other_end, page)
     behind = ends.pop(ends.behind)
     if ends.behind is not None and behind is not None:
@@ -209,7 +212,7 @@ def _judge_without_count(state: State[T], waiting: AwaitingCount[T]) -> list[Bat
 def _incomplete(state: State[T], request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
     """A page behind which there may be more: as many as `count` in all, if that is known."""
     limit = state.sizes.limit
-    if len(page.keys) <= limit and count <= 2 * limit and state.server.lists:
+    if len(page.keys) <= limit and count <= 2 * limit and state.server.lists and not state.server.list_failed:
         state.coverage.list_instead(request.low, request.high)
         return []
     if state.server.sorts:

@@ -39,6 +39,7 @@ class ServerProfile:
         most_shown: works in the longest page, each once; a count over everything must not be lower.
         counts: whether `works.count` exists and did not contradict itself.
         lists: whether `works.list` exists.
+        list_failed: whether passes of it proved nothing where there was another way; it is the last resort then.
         honours_range: whether it heeds a range of `created_date`.
         shows_undated: whether it showed a work without a timestamp.
         tried_to_split: whether a page below `first` was cut in two, to see whether the server has a cap.
@@ -50,6 +51,7 @@ class ServerProfile:
     most_shown: int = 0
     counts: bool = True
     lists: bool = True
+    list_failed: bool = False
     honours_range: bool = True
     shows_undated: bool = False
     tried_to_split: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import ORDERS, Model, Run, fill, without
 
 from .pages import NOW, SECOND, START, keys, page, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def run_of(how: Quirks, works: int) -> Run:
@@ -66,9 +70,14 @@ def test_it_is_not_made_where_everything_was_counted_and_was_more(order: SortBy)
     assert 50 < complete < 150
 
 
-def answered(planned: Plan[str], first: list[int | None], later: dict[str, int | None]) -> None:
-    """Runs a plan of a server that neither sorts nor lists; it shows 4 works, then 3, and counts first so, then so."""
-    first, pages = [*first], [[4, 3, 2, 1]]
+def answered(
+    planned: Plan[str],
+    first: list[int | None],
+    later: dict[str, int | None],
+    pages: Sequence[Sequence[int]] = ((4, 3, 2, 1), (3, 2, 1)),
+) -> None:
+    """Runs a plan of a server that neither sorts nor lists; it shows these pages, and counts first so, then so."""
+    first, left = [*first], [*pages]
     while (request := planned.take()) is not None:
         if request.kind == "list":
             planned.feed_refusal(request)
@@ -77,7 +86,8 @@ def answered(planned: Plan[str], first: list[int | None], later: dict[str, int |
             planned.feed_count(request, first.pop(0) if first else later[what])
         else:
             old = request.before is not None and request.before < START
-            planned.feed(request, page(keys(*([] if old else pages.pop() if pages else [3, 2, 1]))))
+            shown: Sequence[int] = () if old else left.pop(0) if len(left) > 1 else left[0]
+            planned.feed(request, page(keys(*(each for each in shown if request.low <= SECOND + each < request.high))))
 
 
 @pytest.mark.parametrize(
@@ -97,10 +107,10 @@ def test_what_was_deleted_or_created_meanwhile_is_not_missed(later: dict[str, in
 @pytest.mark.parametrize(
     ("later", "reason"),
     [
-        ({"all": 4, "dated": 4, "early": 4}, "counts more works than it shows"),
-        ({"all": 4, "dated": 4, "early": None}, "counts more works than it shows"),
-        ({"all": 4, "dated": None}, "counts more works than it shows"),
-        ({"all": None}, "counts more works than it shows"),
+        ({"all": 4, "dated": 4, "early": 4}, "more works than could be shown"),
+        ({"all": 4, "dated": 4, "early": None}, "more works than could be shown"),
+        ({"all": 4, "dated": None}, "more works than could be shown"),
+        ({"all": None}, "more works than could be shown"),
         ({"all": 4, "dated": 3, "early": 3}, r"no works\.list"),
     ],
 )
@@ -113,9 +123,16 @@ def test_what_is_counted_and_not_shown_is_missed(later: dict[str, int | None], r
 
 def test_counts_that_pages_showed_to_be_too_low_say_nothing() -> None:
     planned = plan()
-    answered(planned, [3, 2], {"all": 90, "dated": 90, "early": 90})
+    answered(planned, [2, 2], {"all": 90, "dated": 90, "early": 90}, pages=[[3, 2, 1]])
     assert planned.done
     assert planned.proofs["assumed_cap"] == 3
+
+
+@pytest.mark.parametrize("last", [[3, 2, 1], []])
+def test_works_that_a_page_showed_are_missed_where_nothing_is_counted(last: list[int]) -> None:
+    planned = plan()
+    with pytest.raises(Unprovable, match="more works than could be shown"):
+        answered(planned, [], {"all": None}, pages=[[4, 3, 2, 1], last, last, last])
 
 
 @pytest.mark.parametrize(("everything", "missed"), [(10, False), (11, True)])

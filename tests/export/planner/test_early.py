@@ -70,6 +70,19 @@ def test_it_waits_for_a_first_page_that_is_asked_for_once_more() -> None:
     assert planned.proofs["order"] == 38
 
 
+def test_another_end_without_works_is_asked_for_once_more() -> None:
+    planned = plan(first=20, parallel=2)
+    export, count = opened(planned)
+    planned.feed(export, page(keys(*range(20))))
+    planned.feed_count(count, 45)
+    other = take(planned)
+    assert planned.feed(other, page([])) == []
+    again = take(planned)
+    assert (again.descending, again.low, again.high) == (True, other.low, other.high)
+    planned.feed(again, page(keys(*range(44, 24, -1))))
+    assert planned.proofs["order"] == 38
+
+
 def test_beside_the_other_end_the_next_page_is_asked_for() -> None:
     planned = plan(first=20, parallel=5)
     export, count = opened(planned)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import dataclass
+
 import pytest
 
-from devrev_async.export.planner import Key, Unprovable
+from devrev_async.export.planner import Key, Page, Request, Unprovable
 from devrev_async.export.planner.intervals import EARLIEST, LATEST
 from devrev_async.export.planner.proofs.stable_listing import Listing
 from devrev_async.export.planner.tuning import TRIES
+from devrev_async.sandbox import Quirks
+from devrev_async.sandbox.quirks import SortBy
+from tests.export.test_planner import Item, Model, Run, fill
 
 from .pages import SECOND, keys
 
@@ -85,3 +91,39 @@ def test_more_works_than_are_kept_come_in_several_chunks() -> None:
         break
     assert got == keys(*range(4))
     assert upto == keys(3)[0]
+
+
+@dataclass
+class Unsteady(Model):
+    """A server whose `works.list` goes in circles, or lacks another work each time."""
+
+    circles: bool = False
+
+    def _list(self, found: list[Item], request: Request) -> Page[Item]:
+        if not self.circles:
+            found.remove(self.rng.choice(found))
+            return super()._list(found, request)
+        answer = super()._list(found, request)
+        return Page(answer.keys, answer.items, "0")
+
+
+@pytest.mark.parametrize("circles", [False, True])
+@pytest.mark.parametrize("order", ["honoured", "random"])
+def test_ranges_prove_what_passes_do_not(order: SortBy, circles: bool) -> None:
+    rng = random.Random(1)
+    model = Unsteady(Quirks(sort_by=order, cap=5), rng, circles=circles)
+    fill(model, works=9, shape="in order")
+    run_ = Run(model)
+    run_.finish(rng)
+    run_.check(list(model.items.values()))
+    assert any(request.kind == "list" for request in model.requests)
+    assert run_.plan.proofs["list"] == 0
+
+
+def test_what_can_only_be_listed_is_not_proved_by_it() -> None:
+    rng = random.Random(1)
+    model = Unsteady(Quirks(cap=5), rng, circles=True)
+    fill(model, works=9, shape="in order", ties=9)
+    run_ = Run(model)
+    with pytest.raises(Unprovable, match=r"works\.list"):
+        run_.finish(rng)

@@ -2,7 +2,7 @@
 
 It is made only of a server that neither counts nor lists, and does not sort, and of ranges that lie in the future. If
 everything was counted before the counts ceased, and pages did not show that to be too low, it must not be more than is
-shown in the end.
+shown in the end. If nothing was counted, no single page may have shown more than that.
 """
 
 from __future__ import annotations
@@ -35,12 +35,18 @@ def pass_over(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
 def assume(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
     """Emits a short page on the assumption.
 
-    Works without a timestamp are left to be asked for at the end, and the export is not complete before that, if the
-    last count says that there are more works.
+    Works without a timestamp are left to be asked for at the end, and the export is not complete before that, if there
+    seem to be more works.
     """
     state.server.assumed_cap = True
     low, high = waiting.request.low, waiting.request.high
     shown = state.shown + len(waiting.closes(state.coverage.intervals, state.domain))
-    if state.domain.whole(low, high) and not state.counts.last.says_more(shown):
+    if state.domain.whole(low, high) and not more_than(state, shown):
         low = UNDATED
     return state.emit(low, high, waiting.ordered, "assumed_cap")
+
+
+def more_than(state: State[T], shown: int) -> bool:
+    """Returns whether there seem to be more works than those: by the last count, else since one page showed them."""
+    last = state.counts.last
+    return last.says_more(shown) if last.known else state.server.most_shown > shown

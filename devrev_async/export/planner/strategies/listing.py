@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from devrev_async.export.planner.errors import Unprovable
 from devrev_async.export.planner.intervals import LATEST, UNDATED
 from devrev_async.export.planner.messages import Request
 from devrev_async.export.planner.proofs.stable_listing import Listing, spread
@@ -40,11 +41,16 @@ def feed_page(state: State[T], page: Page[T]) -> list[Batch[T]]:
     listing, coverage = state.listing, state.coverage
     if listing is None:
         return []
-    complete = listing.feed(
-        list(zip(page.keys, page.items, strict=True)),
-        page.cursor,
-        lambda key: any(each.wants(key) for each in coverage.intervals),
-    )
+    try:
+        complete = listing.feed(
+            list(zip(page.keys, page.items, strict=True)),
+            page.cursor,
+            lambda key: any(each.wants(key) for each in coverage.intervals),
+        )
+    except Unprovable:
+        if not _try_ranges(state, listing):
+            raise
+        return []
     intervals = [each for each in coverage.open(listing.low, listing.high) if each.high - each.low > 1]
     if intervals and state.server.honours_range and listing.crowded and spread(listing.held):
         keys = [key for key, _ in listing.held]
@@ -57,6 +63,19 @@ def feed_page(state: State[T], page: Page[T]) -> list[Batch[T]]:
     if upto is None:
         state.listing = None
     return state.emit(listing.low, listing.high, works, "list", upto)
+
+
+def _try_ranges(state: State[T], listing: Listing[T]) -> bool:
+    """Returns whether ranges may prove what passes did not: once, for works change less within the time of one page."""
+    server, coverage = state.server, state.coverage
+    usable = server.honours_range and (server.counts or server.sorts) and not server.list_failed
+    intervals = coverage.open(listing.low, listing.high)
+    if not usable or not any(each.high - each.low > 1 for each in intervals):
+        return False
+    server.list_failed = True
+    state.listing = None
+    coverage.mark_all(needs_list=False)
+    return True
 
 
 def _listing_of(state: State[T], interval: Interval) -> Listing[T]:

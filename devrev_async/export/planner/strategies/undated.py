@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from devrev_async.export.planner.errors import NO_LIST, Unprovable
 from devrev_async.export.planner.intervals import EARLIEST, SECOND, UNDATED, Interval, micros
+from devrev_async.export.planner.proofs.constant_cap import more_than
 from devrev_async.export.planner.totals import FIRST_DAY, Counted
 
 from .listing import ask_next_page
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MORE: Final = "the server counts more works than it shows"
 _FIRST_SECOND: Final = micros(FIRST_DAY) // SECOND
 
 
@@ -32,27 +32,26 @@ def ask_for_undated(state: State[T]) -> Request | None:
         Unprovable: they cannot be had, or the server counts by far more works than it shows.
     """
     counts, coverage = state.counts, state.coverage
-    assumed = state.server.assumed_cap and counts.last.known
-    found = state.shown
-    if assumed and not counts.last.checked:
+    assumed, found = state.server.assumed_cap, state.shown
+    if assumed and counts.last.known and not counts.last.checked:
         counts.last.checked = True
         counts.totals.ask_anew()
     if counts.expected == state.shown and Counted.ALL not in counts.totals:
         counts.totals.answer(Counted.ALL, counts.expected)
     if not state.server.shows_undated:  # else ranges may count those without a timestamp too
         kind = counts.totals.next(found)
-        if kind is not None and (state.server.counts or assumed or kind is not Counted.EARLY):
+        if kind is not None and (state.server.counts or counts.last.checked or kind is not Counted.EARLY):
             return counts.of_everything(state.in_flight.next_number(), kind)
         if not counts.totals.show_undated():
-            if assumed and counts.last.says_more(found):
-                raise Unprovable(_MORE)
+            if assumed and more_than(state, found):
+                raise Unprovable("there are more works than could be shown to be all")
             if counts.totals.unexplained(found) and not counts.probed:
                 counts.probed = True  # a server that counts those without a timestamp in every range shows them here
                 return state.export(EARLIEST, _FIRST_SECOND)
             # what earlier runs were shown outside of the user's range is not known
             known = state.fresh or not state.domain.limited
             if known and state.server.counts and counts.totals.too_many(found):
-                raise Unprovable(_MORE)
+                raise Unprovable("the server counts more works than it shows")
             coverage.intervals = []
             return None
     if not state.server.lists:
