@@ -926,7 +926,7 @@ def test_bounds_are_asked_for_a_little_wider() -> None:
     assert odd.bounds(odd.low, odd.high) == (START + timedelta(microseconds=499_999), START + next_second)
     assert odd.bounds(odd.low, odd.low + 1) == (START, START)  # before the range begins
     second = int(START.timestamp()) + 100
-    assert domain.bounds(second, second + 1) == (START + timedelta(seconds=99), START + timedelta(seconds=101))
+    assert domain.bounds(second, second + 1) == (START + timedelta(seconds=100) - edge, START + timedelta(seconds=101))
     assert Domain().bounds(low - 10**6, 253402300800)[1] is None
     extreme = datetime.min.replace(tzinfo=UTC)
     assert Domain(extreme, datetime.max.replace(tzinfo=UTC)).bounds(*EVERYTHING)[0] == extreme

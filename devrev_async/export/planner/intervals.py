@@ -170,7 +170,7 @@ class Domain:
         if before is not None:
             before = _shifted(before.replace(microsecond=0), timedelta(seconds=1))
         if low > self.low:
-            own = moment_of(low - 1)
+            own = _shifted(moment_of(low), -_EDGE)
             after = own if after is None else max(after, own)
         if high < self.high:
             own = moment_of(high)

@@ -33,3 +33,15 @@ def test_requests_and_works_fetched(shape: str, works: int, parallel: int) -> No
     cost = SortedServer(times).export(planned)
     assert planned.fetched <= 1.1 * works + 100
     assert cost.requests <= int(1.05 * (ceil(works / 500) + 1)) + 2
+
+
+@pytest.mark.parametrize("parallel", [2, 4])
+@pytest.mark.parametrize(("seconds", "each", "most"), [(8, 300, 12), (8, 450, 14), (3, 480, 6)])
+def test_seconds_with_more_than_half_a_page_need_no_listing(seconds: int, each: int, most: int, parallel: int) -> None:
+    """A page for a second that stands beside another crowded one shows hardly a work of that."""
+    times = [START + timedelta(seconds=second + work / each) for second in range(seconds) for work in range(each)]
+    server = SortedServer(times)
+    planned = plan(first=500, limit=10, parallel=parallel)
+    cost = server.export(planned)
+    assert planned.proofs["list"] == 0
+    assert cost.requests <= most
