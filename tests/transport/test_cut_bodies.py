@@ -177,7 +177,7 @@ async def test_a_response_that_is_cut_at_any_byte_is_lost(
 ) -> None:
     """Its head and its frame included: a read may be sent again, and of a write nothing is known."""
     client, whole = connect(max_retries=0), RESPONSES[name]
-    for at in range(0, len(whole), 2):
+    for at in range(0, len(whole), 5):
         server.play(raw(whole[:at], then=then))
         with pytest.raises(APIConnectionError) as caught:
             await client.works.get("ISS-1")
