@@ -12,6 +12,7 @@ PAGES: Final = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "d
 
 _FENCE: Final = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _REASON: Final = re.compile(r"<!-- not run: (.+?) -->\s*\Z")
+_FIRST: Final = re.compile(r"<!-- run after: (.+?) -->\s*\Z")
 
 
 class Block(NamedTuple):
@@ -23,6 +24,7 @@ class Block(NamedTuple):
         language: as the fence names it.
         code: its text, without the fence's own indentation.
         reason: why it is not run, or None.
+        first: a shell line that makes what it needs, or None.
     """
 
     page: str
@@ -30,6 +32,7 @@ class Block(NamedTuple):
     language: str
     code: str
     reason: str | None
+    first: str | None
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -45,11 +48,12 @@ def blocks(*languages: str) -> Iterator[Block]:
             indent, language, code = match.groups()
             if language in languages:
                 before = text[: match.start()]
-                reason = _REASON.search(before)
+                reason, first = _REASON.search(before), _FIRST.search(before)
                 yield Block(
                     str(path.relative_to(ROOT)),
                     before.count("\n") + 2,
                     language,
                     re.sub(rf"^{indent}", "", code, flags=re.MULTILINE),
                     reason[1] if reason else None,
+                    first[1] if first else None,
                 )

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 PYTHON = list(blocks("python"))
 CONSOLE = [block for block in blocks("console") if "devrev-async" in block.code]
+SERVERS = [block for block in blocks("console", "sh") if "sandbox.env" in block.code]
 
 
 def to_run(blocks: list[Block]) -> list[Any]:
@@ -62,7 +63,11 @@ async def test_every_python_block_runs(block: Block, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block.code, "utf-8")
     async with Sandbox(works=300, seed=7) as sandbox:
-        code, output = await run([sys.executable, str(script)], tmp_path, environment(sandbox, tmp_path))
+        env = environment(sandbox, tmp_path)
+        if block.first:
+            code, output = await run(["sh", "-ec", block.first], tmp_path, env)
+            assert code == 0, output
+        code, output = await run([sys.executable, str(script)], tmp_path, env)
     assert code == 0, output
     assert "Traceback" not in output, output
 
@@ -76,3 +81,16 @@ async def test_every_console_line_runs(block: Block, tmp_path: Path) -> None:
             assert shlex.split(line)
             code, output = await run(["sh", "-ec", line], tmp_path, environment(sandbox, tmp_path))
             assert code == 0, f"{line}\n{output}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", SERVERS, ids=str)
+async def test_a_sandbox_for_a_shell_can_be_pasted_whole(block: Block, tmp_path: Path) -> None:
+    lines = [line.removeprefix("$ ") for line in block.code.splitlines() if "-m venv" not in line]
+    ask_and_end = "echo at $DEVREV_BASE_URL; devrev-async works count; kill $!; wait $! || true"
+    async with Sandbox(works=30, seed=7) as outer:
+        env = environment(outer, tmp_path)
+        code, output = await run(["sh", "-ec", "\n".join([*lines, ask_and_end])], tmp_path, env)
+        assert code == 0, output
+        assert "at http://127.0.0.1:" in output, output
+        assert outer.url not in output, output  # it is the block's own sandbox that was asked
