@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from devrev_async import errors
 
-from .planner import Batch, Page, Plan, Request, Unprovable, parallel_for
+from .planner import AtLeast, Batch, Page, Plan, Request, Unprovable, parallel_for
 from .source import Answer, Endpoint
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Source(Protocol):
         """Returns a whole answer."""
         ...
 
-    async def count(self, body: Mapping[str, Any]) -> int | None:
-        """Returns the number of works, or None if the server does not count exactly."""
+    async def count(self, body: Mapping[str, Any]) -> int | AtLeast | None:
+        """Returns the number of works, or at least so many; None if the server does not say that."""
         ...
 
 
@@ -74,7 +74,7 @@ class ExportRunner:
         self._begun = time.monotonic()
         self._sorts = True
         self._closed = False
-        self._tasks: dict[asyncio.Task[Answer | int | None], Request] = {}
+        self._tasks: dict[asyncio.Task[Answer | int | AtLeast | None], Request] = {}
         self._ready: deque[Batch[Any]] = deque()
 
     async def next_batch(self) -> Batch[Any] | None:
@@ -145,7 +145,7 @@ class ExportRunner:
             await asyncio.sleep(0)  # a page takes milliseconds
             self.check_open()
 
-    def _feed(self, request: Request, task: asyncio.Task[Answer | int | None]) -> None:
+    def _feed(self, request: Request, task: asyncio.Task[Answer | int | AtLeast | None]) -> None:
         report, plan = self._report, self.plan
         report.requests += 1
         refused = False
@@ -175,7 +175,7 @@ class ExportRunner:
         finally:
             report.ranges, report.duplicates, report.expected = plan.ranges, plan.duplicates, plan.expected
 
-    async def _fetch(self, request: Request) -> Answer | int | None:
+    async def _fetch(self, request: Request) -> Answer | int | AtLeast | None:
         body = self._query.request_body(request, limit=self._limit, sorts=self._sorts)
         if request.kind == "count":
             return await self._source.count(body)

@@ -19,6 +19,7 @@ from .slices import SlicePlan, WorkSlice, slices_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from .planner import AtLeast
     from .query import ExportQuery
 
 __all__ = ["SliceSource", "plan_slices"]
@@ -29,8 +30,8 @@ log: Final = logging.getLogger("devrev_async.export")
 class SliceSource(Protocol):
     """Answers what a plan asks; every failure is a `DevRevError`."""
 
-    async def count(self, body: Mapping[str, Any]) -> int | None:
-        """Returns the number of works, or None if the server does not count them exactly."""
+    async def count(self, body: Mapping[str, Any]) -> int | AtLeast | None:
+        """Returns the number of works, or at least so many; None if the server does not say that."""
         ...
 
     async def first_created(self, body: Mapping[str, Any]) -> datetime | None:
@@ -91,7 +92,7 @@ async def _count(source: SliceSource, query: ExportQuery, range_: DateRange) -> 
     after, before = range_.after, range_.before
     body = query.body if after is before is None else {**query.body, "created_date": range_}
     try:
-        return await source.count(body)
+        count = await source.count(body)
     except errors.ResponseDecodeError:
         return None
     except errors.BadRequestError:
@@ -102,6 +103,7 @@ async def _count(source: SliceSource, query: ExportQuery, range_: DateRange) -> 
         if error.status not in NO_ENDPOINT:
             raise
         return None
+    return count if isinstance(count, int) else None
 
 
 async def _ends(source: SliceSource, query: ExportQuery) -> tuple[datetime, datetime]:

@@ -19,7 +19,7 @@ from devrev_async._transport.response import Response
 from devrev_async.models import UnknownWork, Work
 from devrev_async.models.base import Timestamp
 
-from .planner import Key, key_of
+from .planner import AtLeast, Key, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -95,10 +95,10 @@ class ExportSource:
         answer.retries, answer.waited = call.attempts - 1, began - asked
         return answer
 
-    async def count(self, body: Mapping[str, Any]) -> int | None:
-        """The number of works, or None if the server says that there are more."""
+    async def count(self, body: Mapping[str, Any]) -> int | AtLeast:
+        """The number of works, `AtLeast` if the server says that there are more."""
         counted = await self._pages.transport.fetch(self._prepare("works.count", body), _decode_count)
-        return None if counted.has_more else counted.count
+        return AtLeast(counted.count) if counted.has_more else counted.count
 
     async def first_created(self, body: Mapping[str, Any]) -> datetime | None:
         """`created_date` of the first work of an export, or None without any."""

@@ -408,6 +408,15 @@ async def test_a_count_that_does_not_say_that_it_is_all_proves_nothing(counted: 
         assert len(await client.works.plan_slices(3)) == 1
 
 
+async def test_a_count_that_says_that_there_are_more_is_the_least_that_there_are() -> None:
+    quirks = Quirks(empty_pages=3, count_cap=10, missing_endpoints=("works.list",))
+    async with Sandbox(works=20, quirks=quirks) as sandbox, client_of(sandbox) as client:
+        export = export_all(client)
+        with pytest.raises(IncompleteExportError):
+            _ = [work async for work in export]
+        assert len([work async for work in export_all(client)]) == 20
+
+
 async def test_a_refused_order_is_an_answered_request() -> None:
     quirks = Quirks(sort_by="refused")
     async with Sandbox(works=20, quirks=quirks) as sandbox, client_of(sandbox) as client:

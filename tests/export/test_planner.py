@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request, Unprovable, key_of
+from devrev_async.export.planner import AtLeast, Batch, Domain, Key, Page, Plan, Request, Unprovable, key_of
 from devrev_async.export.planner.intervals import micros, second_of
 from devrev_async.export.planner.proofs.opposite_ends import sorts_before_cap
 from devrev_async.export.planner.proofs.sorted_prefix import shows_undated_first
@@ -90,7 +90,7 @@ class Model:
         limited = request.after is not None or request.before is not None
         return limited and self.quirks.created_date_filter == "refused"
 
-    def answer(self, request: Request) -> Page[Item] | int | None:
+    def answer(self, request: Request) -> Page[Item] | int | AtLeast | None:
         """None from an endpoint that it does not have, if it does not count exactly, or if it refuses the range."""
         if self.refuses(request):
             self.requests.append(request)
@@ -106,13 +106,13 @@ class Model:
         self.exported += 1
         return self._page([] if self.quirks.leaves_empty(self.exported) else self._capped(found, request))
 
-    def count(self, request: Request) -> int | None:
+    def count(self, request: Request) -> int | AtLeast | None:
         found = self._found(request)
         self.counted[request.number] = {item.id for item in found} | self._at_bounds(request)
         if not has(self.quirks, "works.count"):
             return None
         count, has_more = self.quirks.counted(len(found), self.rng)
-        return None if has_more else count
+        return AtLeast(count) if has_more else count
 
     def _found(self, request: Request) -> list[Item]:
         self.requests.append(request)
@@ -214,12 +214,12 @@ class Run:
         self.ledger = Ledger("f", domain or Domain())
         self.plan = self._plan(fresh=True)
         self.sent: list[Request] = []
-        self.answered: list[tuple[Request, Page[Item] | int | None]] = []
+        self.answered: list[tuple[Request, Page[Item] | int | AtLeast | None]] = []
         self.queue: list[Batch[Item]] = []
         self.handed: list[Item] = []
         self.all_requests = 0
         self.saw_undated = False
-        self.log: list[tuple[Request, Page[Item] | int | None, set[str]]] = []
+        self.log: list[tuple[Request, Page[Item] | int | AtLeast | None, set[str]]] = []
 
     def _plan(self, *, fresh: bool = False) -> Plan[Item]:
         intervals = None if fresh else self.ledger.open

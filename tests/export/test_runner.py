@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from devrev_async import DateRange, IncompleteExportError, Issue, LastDays, NotFoundError, errors
 from devrev_async._requests.bodies import query_body
 from devrev_async.export.iteration import WorkExport
-from devrev_async.export.planner import Request
+from devrev_async.export.planner import AtLeast, Request
 from devrev_async.export.source import Answer, Endpoint, RawWork
 from devrev_async.reports import ExportReport
 from devrev_async.sandbox import Quirks
@@ -50,7 +50,7 @@ class ModelSource:
             works = [Issue(id=item.id, created_date=item.created) for item in page.items]
         return Answer(works, page.keys, page.cursor, bytes=len(works), waited=self.waited)
 
-    async def count(self, body: Mapping[str, Any]) -> int | None:
+    async def count(self, body: Mapping[str, Any]) -> int | AtLeast | None:
         request = await self._arrive("works.count", body, "count")
         found = self.model.count(request)
         await self._leave()

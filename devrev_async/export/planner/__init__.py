@@ -23,11 +23,12 @@ parts of others. It follows from the rest of the state:
 
 from .errors import Unprovable
 from .intervals import Batch, Domain, Interval, Key, Proof, key_of
-from .messages import Page, Request
+from .messages import AtLeast, Page, Request
 from .planner import Plan
 from .price import parallel_for
 
 __all__ = [
+    "AtLeast",
     "Batch",
     "Domain",
     "Interval",

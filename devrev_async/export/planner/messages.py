@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 from .intervals import dated
 
@@ -36,6 +36,12 @@ class Request:
     descending: bool = False
     cursor: str | None = None
     first: int = 0
+
+
+class AtLeast(NamedTuple):
+    """A count of a server that says that there are more."""
+
+    works: int
 
 
 @dataclass(frozen=True)

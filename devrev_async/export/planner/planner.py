@@ -9,6 +9,7 @@ from . import judge
 from .counts import OfEverything, OfHalf, OfPage
 from .errors import NO_LIST, Unprovable
 from .intervals import UNDATED
+from .messages import AtLeast
 from .state import Sizes, State
 from .strategies import counting, early, halving, listing, other_end
 from .strategies.undated import ask_for_undated
@@ -172,8 +173,8 @@ class Plan(Generic[T]):
         limited = request.after is not None or request.before is not None
         return limited and not self._state.domain.whole(request.low, request.high)
 
-    def feed_count(self, request: Request, count: int | None) -> list[Batch[T]]:
-        """Returns what a count proves; None if the server has no such endpoint or does not say it exactly.
+    def feed_count(self, request: Request, count: int | AtLeast | None) -> list[Batch[T]]:
+        """Returns what a count proves; `AtLeast` if it is not exact, None if the server has no such endpoint.
 
         Raises:
             Unprovable: as `take`.
@@ -181,24 +182,26 @@ class Plan(Generic[T]):
         state = self._state
         state.in_flight.remove(request)
         question = state.counts.answered(request)
+        exact = count if isinstance(count, int) else None
         if isinstance(question, OfHalf):
-            halving.take_in(state, count)
+            halving.take_in(state, exact)
             return []
-        if count is None:
+        if isinstance(question, OfEverything) and count is not None:
+            works = count.works if isinstance(count, AtLeast) else count
+            state.counts.last.note(question.kind, works, exact=exact is not None)
+        if exact is None:
             state.counts.totals.end()
             return judge.cease_to_count(state)
-        if isinstance(question, OfEverything):
-            state.counts.last.note(question.kind, count)
         match question:
             case OfEverything(opening=True):
-                state.counts.expected = count
+                state.counts.expected = exact
                 return judge.judge_first_page(state)
             case OfEverything():
-                if state.counts.ahead.answer(request.number, count):
+                if state.counts.ahead.answer(request.number, exact):
                     return self._judge_ahead()
-                return judge.judge_total(state, question.kind, count)
+                return judge.judge_total(state, question.kind, exact)
             case OfPage():
-                return judge.judge_count(state, question.page, count)
+                return judge.judge_count(state, question.page, exact)
             case _:
                 assert_never(question)
 

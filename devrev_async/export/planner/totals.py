@@ -66,10 +66,12 @@ class LastCount:
 
     Attributes:
         checked: whether everything is counted anew, once all is shown.
+        exact: whether the server did not say that there are more.
     """
 
     def __init__(self) -> None:
         self.checked = False
+        self.exact = False
         self._works: int | None = None
         self._wrong = False
 
@@ -77,14 +79,14 @@ class LastCount:
     def known(self) -> bool:
         return self._works is not None
 
-    def note(self, question: Counted, works: int) -> None:
+    def note(self, question: Counted, works: int, *, exact: bool = True) -> None:
         """Works were counted."""
         if question is not Counted.DATED and not self._wrong:
-            self._works = works
+            self._works, self.exact = works, exact
 
     def contradict(self) -> None:
         """Pages showed more works than were counted, twice: no count is believed any more."""
-        self._works, self._wrong = None, True
+        self._works, self._wrong, self.exact = None, True, False
 
     def says_more(self, shown: int) -> bool:
         """Whether it says that there are more works than those."""

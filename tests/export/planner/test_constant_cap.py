@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import Domain, Interval, Plan, Proof, Unprovable
+from devrev_async.export.planner import AtLeast, Domain, Interval, Plan, Proof, Unprovable
 from devrev_async.export.planner.intervals import LATEST, UNDATED
 from devrev_async.export.planner.server import ServerFindings
 from devrev_async.sandbox import Quirks
@@ -70,10 +70,13 @@ def test_it_is_not_made_where_everything_was_counted_and_was_more(order: SortBy)
     assert 50 < complete < 150
 
 
+Count: TypeAlias = int | AtLeast | None
+
+
 def answered(
     planned: Plan[str],
-    first: list[int | None],
-    later: dict[str, int | None],
+    first: list[Count],
+    later: dict[str, Count],
     pages: Sequence[Sequence[int]] = ((4, 3, 2, 1), (3, 2, 1)),
 ) -> None:
     """Runs a plan of a server that neither sorts nor lists; it shows these pages, and counts first so, then so."""
@@ -97,7 +100,7 @@ def answered(
         {"all": 5, "dated": 5, "early": 3},  # some were created meanwhile
     ],
 )
-def test_what_was_deleted_or_created_meanwhile_is_not_missed(later: dict[str, int | None]) -> None:
+def test_what_was_deleted_or_created_meanwhile_is_not_missed(later: dict[str, Count]) -> None:
     planned = plan()
     answered(planned, [5, 5, None], later)
     assert planned.done
@@ -111,10 +114,11 @@ def test_what_was_deleted_or_created_meanwhile_is_not_missed(later: dict[str, in
         ({"all": 4, "dated": 4, "early": None}, "more works than could be shown"),
         ({"all": 4, "dated": None}, "more works than could be shown"),
         ({"all": None}, "more works than could be shown"),
+        ({"all": AtLeast(4)}, "more works than could be shown"),
         ({"all": 4, "dated": 3, "early": 3}, r"no works\.list"),
     ],
 )
-def test_what_is_counted_and_not_shown_is_missed(later: dict[str, int | None], reason: str) -> None:
+def test_what_is_counted_and_not_shown_is_missed(later: dict[str, Count], reason: str) -> None:
     planned = plan()
     with pytest.raises(Unprovable, match=reason):
         answered(planned, [5, 5, None], later)
@@ -147,3 +151,11 @@ def test_a_resumed_export_knows_that_it_was_made_before(everything: int, missed:
     with pytest.raises(Unprovable) if missed else contextlib.nullcontext():
         answered(planned, [everything, 4], {"all": everything, "dated": everything, "early": everything})
     assert planned.proofs["count"] == 4
+
+
+@pytest.mark.parametrize(("more", "missed"), [(AtLeast(2), False), (AtLeast(3), False), (AtLeast(4), True)])
+def test_a_count_that_says_that_there_are_more_is_the_least_that_there_are(more: AtLeast, missed: bool) -> None:
+    planned = plan()
+    with pytest.raises(Unprovable, match="more works than could be shown") if missed else contextlib.nullcontext():
+        answered(planned, [], {"all": more}, pages=[[3, 2, 1]])
+    assert planned.proofs["assumed_cap"] == 3

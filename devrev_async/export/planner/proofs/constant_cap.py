@@ -49,4 +49,4 @@ def assume(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
 def more_than(state: State[T], shown: int) -> bool:
     """Returns whether there seem to be more works than those: by the last count, else since one page showed them."""
     last = state.counts.last
-    return last.says_more(shown) if last.known else state.server.most_shown > shown
+    return last.says_more(shown) or (not last.exact and state.server.most_shown > shown)
