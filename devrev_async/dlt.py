@@ -7,7 +7,7 @@ server's clock when the read began, never the newest work seen, whose date may l
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,6 +41,9 @@ _QUERY: Final = "query"
 _ANEW: Final = "Run once with refresh='drop_resources' to load everything anew"
 
 _INT64: Final = range(-(1 << 63), 1 << 63)
+
+_DEEPEST: Final = 200
+"""Levels of nested JSON in a column at most: dlt writes with orjson, which refuses more than 254 in all."""
 
 _DATA_TYPES: Final[Mapping[Kind, TDataType]] = {
     Kind.TEXT: "text",
@@ -207,14 +210,28 @@ def _row(work: Work) -> dict[str, Any]:
 
 
 def _is_storable(value: object) -> bool:
-    """Whether dlt can write the value: it has no integers of more than 64 bits, and no years but 1 to 9999 of UTC."""
+    """Whether dlt can write the value, whatever is nested in it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        if not all(map(_is_writable, level)):
+            return False
+        level = [item for container in level for item in _items(container)]
+        if not level:
+            return True
+    return False
+
+
+def _items(value: object) -> Iterable[object]:
+    if is_object(value):
+        return value.values()
+    return value if is_array(value) else ()
+
+
+def _is_writable(value: object) -> bool:
+    """Whether dlt can write a value, apart from its items: integers of 64 bits, and the years 1 to 9999 of UTC."""
     if isinstance(value, int):
         return value in _INT64
-    if isinstance(value, datetime):
-        return _is_within_utc(value)
-    if is_object(value):
-        return all(map(_is_storable, value.values()))
-    return not is_array(value) or all(map(_is_storable, value))
+    return not isinstance(value, datetime) or _is_within_utc(value)
 
 
 def _is_within_utc(moment: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Annotated, Any, TypeGuard, cast
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,7 +24,7 @@ class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rep
 
     def to_dict(self) -> dict[str, Any]:
         """The wire form as plain dicts, lists and strings: RFC 3339 timestamps, absent and null fields absent."""
-        return cast("dict[str, Any]", _with_lists(msgspec.to_builtins(self)))
+        return _with_lists(msgspec.to_builtins(self))
 
     def to_json(self) -> bytes:
         """The wire form as compact JSON."""
@@ -47,9 +47,14 @@ def is_array(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple)
 
 
-def _with_lists(value: object) -> Any:
-    if is_object(value):
-        return {key: _with_lists(item) for key, item in value.items()}
-    if is_array(value):
-        return [_with_lists(item) for item in value]
-    return value
+def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
+    """The same dict with lists for tuples, at any depth: free-form JSON may be nested as deep as Python recurses."""
+    waiting: list[Any] = [values]
+    while waiting:
+        container = waiting.pop()
+        for key, item in container.items() if is_object(container) else enumerate(container):
+            value: Any = list(item) if isinstance(item, tuple) else item  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            container[key] = value
+            if isinstance(value, dict | list):
+                waiting.append(value)
+    return values

@@ -201,6 +201,23 @@ def test_a_date_that_no_year_of_utc_has_is_in_raw_and_ends_no_load(pipeline: dlt
         assert f'"{field}":"{moment}"' in raw
 
 
+def test_what_is_nested_deeper_than_dlt_writes_is_in_raw_and_ends_no_load(
+    pipeline: dlt.Pipeline, sandbox: Sandbox
+) -> None:
+    depths = {}
+    for depth in (150, 260, 490, 700):
+        fields: dict[str, Any] = {}
+        for _ in range(depth):
+            fields = {"tnt__x": fields}
+        depths[sandbox.add({"type": "issue", "custom_fields": fields})] = depth
+    assert load(pipeline, sandbox) == WORKS + len(depths)
+    for id, depth in depths.items():
+        [(value, raw)] = rows(pipeline, f"select custom_fields, raw from works where id = '{id}'")
+        whole, other = (value, raw) if depth < 200 else (raw, value)
+        assert whole.count("tnt__x") == depth
+        assert other is None
+
+
 def test_a_range_of_dates_excludes_its_end_and_keeps_no_position(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
     dates = sorted(datetime.fromisoformat(sandbox.get(id)["modified_date"]) for id in sandbox.ids())
     start, end = dates[30], dates[90]

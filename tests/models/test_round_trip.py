@@ -125,6 +125,18 @@ def test_free_form_values_are_untouched(canned: Canned) -> None:
         assert json.loads(work.to_json())["custom_fields"] == free
 
 
+@pytest.mark.parametrize("depth", [10, 400, 600, 850])
+def test_the_wire_form_is_as_deep_as_a_work_can_be(canned: Canned, depth: int) -> None:
+    nested = b"[" * depth + b"1" + b"]" * depth
+    (work,) = canned.export(b'[{"type":"task","id":"TASK-1","custom_fields":{"tnt__x":%b}}]' % nested)
+    assert type(work) is Task
+    value = work.to_dict()["custom_fields"]["tnt__x"]
+    for _ in range(depth):
+        assert isinstance(value, list)
+        (value,) = value
+    assert value == 1
+
+
 def test_a_repr_that_a_person_can_read(canned: Canned) -> None:
     wire = {
         "type": "ticket",
