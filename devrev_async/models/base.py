@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Annotated, Any, TypeGuard
@@ -52,9 +52,13 @@ def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
     waiting: list[Any] = [values]
     while waiting:
         container = waiting.pop()
-        for key, item in container.items() if is_object(container) else enumerate(container):
-            value: Any = list(item) if isinstance(item, tuple) else item  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            container[key] = value
-            if isinstance(value, dict | list):
-                waiting.append(value)
+        for key, item in _items(container):
+            if is_array(item):
+                container[key] = list(item)
+            if is_array(item) or is_object(item):
+                waiting.append(container[key])
     return values
+
+
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
+    return container.items() if is_object(container) else enumerate(container)

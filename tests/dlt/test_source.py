@@ -204,7 +204,7 @@ def test_a_date_that_no_year_of_utc_has_is_in_raw_and_ends_no_load(pipeline: dlt
 def test_what_is_nested_deeper_than_dlt_writes_is_in_raw_and_ends_no_load(
     pipeline: dlt.Pipeline, sandbox: Sandbox
 ) -> None:
-    depths = {}
+    depths: dict[str, int] = {}
     for depth in (150, 260, 490, 700):
         fields: dict[str, Any] = {}
         for _ in range(depth):
