@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -87,6 +88,17 @@ class RunFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def check(self) -> None:
+        """Raises an OSError where the folder cannot be written, or cannot be made; it names the folder."""
+        with naming(self.folder):
+            there = Path(os.path.realpath(self.folder))
+            while not os.path.lexists(there):
+                there = there.parent
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder", str(self.folder))
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, f"the folder {there} is not writable", str(self.folder))
 
     def create(self, number: int, format: FileFormat) -> RunFile:
         """Begins the file of a run."""

@@ -140,6 +140,7 @@ class Sync:
 
     def _begin(self) -> None:
         path = self._options.state
+        self._files.check()  # before the requests of a first run, whose works could not be kept
         try:
             with naming(path):
                 path.parent.mkdir(parents=True, exist_ok=True)

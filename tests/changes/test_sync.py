@@ -545,6 +545,26 @@ async def test_arguments_are_refused_before_anything_is_touched(synced: Synced, 
         assert (synced.seen(), len(sandbox.requests)) == ((None, []), 0)
 
 
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+async def test_a_folder_that_cannot_be_made_costs_no_request(synced: Synced, below: str) -> None:
+    async with serving(works=5) as (sandbox, client):
+        synced.folder.write_text("a file")
+        with pytest.raises(NotADirectoryError, match="is not a folder") as caught:
+            await client.works.sync(synced.state, synced.folder / below)
+        assert caught.value.filename == str(synced.folder / below)
+        assert not sandbox.requests
+        assert not synced.state.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write any folder")
+async def test_a_folder_that_may_not_be_written_costs_no_request(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        synced.folder.mkdir(mode=0o500)
+        with pytest.raises(PermissionError, match="is not writable"):
+            await synced.run(client)
+        assert not sandbox.requests
+
+
 async def test_a_state_with_the_name_of_a_run_file_is_refused(synced: Synced) -> None:
     async with serving(works=5) as (sandbox, client):
         synced.state = synced.folder / "works-000002.csv"
