@@ -61,4 +61,7 @@ def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _items(container: Any) -> Iterable[tuple[Any, Any]]:
-    return container.items() if is_object(container) else enumerate(container)
+    if is_object(container):
+        return container.items()
+    values: list[Any] = container
+    return enumerate(values)
