@@ -14,7 +14,15 @@ from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack, cast
 
-import dlt
+try:
+    import dlt
+except ModuleNotFoundError as error:
+    if error.name != "dlt":
+        raise
+    raise ModuleNotFoundError(
+        "devrev_async.dlt needs dlt: pip install 'devrev-async[dlt]'", name=error.name, path=error.path
+    ) from None
+
 from dlt.common.data_types import TDataType
 from dlt.common.schema.typing import TColumnSchema
 

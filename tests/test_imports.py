@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import asyncio, json, sys, tempfile, threading
 from pathlib import Path
@@ -60,3 +62,19 @@ def test_no_call_imports_a_library_while_the_loop_runs() -> None:
 def test_the_package_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "devrev_async", "--version"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.startswith("devrev-async ")
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "advice"),
+    [
+        ("dlt", "dlt", "pip install 'devrev-async[dlt]'"),
+        ("dask", "dask", "pip install 'devrev-async[dask]'"),
+        ("spark", "pyspark", "pip install pyspark"),
+        ("arrow.scan", "pyarrow", "pip install 'devrev-async[arrow]'"),
+    ],
+)
+def test_without_its_library_a_module_says_what_to_install(module: str, missing: str, advice: str) -> None:
+    script = f"import sys; sys.modules[{missing!r}] = None; import devrev_async.{module}"
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert advice in done.stderr.splitlines()[-1]
