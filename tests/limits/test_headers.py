@@ -1,5 +1,6 @@
 """What the headers that speak of time and of the quota are read as: tables, and any input at all."""
 
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -71,6 +72,21 @@ def test_http_dates(moment: datetime) -> None:
     assert parse_http_date(format_datetime(moment, usegmt=True)) == moment.replace(microsecond=0).timestamp()
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process is set on POSIX only")
+@pytest.mark.parametrize("zone", ["UTC0", "XYZ+5", "XYZ-9:30"])
+@pytest.mark.parametrize("date", ["Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 -0000"])
+def test_a_date_without_a_zone_is_utc_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch, zone: str, date: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert parse_http_date(date) == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_seconds_of_any_json(value: Any) -> None:
     seconds = parse_seconds(value)
@@ -101,6 +117,8 @@ def test_the_quota_in_one_look() -> None:
     assert parse_quota("8000", "7999", "1800000000") == (8000, 7999, 1.8e9)
     assert parse_quota("8000", "7999", "1800000000.5") == (8000, 7999, 1800000000.5)
     assert parse_quota(None, "7999", None) == (None, 7999, None)
+    assert parse_quota("8000", None, None) == (8000, None, None)
+    assert parse_quota(None, None, "1800000000") == (None, None, 1.8e9)
     assert parse_quota("-1", "x", "soon") == (None, None, None)
     assert parse_quota("9" * 18, "9" * 18, "1" * 18) == (10**18 - 1, 10**18 - 1, float("1" * 18))
     assert parse_quota("9" * 19, "1", "1") == (None, 1, 1.0)
