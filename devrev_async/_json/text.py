@@ -17,11 +17,12 @@ from typing import Any, Final, NamedTuple
 __all__ = ["Incomplete", "Token", "check", "is_cut_short", "members", "parse", "tokens", "value_end"]
 
 _STRING: Final = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
+_NUMBER_OR_NAME: Final = rb"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+|true|false|null)"
 _TOKEN: Final = re.compile(
     rb"[ \t\n\r]*+(?:"
     rb"([\[\]{},:])"
     rb"|(" + _STRING + rb'")'
-    rb"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+|true|false|null)"
+    rb"|(" + _NUMBER_OR_NAME + rb")"
     rb")"
 )
 _START_OF_TOKEN: Final = re.compile(
@@ -29,6 +30,22 @@ _START_OF_TOKEN: Final = re.compile(
     rb"|[-+.0-9eE]*+|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?"
 )
 _WHITESPACE: Final = re.compile(rb"[ \t\n\r]*+")
+_SCALAR: Final = rb"(?:" + _STRING + rb'"|' + _NUMBER_OR_NAME + rb")[ \t\n\r]*+,[ \t\n\r]*+"
+_MEMBER: Final = _STRING + rb'"[ \t\n\r]*+:[ \t\n\r]*+'
+_OPENINGS: Final = re.compile(
+    rb"[ \t\n\r]*+(?:\[[ \t\n\r]*+(?:"
+    + _SCALAR
+    + rb")*+|\{[ \t\n\r]*+"
+    + _MEMBER
+    + rb"(?:"
+    + _SCALAR
+    + _MEMBER
+    + rb")*+)++"
+)
+_CLOSINGS: Final = re.compile(rb"(?:[ \t\n\r]*+[\]}])++")
+_STRINGS: Final = re.compile(_STRING + rb'"')
+_NO_OPENING: Final = bytes(byte for byte in range(256) if byte not in b"[{")
+_MIRROR: Final = bytes.maketrans(b"[{", b"]}")
 
 _TEXT_WHITESPACE: Final = re.compile(r"[ \t\n\r]*+")
 
@@ -68,8 +85,11 @@ class Token(NamedTuple):
     is_key: bool
 
 
-def tokens(text: bytes | bytearray, at: int = 0, end: int | None = None) -> Iterator[Token]:
+def tokens(text: bytes | bytearray, at: int = 0, end: int | None = None, *, each: bool = True) -> Iterator[Token]:
     """Yields the tokens of the value that starts at `at`, checked against the grammar.
+
+    Without `each`, a run of brackets inside of the outermost ones is one token, with the depth behind it: what is
+    nested a million deep would hold the event loop for seconds otherwise.
 
     Raises:
         Incomplete: the bytes end inside the value.
@@ -79,6 +99,10 @@ def tokens(text: bytes | bytearray, at: int = 0, end: int | None = None) -> Iter
     opened = bytearray()
     state = _VALUE
     while True:
+        if not each and opened and (run := _run(text, at, end, state, opened)) is not None:
+            token, state = run
+            at = token.end
+            yield token
         match = _TOKEN.match(text, at, end)
         if match is None:
             if _START_OF_TOKEN.fullmatch(text, at, end):
@@ -100,6 +124,46 @@ def tokens(text: bytes | bytearray, at: int = 0, end: int | None = None) -> Iter
         yield Token(kind, start, at, len(opened), is_key)
         if not opened and state == _COMMA_OR_END:
             return
+
+
+def _run(text: bytes | bytearray, at: int, end: int, state: int, opened: bytearray) -> tuple[Token, int] | None:
+    """Takes a run of brackets in one step, with the scalars between those that open.
+
+    Returns:
+        The run as one token, with its last bracket, and what may follow it; None where there is none, or where it may
+        be malformed. At least one bracket stays open.
+    """
+    if state in (_VALUE, _VALUE_OR_END):
+        match = _OPENINGS.match(text, at, end)
+        if match is None:
+            return None
+        opened += _STRINGS.sub(b"", match[0]).translate(None, _NO_OPENING)
+        state = _VALUE_OR_END if match[0].rstrip()[-1] == 0x5B else _VALUE
+        return Token(opened[-1], at, match.end(), len(opened), is_key=False), state
+    match = _CLOSINGS.match(text, at, end) if len(opened) > 1 and state == _COMMA_OR_END else None
+    if match is None:
+        return None
+    stop, closings = match.end(), match[0].translate(None, b" \t\n\r")
+    fitting = _common(opened[:0:-1].translate(_MIRROR), closings)
+    if not fitting:
+        return None
+    if fitting < len(closings):
+        stop = _closings(fitting).match(text, at, end).end()  # type: ignore[union-attr]  # the longer run matched
+    del opened[-fitting:]
+    return Token(closings[fitting - 1], at, stop, len(opened), is_key=False), _COMMA_OR_END
+
+
+def _closings(count: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:[ \t\n\r]*+[\]}]){%d}" % count)
+
+
+def _common(one: bytes | bytearray, other: bytes | bytearray) -> int:
+    """The length of what two texts begin with alike; by halves, since Python would compare them byte by byte."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
 
 
 def _state_after(kind: int, state: int, opened: bytearray, start: int) -> int:
@@ -142,7 +206,7 @@ def value_end(text: bytes | bytearray, at: int, end: int) -> int:
         if look == end:
             break
         size *= 4
-    return max(token.end for token in tokens(text, at, end))
+    return max(token.end for token in tokens(text, at, end, each=False))
 
 
 def check(text: bytes) -> None:
@@ -151,13 +215,13 @@ def check(text: bytes) -> None:
     try:
         json.loads(decoded, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
     except RecursionError:
-        _check_end(text, _last(tokens(text)))
+        _check_end(text, _last(tokens(text, each=False)))
 
 
 def is_cut_short(text: bytes) -> bool:
     """Whether the bytes are the beginning of a JSON value, and no whole one."""
     try:
-        _last(tokens(text))
+        _last(tokens(text, each=False))
     except Incomplete:
         return True
     except ValueError:
@@ -215,7 +279,7 @@ def _deep_members(text: bytes) -> dict[str, bytes] | None:
     found: dict[str, bytes] = {}
     key, start = "", -1
     last = None
-    for token in tokens(text):
+    for token in tokens(text, each=False):
         if last is None and token.kind != 0x7B:
             return None
         last = token

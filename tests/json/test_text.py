@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from devrev_async._json.text import (
     Incomplete,
+    Token,
     _deep_members,
     _parse_deep,
     check,
     is_cut_short,
     members,
     parse,
+    tokens,
     value_end,
 )
 from devrev_async.models.base import is_object
@@ -102,6 +104,44 @@ def test_the_end_of_a_value_beyond_the_first_look_is_found() -> None:
     assert value_end(long, 0, len(long)) == value_end(long + b",", 0, len(long) + 1) == len(long)
     with pytest.raises(Incomplete):
         value_end(long[:-1], 0, len(long) - 1)
+
+
+pieces = st.sampled_from(
+    [*'[]{},:1-" ', "[ ", "[[", '{"k":', '{ "]{" : ', " ]", "]]", "} }", "[1,", '{"a":"[",\n"b":', '"{\\""', "{}", "[]"]
+)
+
+
+def outcome(text: bytes, *, each: bool) -> tuple[list[Token], type[Exception] | None, int]:
+    """The tokens of the outermost value and of its items, how reading ended, and the number of steps."""
+    found: list[Token] = []
+    try:
+        found.extend(tokens(text, each=each))
+    except ValueError as error:
+        return [], type(error), len(found)
+    return [token for token in found if token.depth <= 1 and token.kind not in b"[{,"], None, len(found)
+
+
+@given(st.lists(pieces, max_size=30).map(lambda drawn: ("[" + "".join(drawn)).encode()))
+def test_runs_of_brackets_are_read_as_one_by_one(text: bytes) -> None:
+    by_runs, refused, steps = outcome(text, each=False)
+    one_by_one, refused_one_by_one, most = outcome(text, each=True)
+    assert refused is refused_one_by_one
+    assert [(token.kind, token.end) for token in by_runs] == [(token.kind, token.end) for token in one_by_one]
+    assert refused or steps <= most
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("[", "]"), ('{"k":', "}"), ("[ ", " ]"), ('[1,"[",{"a":null,"b":', "} ]"), ('{ "[" : [\n', " ]\t}")],
+)
+def test_what_is_nested_deeply_takes_few_steps(opening: str, closing: str) -> None:
+    text = f'{{"deep":{opening * 50_000}1{closing * 50_000},"after":2}}'.encode()
+    assert outcome(text, each=False)[2] <= 20
+    assert members(text) == {"deep": text[8:-11], "after": b"2"}
+    for broken in (text[:-40_000], text[:-12] + text[-11:], text.replace(b"1", b"1" + closing[-1:].encode(), 1)):
+        assert outcome(broken, each=False)[2] <= 20
+        with pytest.raises(ValueError):
+            check(broken)
 
 
 def test_depth_is_no_limit() -> None:
