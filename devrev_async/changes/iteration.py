@@ -245,7 +245,7 @@ class WorkChanges:
             self._run.counted(counted.count, counted.date)
         except NoClockError:
             raise self._incomplete(
-                "the server's answers bear no Date, so nothing says up to when they are complete; changes() takes until="
+                "the server's answers bear no Date, so nothing says up to when they are complete; changes takes until="
             ) from None
         if counted.refused:
             self._refused()
