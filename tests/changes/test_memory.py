@@ -49,6 +49,22 @@ def test_what_this_call_forgot_may_repeat_only_where_it_reads_again() -> None:
     assert yielded(memory, (D, 9), (A, 3), (B, 2), (A, 1), (B, 1), (C, 1)) == [False, True, True, True, True, True]
 
 
+def test_no_more_may_repeat_than_this_call_forgot() -> None:
+    memory = Memory(Remembered(), most=2)
+    assert yielded(memory, (A, 5), (B, 2), (C, 3)) == [False, False, False]
+    assert memory.snapshot(9, 0, caught_up=True) == Remembered(9, 0, 5, 1, {B: 2, C: 3})
+    memory.rereads = True
+    assert yielded(memory, (B, 2), (C, 3)) == [True, False]
+    assert memory.snapshot(9, 0, caught_up=True) == Remembered(9, 0, NEVER, 0, {B: 2, C: 3})
+    assert yielded(memory, (D, 5)) == [True]  # in its place another is forgotten
+    two = Memory(Remembered(), most=1)
+    assert yielded(two, (A, 1), (B, 2), (C, 3)) == [False, False, False]
+    assert two.snapshot(9, 0, caught_up=True) == Remembered(9, 0, 2, 2, {C: 3})
+    undated = Memory(Remembered(), most=1)
+    assert yielded(undated, (A, UNDATED), (B, 2)) == [False, False]
+    assert undated.snapshot(9, UNDATED, caught_up=True) == Remembered(9, UNDATED, UNDATED, 1, {B: 2})
+
+
 def test_what_is_known_stays_known_longest() -> None:
     memory = Memory(Remembered(), most=2)
     yielded(memory, (A, 1), (B, 2))
