@@ -87,10 +87,10 @@ async def test_every_console_line_runs(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize("block", SERVERS, ids=str)
 async def test_a_sandbox_for_a_shell_can_be_pasted_whole(block: Block, tmp_path: Path) -> None:
     lines = [line.removeprefix("$ ") for line in block.code.splitlines() if "-m venv" not in line]
-    ask_and_end = "echo at $DEVREV_BASE_URL; devrev-async works count; kill $!; wait $! || true"
+    script = ["trap 'kill $!' EXIT", *lines, "echo at $DEVREV_BASE_URL", "devrev-async works count"]
     async with Sandbox(works=30, seed=7) as outer:
         env = environment(outer, tmp_path)
-        code, output = await run(["sh", "-ec", "\n".join([*lines, ask_and_end])], tmp_path, env)
+        code, output = await run(["sh", "-ec", "\n".join(script)], tmp_path, env)
         assert code == 0, output
         assert "at http://127.0.0.1:" in output, output
         assert outer.url not in output, output  # it is the block's own sandbox that was asked
