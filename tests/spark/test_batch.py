@@ -139,7 +139,7 @@ def test_a_task_that_dies_midway_changes_nothing(spark: Any) -> None:
         def heard(request: object) -> None:
             pages.append(request)
             if len(pages) == 4:
-                sandbox.fail_next("works.export", status=400)
+                sandbox.fail_next("works.export", status=403)  # a 400 would send it to works.list
 
         sandbox.on_request(heard, "works.export")
         ids = [row.id for row in frame.collect()]
