@@ -11,7 +11,7 @@ from typing import Final
 
 from hypothesis import settings
 
-PERCENT: Final = {"quick": 50, "ci": 100, "thorough": 1000}
+PERCENT: Final = {"quick": 20, "ci": 100, "thorough": 1000}
 
 
 def register_profiles() -> None:
