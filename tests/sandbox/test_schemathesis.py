@@ -54,7 +54,8 @@ def sandbox() -> Generator[Sandbox]:
 
 def check(case: Any, sandbox: Sandbox) -> None:
     headers = {"Authorization": f"Bearer {sandbox.token}"}
-    case.call_and_validate(base_url=sandbox.url, headers=headers, excluded_checks=excluded)
+    response = case.call_and_validate(base_url=sandbox.url, headers=headers, excluded_checks=excluded)
+    assert response.status_code != 401  # else every request may be refused for its token, and nothing is tested
 
 
 relaxed: Any = hypothesis.settings(
@@ -68,9 +69,3 @@ def check_list(case: Any, sandbox: Sandbox) -> None:
 
 test_nothing_is_found: Any = requests.parametrize()(relaxed(check))
 test_nothing_is_found_in_lists: Any = lists.parametrize()(hypothesis.settings(relaxed, max_examples=10)(check_list))
-
-
-def test_a_part_of_the_requests_was_right(sandbox: Sandbox) -> None:
-    """Fails if every request were rejected for its token, so that nothing is tested."""
-    assert sandbox.request_count > 0
-    assert sandbox.get("ISS-1")["modified_date"] > "2026"
