@@ -147,8 +147,8 @@ def _run(text: bytes | bytearray, at: int, end: int, state: int, opened: bytearr
     fitting = _common(opened[:0:-1].translate(_MIRROR), closings)
     if not fitting:
         return None
-    if fitting < len(closings):
-        stop = _closings(fitting).match(text, at, end).end()  # type: ignore[union-attr]  # the longer run matched
+    if fitting < len(closings) and (shorter := _closings(fitting).match(text, at, end)) is not None:
+        stop = shorter.end()
     del opened[-fitting:]
     return Token(closings[fitting - 1], at, stop, len(opened), is_key=False), _COMMA_OR_END
 

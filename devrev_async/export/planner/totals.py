@@ -85,7 +85,7 @@ class LastCount:
             self._works, self.exact = works, exact
 
     def contradict(self) -> None:
-        """Pages showed more works than were counted, twice: no count is believed any more."""
+        """Pages showed more works than were counted, twice: no count is used from here on."""
         self._works, self._wrong, self.exact = None, True, False
 
     def says_more(self, shown: int) -> bool:
