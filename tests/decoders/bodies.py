@@ -1,8 +1,8 @@
 """Made-up works and bodies, and the two ways to read one: cut as it arrives, and at once."""
 
 import json
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from devrev_async._decoders.fallback import decode_one
 from devrev_async._decoders.interning import InterningDecoder
@@ -10,6 +10,8 @@ from devrev_async._decoders.item_decoders import RAW, work_items
 from devrev_async._decoders.misfits import Misfit
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async.models import Work
+
+T = TypeVar("T")
 
 LOOKALIKE = '},{"type":"issue","id":"no work"}],"works":[{"type":"issue",'
 """What parts two works, inside a string."""
@@ -76,19 +78,25 @@ def small_page(first_batch: int = 400, batch: int = 900) -> PageParser[Work]:
     return PageParser("works", work_items(InterningDecoder()), first_batch=first_batch, batch=batch)
 
 
-def read(pieces: Iterable[bytes], page: PageParser[Work] | None = None, *, eager: bool = False) -> Read:
-    """Cut as it arrives; `eager` as one does whose works trickle in."""
-    page = page or works_page()
-    works: list[Work] = []
-    batches: list[int] = []
+def batches_of(pieces: Iterable[bytes], page: PageParser[T], *, eager: bool) -> Iterator[list[T]]:
+    """The batches of a page whose body arrives in these pieces."""
     for piece in (*pieces, None):
         if piece is None:
             page.finish()
         else:
             page.feed(piece)
         while (batch := page.take(eager=eager)) is not None:
-            works += batch
-            batches.append(len(batch))
+            yield batch
+
+
+def read(pieces: Iterable[bytes], page: PageParser[Work] | None = None, *, eager: bool = False) -> Read:
+    """Cut as it arrives; `eager` as one does whose works trickle in."""
+    page = page or works_page()
+    works: list[Work] = []
+    batches: list[int] = []
+    for batch in batches_of(pieces, page, eager=eager):
+        works += batch
+        batches.append(len(batch))
     assert page.count == len(works)
     return Read(works, page.misfits, (page.cursors.next_cursor, page.cursors.prev_cursor), batches)
 

@@ -17,7 +17,7 @@ from devrev_async._decoders.item_decoders import RAW
 from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.page_parser import PageParser
 from tests.damage import damaged
-from tests.decoders.bodies import LOOKALIKE, compact, issue, read, small_page, tiny
+from tests.decoders.bodies import LOOKALIKE, batches_of, compact, issue, read, small_page, tiny
 from tests.effort import examples
 
 PAGE = json.dumps(
@@ -100,13 +100,8 @@ def raw_works(pieces: Iterable[bytes], size: int, *, eager: bool) -> tuple[list[
     page = PageParser("works", RAW, first_batch=size, batch=size)
     works: list[bytes] = []
     try:
-        for piece in (*pieces, None):
-            if piece is None:
-                page.finish()
-            else:
-                page.feed(piece)
-            while (batch := page.take(eager=eager)) is not None:
-                works += batch
+        for batch in batches_of(pieces, page, eager=eager):
+            works += batch
     except Malformed:
         return None
     return works, page
