@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -15,7 +15,10 @@ from .buffer import ByteBuffer
 from .fallback import DECODE_ERRORS, members
 from .json_scanner import Malformed, NeedMore, Truncated, after_whitespace, value_end
 
-__all__ = ["Cursors", "find_array", "read_cursors"]
+__all__ = ["Cursors", "Followed", "find_array", "read_cursors"]
+
+Followed: TypeAlias = Literal["next", "prev"] | None
+"""Which cursor of a page its reader follows."""
 
 _SPACE: Final = rb"[ \t\n\r]*"
 _BRACE: Final = re.compile(_SPACE + rb"\{")
@@ -81,12 +84,15 @@ def _is_key(quoted: bytes, key: str) -> bool:
         return False
 
 
-def read_cursors(document: bytes, key: str, next_key: str = "next_cursor") -> Cursors:
+def read_cursors(document: bytes, key: str, next_key: str = "next_cursor", *, follow: Followed = "next") -> Cursors:
     """The cursors of an envelope, whose array was taken out and replaced by null; `next_key` has that of the next page.
+
+    One that is no string is None, unless it is to be followed.
 
     Raises:
         Truncated: the document ends early.
-        Malformed: it is no JSON, or not an object with exactly one array, or null, under the key.
+        Malformed: it is no JSON, or not an object with exactly one array, or null, under the key, or the cursor to
+            `follow` is no string: to end there would hide that there is more.
     """
     try:
         given = members(document)
@@ -94,7 +100,10 @@ def read_cursors(document: bytes, key: str, next_key: str = "next_cursor") -> Cu
             raise ValueError(f'the body has no array "{key}"')
         if document.count(key.encode()) > 1 or b"\\u" in document:
             _check_once(document, key)
-        return Cursors(*(_decode_cursor(given.get(name, b"null")) for name in (next_key, "prev_cursor")))
+        return Cursors(
+            _cursor(given.get(next_key, b"null"), strict=follow == "next"),
+            _cursor(given.get("prev_cursor", b"null"), strict=follow == "prev"),
+        )
     except DECODE_ERRORS as error:
         problem = str(error)
     if json_text.is_cut_short(document):
@@ -103,6 +112,15 @@ def read_cursors(document: bytes, key: str, next_key: str = "next_cursor") -> Cu
 
 
 _decode_cursor: Final = msgspec.json.Decoder(str | None).decode
+
+
+def _cursor(value: bytes, *, strict: bool) -> str | None:
+    try:
+        return _decode_cursor(value)
+    except DECODE_ERRORS:
+        if strict:
+            raise
+        return None
 
 
 def _check_once(document: bytes, key: str) -> None:

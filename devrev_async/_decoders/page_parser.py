@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 
 from .buffer import ByteBuffer
 from .cut_guesser import CutGuesser, Span
-from .envelope import Cursors, find_array, read_cursors
+from .envelope import Cursors, Followed, find_array, read_cursors
 from .fallback import DECODE_ERRORS
 from .item_decoders import ItemDecoder
 from .json_scanner import Malformed, NeedMore, Truncated, after_whitespace, next_is_whole, value_end
@@ -51,6 +51,7 @@ class PageParser(Generic[T]):
         key: the key of the array in the outermost object, as in ``"works"``.
         items: decodes the array's items.
         next_key: the key of the cursor of the next page.
+        follow: which cursor is followed: a page is malformed where that is no string.
         first_batch, batch: bytes of the first batch and of any other, at most.
 
     Attributes:
@@ -65,6 +66,7 @@ class PageParser(Generic[T]):
         items: ItemDecoder[T],
         *,
         next_key: str = "next_cursor",
+        follow: Followed = "next",
         first_batch: int = FIRST_BATCH_BYTES,
         batch: int = BATCH_BYTES,
     ) -> None:
@@ -73,6 +75,7 @@ class PageParser(Generic[T]):
         self.count = 0
         self._key = key
         self._next_key = next_key
+        self._follow: Followed = follow
         self._items = items
         self._buffer = ByteBuffer()
         self._head = bytearray()  # what stands before the array
@@ -292,7 +295,7 @@ class PageParser(Generic[T]):
             self._wait[False] = len(self._buffer) + 1
             return None
         document = bytes(self._head) + self._buffer.copy(self._buffer.at)
-        self.cursors = read_cursors(document, self._key, self._next_key)
+        self.cursors = read_cursors(document, self._key, self._next_key, follow=self._follow)
         self._buffer.clear()
         self._step = _nothing
         return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from devrev_async._decoders.api_errors import printable
+from devrev_async._decoders.envelope import Followed
 from devrev_async._decoders.interning import InterningDecoder
 from devrev_async._decoders.item_decoders import RAW, work_items
 from devrev_async._decoders.json_scanner import Malformed, Truncated
@@ -62,17 +64,22 @@ class PageReader:
         self.key = key
         self._items = work_items(InterningDecoder())
 
-    def parser(self) -> PageParser[Work]:
+    def parser(self, follow: Followed = None) -> PageParser[Work]:
         """Returns a parser of one page; equal parts of works are shared over all pages of this reader."""
-        return PageParser(self.key, self._items)
+        return PageParser(self.key, self._items, follow=follow)
 
-    def raw_parser(self) -> PageParser[bytes]:
+    def raw_parser(self, follow: Followed = None) -> PageParser[bytes]:
         """Returns a parser of one page that yields each work as its bytes, unchanged."""
-        return PageParser(self.key, RAW)
+        return PageParser(self.key, RAW, follow=follow)
 
-    async def fetch(self, request: Request) -> Page[Work]:
-        """Returns the whole page that answers a request; retries included."""
-        page = await read_page(self.transport, request, self.parser)
+    async def fetch(self, request: Request, *, follow: Followed = None) -> Page[Work]:
+        """Returns the whole page that answers a request; retries included.
+
+        Args:
+            request: what to send.
+            follow: which cursor is followed: it must be a string where there is one.
+        """
+        page = await read_page(self.transport, request, partial(self.parser, follow))
         self.warn(request.endpoint, page.misfits, len(page.items))
         return page
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from devrev_async._decoders.envelope import Followed
 from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
 from devrev_async._decoders.page_parser import PageParser
 from devrev_async._transport.page_reader import PageReader, drain
@@ -83,7 +84,7 @@ class ExportSource:
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         """A whole answer, its works as `RawWork` if `raw`."""
         call = self._pages.transport.call(self._prepare(endpoint, body))
-        read = self._read_raw if raw else partial(self._read, endpoint)
+        read = partial(self._read_raw if raw else self._read, endpoint)
         asked = began = time.monotonic()
 
         def read_timed(incoming: Response) -> Awaitable[Answer]:
@@ -106,7 +107,7 @@ class ExportSource:
         return next((work.created_date for work in answer.works if work.created_date is not None), None)
 
     async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer:
-        page, answer, namer = self._pages.parser(), Answer([], []), _Namer()
+        page, answer, namer = self._pages.parser(_followed(endpoint)), Answer([], []), _Namer()
 
         def take_in(batch: list[Work]) -> None:
             answer.works += batch
@@ -116,8 +117,8 @@ class ExportSource:
         self._pages.warn(endpoint, page.misfits, page.count)
         return _finished(answer, page, incoming)
 
-    async def _read_raw(self, incoming: Response) -> Answer:
-        page, answer, namer = self._pages.raw_parser(), Answer([], []), _Namer()
+    async def _read_raw(self, endpoint: Endpoint, incoming: Response) -> Answer:
+        page, answer, namer = self._pages.raw_parser(_followed(endpoint)), Answer([], []), _Namer()
 
         def take_in(batch: list[bytes]) -> None:
             for text in batch:
@@ -127,6 +128,10 @@ class ExportSource:
 
         await drain(page, incoming, take_in)
         return _finished(answer, page, incoming)
+
+
+def _followed(endpoint: Endpoint) -> Followed:
+    return "next" if endpoint == "works.list" else None
 
 
 def _finished(answer: Answer, page: PageParser[Any], incoming: Response) -> Answer:

@@ -16,7 +16,7 @@ from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
 from devrev_async.errors import InvalidArgumentError, shown
 
-from .pagers import Fetch, ItemPager, page_limit
+from .pagers import Fetch, ItemPager, followed, page_limit
 
 __all__ = ["open_pager", "shape_of"]
 
@@ -94,7 +94,7 @@ def open_pager(
 
     def fetching(decoder: ItemDecoder[T]) -> Fetch[T]:
         def parser() -> PageParser[T]:
-            return PageParser(shape.items, decoder, next_key=shape.next_cursor)
+            return PageParser(shape.items, decoder, next_key=shape.next_cursor, follow=followed(fields))
 
         return partial(read_page, transport, parser=parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias
 
 from devrev_async import errors
 from devrev_async._requests.bodies import encode_body
@@ -25,7 +25,7 @@ else:
 
     T = TypeVar("T")
 
-__all__ = ["Fetch", "ItemPager", "WorksPager", "page_limit"]
+__all__ = ["Fetch", "ItemPager", "WorksPager", "followed", "page_limit"]
 
 EMPTY_PAGES: Final = 100
 """Empty pages in a row, each with another cursor, after which a list counts as endless."""
@@ -73,7 +73,7 @@ class Pager(Closable, Generic[T]):
         """Yields page by page, up to `max_items` items."""
         request, left = self._request, self._max_items
         guard = _Guard(self._endpoint, self._body.get("cursor"))
-        backwards = self._body.get("mode") == "before"
+        backwards = followed(self._body) == "prev"
         while left != 0:
             page = await self._wait(partial(fetch, request))
             if left is not None:
@@ -85,6 +85,11 @@ class Pager(Closable, Generic[T]):
                 return
             guard.pass_page(page, cursor)
             request = self._request._replace(body=encode_body({**self._body, "cursor": cursor}, None))
+
+
+def followed(body: Mapping[str, Any]) -> Literal["next", "prev"]:
+    """Returns which cursor of its pages a list with this body follows."""
+    return "prev" if body.get("mode") == "before" else "next"
 
 
 def page_limit(limit: int | None, max_items: int | None, *, default: int | None = None) -> int | None:

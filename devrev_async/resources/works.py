@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
@@ -42,7 +43,7 @@ from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_opti
 from .bulk import BulkProgress, BulkRun, start
 from .bulk_inputs import BegunCall, Job
 from .iterators import WorksStream
-from .pagers import WorksPager, page_limit
+from .pagers import WorksPager, followed, page_limit
 
 if TYPE_CHECKING:
     from devrev_async.changes.sync import Sync
@@ -531,7 +532,7 @@ class Works(Resource):
             "mode": mode,
         }
         request, body = self._query(LIST, filters, paging, method="list")
-        return WorksPager(self._pages.fetch, request, body, max_items)
+        return WorksPager(partial(self._pages.fetch, follow=followed(body)), request, body, max_items)
 
     def get_many(
         self,

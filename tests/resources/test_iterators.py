@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
@@ -55,6 +55,9 @@ async def test_mode_before_goes_backwards_from_the_end_page_by_page() -> None:
         forwards = ids([each async for each in devrev.works.list(limit=10)])
         pages = [ids(page.works) async for page in devrev.works.list(limit=10, mode="before").pages()]
         assert [id for page in reversed(pages) for id in page] == forwards
+
+
+ODD_CURSORS = ("5", "true", "[]", '{"a": 1}', '"\\ud800"')
 
 
 async def test_a_cursor_that_comes_again_is_an_error_and_no_loop() -> None:
@@ -113,6 +116,44 @@ async def test_a_list_ends_where_no_next_cursor_is_given(end: dict[str, Any]) ->
 
     async with serving(handler) as url, DevRevClient("t", base_url=url) as devrev:
         assert ids([each async for each in devrev.works.list()]) == ["ISS-1"]
+
+
+@pytest.mark.parametrize(("mode", "followed", "other"), [("after", "next", "prev"), ("before", "prev", "next")])
+@pytest.mark.parametrize("odd", ODD_CURSORS)
+async def test_an_odd_cursor_sinks_a_page_only_where_it_is_followed(
+    mode: Literal["after", "before"], followed: str, other: str, odd: str
+) -> None:
+    """To end there would hide that there is more."""
+    which = other
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(text=f'{{"works": [{json.dumps(work("ISS-1"))}], "{which}_cursor": {odd}}}')
+
+    async with serving(handler) as url, DevRevClient("t", base_url=url, max_retries=0) as devrev:
+        pagers = devrev.works.list(mode=mode), devrev.paginate("works.list", {"mode": mode})
+        (page,) = [page async for page in pagers[0].pages()]
+        assert (ids(page.works), page.next_cursor, page.prev_cursor) == (["ISS-1"], None, None)
+        assert len([each async for each in pagers[1]]) == 1
+        which = followed
+        for pager in pagers:
+            with pytest.raises(ResponseDecodeError):
+                [each async for each in pager.pages()]
+
+
+@pytest.mark.parametrize("odd", ODD_CURSORS)
+async def test_a_page_of_an_export_has_no_cursor_that_could_sink_it(odd: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        if request.path == "/works.count":
+            return web.json_response({"count": 1, "has_more": False})
+        issue = json.dumps(work("ISS-1"))
+        return web.Response(text=f'{{"next_cursor": {odd}, "works": [{issue}], "prev_cursor": {odd}}}')
+
+    async with serving(handler) as url, DevRevClient("t", base_url=url, max_retries=0) as devrev:
+        assert ids(await devrev.works.export()) == ["ISS-1"]
+        assert ids([each async for each in devrev.works.export_stream()]) == ["ISS-1"]
+        assert ids([each async for each in devrev.works.export_all()]) == ["ISS-1"]
+        for export in (devrev.works.export_stream(), devrev.works.export_all()):
+            assert sum([len(batch) async for batch in export.raw_batches()]) == 1
 
 
 @pytest.mark.parametrize(
