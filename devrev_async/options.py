@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -13,6 +13,9 @@ from msgspec.structs import force_setattr
 from .errors import InvalidArgumentError, shown
 
 __all__ = ["ClientEvent", "RateLimit", "Timeout"]
+
+OVERLAP: Final = timedelta(minutes=5)
+"""How late a change may become visible. DevRev publishes no bound: this is what other services were seen to need."""
 
 
 class Timeout(Struct, frozen=True):
@@ -101,6 +104,15 @@ def check_max_retries(value: int | None) -> int | None:
         if problem:
             raise InvalidArgumentError(problem)
     return value
+
+
+def check_batch_size(n: int) -> int:
+    """Returns the number of works of a batch, as given; TypeError or InvalidArgumentError for what is none."""
+    if isinstance(n, bool) or not isinstance(n, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"n takes an int, not {type(n).__name__}")
+    if n < 1:
+        raise InvalidArgumentError(f"n takes at least 1, not {n}")
+    return n
 
 
 def count_problem(name: str, value: object, least: int) -> str | None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 from devrev_async import errors
 from devrev_async._transport.page_reader import PageReader
-from devrev_async.export.iteration import WorkExport, check_batch_size
+from devrev_async.export.iteration import WorkExport
 from devrev_async.models import Work
 from devrev_async.models.filters import check_aware
-from devrev_async.options import check_callback
+from devrev_async.options import OVERLAP, check_batch_size, check_callback
 from devrev_async.reports import ChangesReport
 
 from .checkpoint import decode, encode
@@ -31,12 +31,9 @@ if TYPE_CHECKING:
     from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
-__all__ = ["OVERLAP", "ChangeBatch", "WorkChanges", "clock_of", "open_changes"]
+__all__ = ["ChangeBatch", "WorkChanges", "clock_of", "open_changes"]
 
 log: Final = logging.getLogger("devrev_async.changes")
-
-OVERLAP: Final = timedelta(minutes=5)
-"""How late a change may become visible. DevRev publishes no bound: this is what other services were seen to need."""
 
 _BLOCK: Final = 250
 """Works that are looked at between two turns of the event loop."""

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from devrev_async._decoders.fallback import decode_one
+from devrev_async._loading import ANYIO, load
 from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.options import check_flag
@@ -124,6 +125,7 @@ class Sync:
             DevRevError: a request failed for good, or a window cannot be proved complete; the state is as it was.
             OSError: the disk refuses something; it names the file.
         """
+        await load(*ANYIO)
         begun = time.monotonic()
         try:
             await _in_thread(self._begin)

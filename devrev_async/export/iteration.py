@@ -11,13 +11,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from devrev_async import errors
+from devrev_async._loading import load
 from devrev_async._requests.bodies import MAX_FIRST
 from devrev_async.models import UnknownWork, Work
-from devrev_async.options import check_callback
+from devrev_async.options import check_batch_size, check_callback
 from devrev_async.reports import ExportReport
 
 from .checkpoint import Ledger
-from .planner import Batch, Plan, Proof, parallel_for
+from .planner import Batch, Proof
+from .planner.price import parallel_for
 from .query import ExportQuery
 from .runner import ExportRunner, Source, closed_error
 from .source import RawWork
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from devrev_async.arrow.annotations import RecordBatch
     from devrev_async.arrow.batches import ConvertInThread
 
-__all__ = ["WorkExport", "check_batch_size"]
+__all__ = ["WorkExport"]
 
 LIST_LIMIT: Final = 100
 """Works to ask for in one page of `works.list`; reports from production say that the server caps it there."""
+
+_PLANNER: Final = "devrev_async.export.planner.planner"
 
 _TURN: Final = 250
 """Works yielded between two turns of the event loop, at least: to free so many takes two milliseconds."""
@@ -86,9 +90,12 @@ class WorkExport:
         self._batch: Batch[Any] | None = None
         self._consumed = 0
         self._closed = False
+        self._begun = False
         self._runner: ExportRunner | None = None
 
         def run(*, raw: bool) -> ExportRunner:
+            from .planner.planner import Plan  # noqa: PLC0415 - `_begin` has loaded it, in a thread
+
             plan = Plan[Any](
                 ledger.domain,
                 now=now,
@@ -164,7 +171,7 @@ class WorkExport:
         await self.aclose()
 
     async def _works(self) -> AsyncGenerator[Work, None]:
-        runner, report = self._begin(raw=False), self._report
+        runner, report = await self._begin(raw=False), self._report
         try:
             while (batch := await runner.next_batch()) is not None:
                 self._batch, left = batch, cast("list[Work]", batch.items)
@@ -192,7 +199,7 @@ class WorkExport:
 
     async def _lists(self, n: int, *, raw: bool, convert: ConvertInThread | None = None) -> AsyncGenerator[Any, None]:
         """Yields lists of `n` works, or what `convert` makes of them; the checkpoint passes those that were yielded."""
-        runner = self._begin(raw=raw)
+        runner = await self._begin(raw=raw)
         used: list[Batch[Any]] = []
         proofs: Counter[Proof] = Counter()
         piece: list[Any] = []
@@ -229,9 +236,11 @@ class WorkExport:
         finally:
             await self.aclose()
 
-    def _begin(self, *, raw: bool) -> ExportRunner:
-        if self._runner is not None:
+    async def _begin(self, *, raw: bool) -> ExportRunner:
+        if self._begun:
             raise RuntimeError("an export is iterated once; go on with export_all(resume=export.checkpoint)")
+        self._begun = True
+        await load(_PLANNER)
         if self._closed:
             raise closed_error()
         self._runner = self._run(raw=raw)
@@ -261,12 +270,3 @@ class WorkExport:
         else:
             report.unknown += sum(map(isinstance, works, repeat(UnknownWork)))
             report.invalid += sum(map(hasattr, works, repeat(_INVALID)))
-
-
-def check_batch_size(n: int) -> int:
-    """Returns the number of works of a batch, as given; TypeError or InvalidArgumentError for what is none."""
-    if isinstance(n, bool) or not isinstance(n, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"n takes an int, not {type(n).__name__}")
-    if n < 1:
-        raise errors.InvalidArgumentError(f"n takes at least 1, not {n}")
-    return n

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from devrev_async import errors
 
-from .planner import AtLeast, Batch, Page, Plan, Request, Unprovable, parallel_for
+from .planner import AtLeast, Batch, Page, Request, Unprovable
+from .planner.price import parallel_for
 from .source import Answer, Endpoint
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from devrev_async.reports import ExportReport
 
+    from .planner.planner import Plan
     from .query import ExportQuery
 
 __all__ = ["NO_ENDPOINT", "ExportRunner", "Source"]

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-import importlib
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sized
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from devrev_async import errors
+from devrev_async._loading import ANYIO, load
 
 from .bulk_inputs import BegunCall, Entry, Input, Inputs, Job, Reader
 from .bulk_outcomes import BulkProgress, Ledger, Outcome, is_unknown
 
-__all__ = ["Engine", "OnError"]
+if TYPE_CHECKING:
+    import anyio
 
-# Otherwise the first task group imports it, 50 ms during which the loop runs nothing else. The name is private to
-# anyio, and nothing but that time depends on it.
-with contextlib.suppress(ImportError):
-    importlib.import_module("anyio._backends._asyncio")
+__all__ = ["Engine", "OnError"]
 
 T = TypeVar("T")
 OnError: TypeAlias = Literal["collect", "raise"]
@@ -42,8 +37,8 @@ class _Worker:
 
     __slots__ = ("call", "scope")
 
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.scope = scope
         self.call: BegunCall | None = None
 
 
@@ -108,6 +103,8 @@ class Engine(Generic[T]):
             if not self._closed:
                 self._job.open()
                 await self._reader.check()
+                await load(*ANYIO)
+            if not self._closed:
                 await self._run_workers()
         finally:
             self.phase = "ended"
@@ -150,10 +147,12 @@ class Engine(Generic[T]):
         await self._over.wait()
 
     async def _run_workers(self) -> None:
+        import anyio  # noqa: PLC0415 - loaded by now
+
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope
-                self._crew = [_Worker() for _ in range(self._workers)]
+                self._crew = [_Worker(anyio.CancelScope()) for _ in range(self._workers)]
                 for worker in self._crew:
                     group.start_soon(self._work, worker)
         finally:

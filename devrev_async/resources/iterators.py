@@ -19,8 +19,8 @@ from devrev_async._transport.page_reader import PageReader, feed, take
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
 from devrev_async._transport.transport import Transport
-from devrev_async.export.iteration import check_batch_size
 from devrev_async.models import Work
+from devrev_async.options import check_batch_size
 
 from .closing import Closable
 

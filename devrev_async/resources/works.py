@@ -19,34 +19,34 @@ from yarl import URL
 
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.responses import decode_count, decode_nothing, work_under
+from devrev_async._loading import load
 from devrev_async._requests.bodies import MAX_FIRST, create_body, encode_body, fields_of, query_body, update_content
 from devrev_async._transport.call import Call
 from devrev_async._transport.page_reader import PageReader
 from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
-from devrev_async.changes.iteration import OVERLAP, WorkChanges, open_changes
-from devrev_async.changes.query import checked_query
 from devrev_async.errors import InvalidArgumentError, shown
-from devrev_async.export.iteration import WorkExport
-from devrev_async.export.opening import open_export, open_plan, open_slice
-from devrev_async.export.slices import WorkSlice
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
 from devrev_async.models.filters import StatelessFilters
 from devrev_async.models.ids import check_id
 from devrev_async.models.results import WorksCount
-from devrev_async.options import Timeout, check_flag
-from devrev_async.reports import ChangesReport, ExportReport, SyncReport
-from devrev_async.sinks._names import FileFormat
+from devrev_async.options import OVERLAP, Timeout, check_flag
 
 from ._base import CallOptions, Endpoint, PageEndpoint, Resource, take_only_options, take_options
-from .bulk import BulkProgress, BulkRun, start
-from .bulk_inputs import BegunCall, Job
 from .iterators import WorksStream
 from .pagers import WorksPager, followed, page_limit
 
 if TYPE_CHECKING:
+    from devrev_async.changes.iteration import WorkChanges
     from devrev_async.changes.sync import Sync
+    from devrev_async.export.iteration import WorkExport
+    from devrev_async.export.slices import WorkSlice
+    from devrev_async.reports import ChangesReport, ExportReport, SyncReport
+    from devrev_async.sinks._names import FileFormat
+
+    from .bulk import BulkProgress, BulkRun
+    from .bulk_inputs import Job
 
 __all__ = ["Works"]
 
@@ -247,6 +247,8 @@ class Works(Resource):
             What to iterate over, best inside ``async with``: works, `batches(n)`, or `raw_batches()`; with `report`
             and `checkpoint`. Iterating raises `IncompleteExportError` where completeness cannot be proved.
         """
+        from devrev_async.export.opening import open_export  # noqa: PLC0415 - a plain `get` needs none of it
+
         options = take_options(filters)
         return open_export(
             self._pages,
@@ -293,6 +295,8 @@ class Works(Resource):
             ...     store(batch.works)
             ...     save(batch.checkpoint)
         """
+        from devrev_async.changes.iteration import open_changes  # noqa: PLC0415 - a plain `get` needs none of it
+
         options = take_options(filters)
         return open_changes(
             self._pages,
@@ -316,6 +320,9 @@ class Works(Resource):
             n: how many at most.
             filters: see `Filters` and `CallOptions`. `LastDays` and `NextDays` are fixed when the plan is made.
         """
+        await load("devrev_async.export.opening")
+        from devrev_async.export.opening import open_plan  # noqa: PLC0415 - loaded by now
+
         options = take_options(filters)
         return await open_plan(
             self._pages,
@@ -344,6 +351,8 @@ class Works(Resource):
             on_progress: called with the report after each answer and each batch.
             options: see `CallOptions`, of each request; no `extra_body`, which is the plan's.
         """
+        from devrev_async.export.opening import open_slice  # noqa: PLC0415 - a plain `get` needs none of it
+
         given = take_only_options(options, "export_slice")
         if given.get("extra_body") is not None:
             raise InvalidArgumentError("export_slice takes no extra_body: that of plan_slices applies")
@@ -393,6 +402,7 @@ class Works(Resource):
             >>> report = await devrev.works.sync("tickets.state", "tickets", format="parquet", type=["ticket"])
             >>> print(report.file, report.new)
         """
+        await load("devrev_async.changes.sync")
         return await self._open_sync(
             state,
             directory,
@@ -420,7 +430,8 @@ class Works(Resource):
         on_first: Callable[[], object] = lambda: None,
     ) -> Sync:
         """A run of `sync`, checked; `origin` identifies the server."""
-        from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - a plain `get` needs none of it
+        from devrev_async.changes.query import checked_query  # noqa: PLC0415 - a plain `get` needs none of it
+        from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - likewise
         from devrev_async.sinks._names import check_path  # noqa: PLC0415 - likewise
         from devrev_async.sinks.export import FileOptions  # noqa: PLC0415 - likewise
 
@@ -490,7 +501,8 @@ class Works(Resource):
             OSError: the disk refuses something, or another export is writing the file; it has the file's name.
             IncompleteExportError: completeness cannot be proved.
         """
-        from devrev_async.sinks.export import FileExport, FileOptions  # noqa: PLC0415 - a plain `get` needs none of it
+        await load("devrev_async.export.opening", "devrev_async.sinks.export")
+        from devrev_async.sinks.export import FileExport, FileOptions  # noqa: PLC0415 - loaded by now
 
         options = FileOptions.of(path, format, columns, depth, rows_per_file, csv_safe)
 
@@ -558,6 +570,8 @@ class Works(Resource):
             What to await for a `BulkResult` of all, or to iterate over for each `Outcome` as it is done. Nothing is
             sent before that.
         """
+        from .bulk import start  # noqa: PLC0415 - a plain `get` needs none of it
+        from .bulk_inputs import BegunCall, Job  # noqa: PLC0415 - likewise
 
         def prepare(id: str) -> tuple[str, str]:
             return check_id(id), id
@@ -628,6 +642,8 @@ class Works(Resource):
             What to await for a `BulkResult` of all, or to iterate over for each `Outcome` as it is done. Nothing is
             sent before that.
         """
+        from .bulk import start  # noqa: PLC0415 - a plain `get` needs none of it
+
         given = take_only_options(options, "update_many")
         job = self._update_job(given)
         workers = self._transport.manager.max_concurrency
@@ -637,10 +653,14 @@ class Works(Resource):
 
     def _update_each(self, updates: Iterable[WorkUpdate]) -> BulkRun:
         """As `update_many`, without keeping what was yielded: its result has the other outcomes only."""
+        from .bulk import start  # noqa: PLC0415 - a plain `get` needs none of it
+
         workers = self._transport.manager.max_concurrency
         return start(self._update_job({}), updates, workers=workers, keep=False)
 
     def _update_job(self, given: CallOptions) -> Job[WorkUpdate]:
+        from .bulk_inputs import BegunCall, Job  # noqa: PLC0415 - a plain `get` needs none of it
+
         extra_body = given.get("extra_body")
 
         def prepare(update: WorkUpdate) -> tuple[str, bytes]:

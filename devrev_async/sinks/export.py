@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Final, Literal, Protocol
 import anyio
 import msgspec
 
+from devrev_async._loading import ANYIO, load
 from devrev_async.arrow.fields import column_names
 from devrev_async.arrow.requirement import require_pyarrow
 from devrev_async.errors import IncompleteExportError, InvalidArgumentError
@@ -219,6 +220,7 @@ class FileExport:
             DevRevError: a request failed for good, or the export cannot be proved complete.
             OSError: the disk refuses something, or another export is writing the same file; it names the path.
         """
+        await load(*ANYIO)
         try:
             await self._in_thread(self._begin)
             if self._stage == "fetching":

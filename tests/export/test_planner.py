@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import AtLeast, Batch, Domain, Key, Page, Plan, Request, Unprovable, key_of
+from devrev_async.export.planner import AtLeast, Batch, Domain, Key, Page, Request, Unprovable, key_of
 from devrev_async.export.planner.intervals import micros, second_of
+from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.proofs.opposite_ends import sorts_before_cap
 from devrev_async.export.planner.proofs.sorted_prefix import shows_undated_first
 from devrev_async.sandbox import Quirks

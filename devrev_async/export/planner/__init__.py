@@ -24,8 +24,6 @@ parts of others. It follows from the rest of the state:
 from .errors import Unprovable
 from .intervals import Batch, Domain, Interval, Key, Proof, key_of
 from .messages import AtLeast, Page, Request
-from .planner import Plan
-from .price import parallel_for
 
 __all__ = [
     "AtLeast",
@@ -34,10 +32,8 @@ __all__ = [
     "Interval",
     "Key",
     "Page",
-    "Plan",
     "Proof",
     "Request",
     "Unprovable",
     "key_of",
-    "parallel_for",
 ]

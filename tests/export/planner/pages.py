@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from devrev_async.export.planner import Batch, Domain, Key, Page, Plan, Request, key_of
+from devrev_async.export.planner import Batch, Domain, Key, Page, Request, key_of
+from devrev_async.export.planner.planner import Plan
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)

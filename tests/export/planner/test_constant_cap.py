@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import AtLeast, Domain, Interval, Plan, Proof, Unprovable
+from devrev_async.export.planner import AtLeast, Domain, Interval, Proof, Unprovable
 from devrev_async.export.planner.intervals import LATEST, UNDATED
+from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.server import ServerFindings
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy

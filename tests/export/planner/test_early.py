@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from devrev_async.export.planner import Domain, Key, Page, Plan
+from devrev_async.export.planner import Domain, Key, Page
+from devrev_async.export.planner.planner import Plan
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW

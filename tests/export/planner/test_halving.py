@@ -8,7 +8,9 @@ from math import expm1, log1p
 
 import pytest
 
-from devrev_async.export.planner import Domain, Plan, parallel_for
+from devrev_async.export.planner import Domain
+from devrev_async.export.planner.planner import Plan
+from devrev_async.export.planner.price import parallel_for
 from devrev_async.export.planner.strategies.halving import guess
 from devrev_async.export.planner.tuning import SLOW_FROM
 

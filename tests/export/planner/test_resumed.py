@@ -10,8 +10,9 @@ from math import ceil
 import pytest
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import Batch, Domain, Plan
+from devrev_async.export.planner import Batch, Domain
 from devrev_async.export.planner.intervals import UNDATED, second_of
+from devrev_async.export.planner.planner import Plan
 
 from .pages import NOW, START, SortedServer
 
