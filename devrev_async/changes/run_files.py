@@ -99,6 +99,8 @@ class RunFiles:
                 raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder", str(self.folder))
             if not os.access(there, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, f"the folder {there} is not writable", str(self.folder))
+            if there == Path(os.path.realpath(self.folder)) and not os.access(there, os.R_OK):
+                raise PermissionError(errno.EACCES, f"the folder {there} cannot be listed", str(self.folder))
 
     def create(self, number: int, format: FileFormat) -> RunFile:
         """Begins the file of a run."""

@@ -48,7 +48,9 @@ _SHOWN: Final = 500
 """Characters of a text of the server."""
 
 _INPUT: Final = re.compile(r"\Ainput \d+: ")
-_ARGUMENT: Final = re.compile(r"\A(path|format|columns|csv_safe|rows_per_file)(?= takes | is |: )|\b(format|items)=")
+_ARGUMENT: Final = re.compile(
+    r"\A(path|state|directory|format|columns|csv_safe|rows_per_file)(?= takes | is | begins |: )|\b(format|items)="
+)
 
 
 @contextmanager
@@ -67,7 +69,7 @@ def _with_options(text: str) -> str:
 
     def option(found: re.Match[str]) -> str:
         name = found[1] or found[2]
-        return "-o" if name == "path" else f"--{name.replace('_', '-')}"
+        return "-o" if name in ("path", "directory") else f"--{name.replace('_', '-')}"
 
     return _ARGUMENT.sub(option, _INPUT.sub("", text))
 

@@ -66,7 +66,7 @@ class Output:
                 options = FileOptions.of(
                     self.path, self.format, columns, self._depth(), self.rows_per_file, self.csv_safe
                 )
-            check_target(self.path)
+            check_target(self.path, numbered=self.rows_per_file is not None)
         except ModuleNotFoundError as error:
             raise CommandError(str(error)) from error
         except OSError as error:

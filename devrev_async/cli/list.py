@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from devrev_async import DevRevClient
 from devrev_async.sinks._files import check_target
+from devrev_async.sinks._names import check_path
 from devrev_async.sinks.jsonl import as_lines
 from devrev_async.sinks.whole import WholeFile
 
@@ -66,6 +67,8 @@ class Listing:
         """
         if not self.output.endswith((".jsonl", _GZIP)):
             raise UsageError(f"-o {self.output}: takes a file that ends in .jsonl or {_GZIP}, or '-' for stdout")
+        with refusals_as_usage():
+            check_path("path", self.output)
         try:
             return check_target(self.output)
         except OSError as error:

@@ -77,7 +77,8 @@ class PartFile:
     Attributes:
         names: of all files.
         state: how far the export is, as the disk has it.
-        discarded: whether there was a part of another export, or a damaged one, which is gone now.
+        discarded: whether there was a part of another export, a damaged one, or one without its state, which is gone
+            now.
         published: whether the target, or all of the numbered files, are in their places.
 
     Args:
@@ -126,7 +127,8 @@ class PartFile:
             os.ftruncate(self._descriptor, found.offset)
             self.state = found
         else:
-            self.discarded = resume and found is not None and (found.works > 0 or found.version == _DAMAGED)
+            lost = size > 0 if found is None else found.works > 0 or found.version == _DAMAGED
+            self.discarded = resume and lost
             self.restart()
         if (replaced := self._replaced()) is not None:
             # of a file that nobody may write, its owner must be able to open the part again

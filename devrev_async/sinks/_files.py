@@ -59,12 +59,16 @@ def _is_beside(name: str | bytes | os.PathLike[str] | int) -> bool:
     return last.startswith(".") and (".part" in last or last.endswith(".lock"))
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
+def check_target(path: str | os.PathLike[str], *, numbered: bool = False) -> Path:
     """Returns the file to write, with links followed.
+
+    Args:
+        path: as the user wrote it.
+        numbered: whether numbered files are to be made in its place; those of an earlier export must be found then.
 
     Raises:
         OSError: it cannot become a file: it is a folder or a device, its name is too long, or its folder is missing or
-            may not be written.
+            may not be written, or not be listed.
     """
     name = os.fspath(path)
     with naming(name):
@@ -79,6 +83,8 @@ def check_target(path: str | os.PathLike[str]) -> Path:
             raise FileNotFoundError(errno.ENOENT, f"the folder {folder} does not exist", name)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"the folder {folder} is not writable", name)
+        if numbered and not os.access(folder, os.R_OK):
+            raise PermissionError(errno.EACCES, f"the folder {folder} cannot be listed", name)
     return target
 
 

@@ -31,7 +31,7 @@ def check_path(name: str, path: str | os.PathLike[str]) -> str:
     """Returns the path of an argument as a str.
 
     Raises:
-        InvalidArgumentError: no file can have that name.
+        InvalidArgumentError: no file can have that name, or it begins with a ``~`` that stands for a home.
         TypeError: it is no path, or one of bytes.
     """
     shown = os.fspath(path) if isinstance(path, os.PathLike) else path
@@ -43,21 +43,27 @@ def check_path(name: str, path: str | os.PathLike[str]) -> str:
         raise InvalidArgumentError(f"{name} has half a surrogate pair: {shown!r}") from None
     if "\0" in shown:
         raise InvalidArgumentError(f"{name} has a NUL character: {shown!r}")
+    first, *others = Path(shown).parts or ("",)
+    if first == "~" or (first.startswith("~") and others):  # what a shell makes a home of
+        raise InvalidArgumentError(
+            f"{name} begins with a ~, which is not expanded: write the folder out, not {shown!r}"
+        )
     return shown
 
 
-def format_of(name: str, format: str | None) -> FileFormat:
-    """The format that `format` says, or that the file's name ends in.
+def format_of(path: str, format: str | None) -> FileFormat:
+    """The format that `format` says, or that the name of the file at the path ends in.
 
     Raises:
         InvalidArgumentError: neither says one of `FORMATS`.
     """
     if format is None:
+        name = Path(path).name
         for known in sorted(FORMATS, key=len, reverse=True):
             if name.lower().endswith(f".{known}"):
                 return known
         endings = ", ".join(f".{known}" for known in FORMATS)
-        raise InvalidArgumentError(f"path takes a file that ends in one of {endings}, not {name!r}; or say format=")
+        raise InvalidArgumentError(f"path takes a file that ends in one of {endings}, not {path!r}; or say format=")
     for known in FORMATS:
         if format == known:
             return known

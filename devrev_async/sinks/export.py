@@ -17,7 +17,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import anyio
@@ -108,7 +107,7 @@ class FileOptions:
         csv_safe: bool,
     ) -> FileOptions:
         shown = check_path("path", path)
-        kind = format_of(Path(shown).name, format)
+        kind = format_of(shown, format)
         if rows_per_file is not None:
             if isinstance(rows_per_file, bool) or not isinstance(rows_per_file, int):
                 raise TypeError(f"rows_per_file takes an int, not {type(rows_per_file).__name__}")
@@ -243,7 +242,7 @@ class FileExport:
     # --- blocking steps ---
 
     def _begin(self) -> None:
-        target = check_target(self._options.path)
+        target = check_target(self._options.path, numbered=self._options.rows_per_file is not None)
         names = names_of(target)
         if self._options.rows_per_file is not None:
             names.numbered(0).exists()  # refuses a name that is too long
@@ -260,7 +259,8 @@ class FileExport:
     def _restarted(self) -> None:
         self.report.restarted = self._earlier.restarted = True
         _log.warning(
-            "%s: starts anew, because what is kept is of another query or format, or damaged", self._options.path
+            "%s: starts anew, because what is kept is of another query or format, damaged, or without its state",
+            self._options.path,
         )
 
     def _append(self, batches: Sequence[tuple[list[bytes], str, ExportReport]]) -> None:

@@ -358,3 +358,25 @@ def test_the_example_of_a_command_runs(here: Here, command: Command, name: list[
         args = [arg for arg in args if arg != "--sandbox"] + SMALL  # some are for an account, and all for more works
     ended = here(*args)
     assert ended.code == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (
+            ["works", "export", "-o", "."],
+            "-o takes a file that ends in one of .jsonl, .jsonl.gz, .csv, .parquet, not '.'",
+        ),
+        (["works", "export", "-o", "~/w.csv"], "-o begins with a ~, which is not expanded"),
+        (["works", "sync", "--state", "~/s", "-o", "d", *SMALL], "--state begins with a ~, which is not expanded"),
+        (["works", "sync", "--state", "s", "-o", "~", *SMALL], "-o begins with a ~, which is not expanded"),
+        (["list", "accounts.list", "-o", "~/w.jsonl"], "-o begins with a ~, which is not expanded"),
+    ],
+)
+def test_a_target_that_is_refused_is_shown_as_it_was_given(
+    here: Here, tmp_path: Path, args: list[str], error: str
+) -> None:
+    ended = here(*args)
+    assert ended.code == 2
+    assert f"error: {error}" in ended.error
+    assert list(tmp_path.iterdir()) == []

@@ -95,13 +95,20 @@ def test_a_part_that_does_not_fit_starts_anew(tmp_path: Path, damage: str) -> No
             pass
     again = opened(target, "y" if damage == "another export" else "x", resume=damage != "not wanted")
     assert (again.state.works, again.state.checkpoint) == (0, "")
-    # without a state nothing was counted, so that nothing is lost
-    assert again.discarded == (damage not in ("no state", "not wanted"))
+    assert again.discarded == (damage != "not wanted")
     assert not state.exists()
     again.append([b"new\n"], 1, "c", ExportReport())
     again.publish_part()
     assert target.read_bytes() == b"new\n"
     assert files_in(tmp_path) == ["a.jsonl"]
+
+
+def test_a_part_without_a_byte_starts_anew_without_a_warning(tmp_path: Path) -> None:
+    os.close(opened(tmp_path / "a.jsonl")._lock._descriptor)
+    assert (tmp_path / ".a.jsonl.part").read_bytes() == b""
+    again = opened(tmp_path / "a.jsonl")
+    assert not again.discarded
+    again.leave()
 
 
 @settings(max_examples=examples(100))

@@ -9,6 +9,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -127,6 +128,19 @@ async def test_another_query_or_format_starts_anew(
     assert report.complete
     assert sum(report.proofs.values()) == report.works
     assert files_in(tmp_path) == ["works.jsonl"]
+
+
+async def test_a_part_that_has_lost_its_state_starts_anew_and_says_so(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "works.jsonl"
+    await interrupted(devrev, path)
+    (tmp_path / ".works.jsonl.part.state").unlink()
+    report = await devrev.works.export_to(path)
+    assert (report.restarted, report.works, report.complete) == (True, WORKS, True)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "without its state" in caplog.text
+    assert sorted(ids_in(path)) == sorted(sandbox.ids())
 
 
 async def test_what_only_the_conversion_needs_may_change(
@@ -415,6 +429,31 @@ async def test_a_folder_that_cannot_be_written(devrev: DevRevClient, sandbox: Sa
         await devrev.works.export_to(disk / "works.csv")
     assert raised.value.filename == str(disk / "works.csv")
     assert sandbox.request_count == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root without its powers, as Linux has it")
+def test_numbered_files_of_a_folder_that_cannot_be_listed_cost_no_request(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o300)
+    code = (
+        "import asyncio, sys\n"
+        "from devrev_async import DevRevClient\n"
+        "async def main():\n"
+        "    async with DevRevClient('x', base_url='http://127.0.0.1:9', max_retries=0) as client:\n"
+        "        await client.works.export_to(sys.argv[1], rows_per_file=5)\n"
+        "asyncio.run(main())\n"
+    )
+    weak = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if weak and (shutil.which("setpriv") is None or subprocess.run([*weak, "true"], check=False).returncode):
+        pytest.skip("root cannot lay down its powers here")
+    done = subprocess.run(
+        [*weak, sys.executable, "-c", code, str(folder / "works.csv")], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1] == (
+        f"PermissionError: [Errno 13] the folder {folder} cannot be listed: '{folder / 'works.csv'}'"
+    )
+    folder.chmod(0o700)
+    assert files_in(folder) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")

@@ -349,6 +349,7 @@ async def test_no_works_are_a_valid_file(tmp_path: Path, name: str) -> None:
         ({"path": "\ud800.jsonl"}, "path has half a surrogate pair"),
         ({"path": "works.xlsx"}, "ends in one of .jsonl, .jsonl.gz, .csv, .parquet"),
         ({"path": "works"}, "ends in one of"),
+        ({"path": "."}, "ends in one of"),
         ({"path": "works.csv", "format": "xlsx"}, "format takes one of jsonl, jsonl.gz, csv, parquet"),
         ({"path": "works.csv", "columns": ["titel"]}, "titel"),
         ({"path": "works.csv", "columns": []}, "columns"),
@@ -370,6 +371,25 @@ async def test_mistaken_arguments_send_nothing_and_write_nothing(
             await client.works.export_to(tmp_path / options.pop("path"), **options)
         assert sandbox.request_count == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["~/works.csv", "~someone/works.csv", "~"])
+async def test_a_home_is_not_expanded_and_no_folder_of_its_name_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~").mkdir()
+    async with Sandbox(works=5) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+        with pytest.raises(InvalidArgumentError, match="path begins with a ~, which is not expanded"):
+            await client.works.export_to(path, format="csv")
+        with pytest.raises(InvalidArgumentError, match="directory begins with a ~, which is not expanded"):
+            await client.works.sync("state.json", path)
+        with pytest.raises(InvalidArgumentError, match="state begins with a ~, which is not expanded"):
+            await client.works.sync(path, "folder")
+        assert sandbox.request_count == 0
+        await client.works.export_to("~works.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["~", "~works.csv"]
+    assert list((tmp_path / "~").iterdir()) == []
 
 
 @pytest.mark.parametrize(
