@@ -171,7 +171,7 @@ class DevRevClient:
         check_flag("beta", self._beta if beta is None else beta)
         size = old.max_response_bytes if max_response_bytes is None else max_response_bytes
         copy = object.__new__(type(self))
-        copy._base_url = self._base_url
+        vars(copy).update(vars(self))  # of a subclass, its own attributes as well
         copy._beta = self._beta if beta is None else beta
         copy._own_headers = {**self._own_headers, **check_headers(headers)}
         settings = Settings(

@@ -62,11 +62,49 @@ async def test_the_token_comes_from_the_environment_in_this_order(
 
 
 @pytest.mark.parametrize(
-    "token", ["", " ", "a b", "a\tb", "a\r\nX: y", "a\nb", "a\x00b", "tökèn", "Bearer x", "bearer x", 5, b"x", ["x"]]
+    "token",
+    [
+        "",
+        " ",
+        "a b",
+        "a\tb",
+        "a\r\nX: y",
+        "a\nb",
+        "a\x00b",
+        "tökèn",
+        "Bearer x",
+        "bearer x",
+        '"ab"',
+        "'ab'",
+        5,
+        b"x",
+        ["x"],
+    ],
 )
 def test_what_is_no_token_is_refused(token: Any) -> None:
     with pytest.raises(ConfigurationError):
         DevRevClient(token)
+
+
+def test_what_is_wrong_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREV_API_TOKEN", '"a-token-in-quotes"')
+    with pytest.raises(ConfigurationError, match=r"\$DEVREV_API_TOKEN: .*quotes") as caught:
+        DevRevClient()
+    assert "a-token" not in str(caught.value)
+    for url, problem in {"api.devrev.ai": "not a valid URL, as in https://", "http://eu.example": "plain http"}.items():
+        monkeypatch.setenv("DEVREV_BASE_URL", url)
+        with pytest.raises(ConfigurationError, match=rf"\$DEVREV_BASE_URL.*{problem}"):
+            DevRevClient(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "HOST", "Connection", "Expect", "TE", "Upgrade", "Proxy-Authorization"]
+)
+def test_headers_of_the_connection_are_up_to_the_client(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"headers: {name} is up to the client"):
+        DevRevClient(TOKEN, headers={name: "x"})
+    with pytest.raises(ConfigurationError, match=name):
+        DevRevClient(TOKEN).with_options(headers={name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -436,6 +474,19 @@ async def test_copies_share_the_session_and_the_limiter(server: FaultServer) -> 
     assert client._transport.settings.timeout == Timeout()
     with pytest.raises(ConfigurationError):
         client.with_options(max_retries=-1)
+
+
+def test_a_copy_of_a_subclass_has_its_attributes() -> None:
+    class Named(DevRevClient):
+        def __init__(self, token: str, name: str) -> None:
+            super().__init__(token)
+            self.name = name
+
+    client = Named(TOKEN, "staging")
+    copy = client.with_options(max_retries=1)
+    assert (type(copy), copy.name) == (Named, "staging")
+    assert copy.works is not client.works
+    assert (client._transport.settings.retries.max_retries, copy._transport.settings.retries.max_retries) == (4, 1)
 
 
 @pytest.mark.parametrize("raising", [False, True])

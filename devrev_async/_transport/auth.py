@@ -9,6 +9,7 @@ import os
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from hashlib import sha256
 from typing import Final, cast
 from urllib.parse import quote
@@ -20,6 +21,7 @@ TokenProvider = Callable[[], str | Awaitable[str]]
 TOKEN_VARIABLES: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
 """Environment variables that may have the token; the first one that is set is used."""
 
+_QUOTES: Final = "\"'"
 _VISIBLE: Final = re.compile(r"\A[\x21-\x7e]+\Z")
 HIDDEN: Final = "[token]"
 
@@ -31,6 +33,8 @@ SHORTEST_PART: Final = 4
 
 SHORTEST_HIDDEN: Final = 8
 """The shortest token that is removed; a shorter one may be part of plain words."""
+
+_WAITS_FOR_ITSELF: Final = "the token callable calls the client that waits for its token: give it another client"
 
 
 class TokenSource:
@@ -128,6 +132,27 @@ class TokenSource:
         return problem
 
 
+class _Renewal:
+    """A call of the token callable.
+
+    Attributes:
+        owner: whose callable it is.
+        under_way: it has not returned yet.
+        blocked: it called the client that waits for it.
+    """
+
+    __slots__ = ("blocked", "owner", "under_way")
+
+    def __init__(self, owner: Authenticator) -> None:
+        self.owner = owner
+        self.under_way = True
+        self.blocked = False
+
+
+_renewals: Final = ContextVar[tuple[_Renewal, ...]]("devrev_async_renewals", default=())
+"""Those that the running task was begun in, outermost first: a callable may use another client, or tasks of its own."""
+
+
 class Authenticator:
     """Renews the token once for all tasks that need another one.
 
@@ -149,10 +174,22 @@ class Authenticator:
         Returns:
             What went wrong, or None.
         """
+        outer = _renewals.get()
+        for renewal in outer:
+            if renewal.owner is self and renewal.under_way:  # it would wait for itself
+                renewal.blocked = True
+                return _WAITS_FOR_ITSELF
         async with self._renewing:
-            if self.source.version == version:
-                return await self.source.renew()
-        return None
+            if self.source.version != version:
+                return None
+            renewal = _Renewal(self)
+            before = _renewals.set((*outer, renewal))
+            try:
+                problem = await self.source.renew()
+            finally:
+                renewal.under_way = False
+                _renewals.reset(before)
+            return _WAITS_FOR_ITSELF if problem is not None and renewal.blocked else problem
 
 
 def _forms(token: str) -> list[str]:
@@ -166,14 +203,16 @@ def _forms(token: str) -> list[str]:
 
 def find_token(token: object) -> tuple[TokenSource | None, str]:
     """Returns the source of a client's token, or None and what is wrong; the caller raises without the token."""
+    whence = ""
     if token is None:
-        token = next((value for name in TOKEN_VARIABLES if (value := os.environ.get(name))), None)
-        if token is None:
+        variable = next((name for name in TOKEN_VARIABLES if os.environ.get(name)), None)
+        if variable is None:
             return None, f"no token: pass one, or set one of {', '.join(TOKEN_VARIABLES)}"
+        token, whence = os.environ[variable], f"${variable}: "
     if callable(token):
         return TokenSource(cast("TokenProvider", token)), ""
     problem = _problem(token)
-    return (TokenSource(cast("str", token)), "") if problem is None else (None, problem)
+    return (TokenSource(cast("str", token)), "") if problem is None else (None, whence + problem)
 
 
 def _problem(token: object) -> str | None:
@@ -183,6 +222,8 @@ def _problem(token: object) -> str | None:
         return "the token is empty"
     if token[:7].lower() == "bearer ":
         return "the token is given with the word 'Bearer': pass the token alone"
+    if token[0] in _QUOTES and token[-1] == token[0]:
+        return "the token is given in quotes: pass what is between them"
     if not _VISIBLE.match(token):
         return "the token holds white space, a line break or another character that no token has"
     return None

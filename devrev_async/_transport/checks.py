@@ -38,13 +38,20 @@ DEFAULT_BASE_URL: Final = "https://api.devrev.ai"
 
 _HEADER_NAME: Final = re.compile(r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _TAKEN_HEADERS: Final = frozenset(
-    {"authorization", "host", "content-type", "content-length", "accept-encoding", "transfer-encoding", "connection"}
+    {
+        *("authorization", "host", "content-type", "content-length", "accept-encoding"),
+        *("connection", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+        "proxy-authorization",
+    }
 )
+"""What the client sets, or what is up to the connection: a server that knows no Expect would leave each write unsent."""
 
 
 def check_base_url(given: str | URL | None) -> str:
+    name = "base_url"
     if given is None:
-        given = os.environ.get("DEVREV_BASE_URL") or DEFAULT_BASE_URL
+        given = os.environ.get("DEVREV_BASE_URL")
+        name, given = ("$DEVREV_BASE_URL", given) if given else (name, DEFAULT_BASE_URL)
     if not isinstance(given, str | URL):
         raise TypeError(f"base_url takes a str or a yarl.URL, not {type(given).__name__}")
     url = str(given).strip().rstrip("/")
@@ -55,13 +62,13 @@ def check_base_url(given: str | URL | None) -> str:
         url.encode()
         URL(url)
     except ValueError:
-        raise ConfigurationError("base_url is not a valid URL") from None
+        raise ConfigurationError(f"{name} is not a valid URL, as in {DEFAULT_BASE_URL}") from None
     if not host or parts.port == 0 or parts.scheme not in ("https", "http"):
-        raise ConfigurationError("base_url must be a URL as in https://api.devrev.ai")
+        raise ConfigurationError(f"{name} must be a URL as in {DEFAULT_BASE_URL}")
     if "@" in parts.netloc or re.search(r"[?#\s\\\x00-\x20\x7f]", url):
-        raise ConfigurationError("base_url takes no user, query, fragment, backslash or white space")
+        raise ConfigurationError(f"{name} takes no user, query, fragment, backslash or white space")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigurationError(f"base_url: plain http would show the token on the way to {host}; use https")
+        raise ConfigurationError(f"{name}: plain http would show the token on the way to {host}; use https")
     # in lower case, which every later look at the scheme relies on
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
@@ -132,7 +139,7 @@ def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"headers takes strings, not {shown(name)} with a value of type {type(value).__name__}")
         if name.lower() in _TAKEN_HEADERS:
-            raise ConfigurationError(f"headers: {name} is set by the client")
+            raise ConfigurationError(f"headers: {name} is up to the client")
         if not _HEADER_NAME.match(name) or any(
             ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in value
         ):

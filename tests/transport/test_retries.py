@@ -494,6 +494,52 @@ async def test_a_callable_that_fails_is_a_configuration_error(server: FaultServe
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_callable_that_waits_for_its_own_client_is_told_so(
+    server: FaultServer, connect: Clients, apart: bool, known: bool
+) -> None:
+    clients: list[DevRevClient] = []
+    given = ["token-number-1"] * known
+
+    async def give() -> str:
+        if given:
+            return given.pop()
+        call = clients[0].request("auth-tokens.create")
+        return str(await (asyncio.create_task(call) if apart else call))
+
+    clients.append(connect(give))
+    server.usual = guarded("token-number-2")
+    with pytest.raises(ConfigurationError, match="give it another client"):
+        await clients[0].works.get("ISS-1")
+    assert len(server.requests) == 2 * known  # that of the callable, too
+
+
+async def test_a_callable_may_use_another_client_and_what_it_began_its_own(
+    server: FaultServer, connect: Clients
+) -> None:
+    clients: list[DevRevClient] = []
+    begun: list[asyncio.Task[Any]] = []
+    answered = asyncio.Event()
+
+    async def later() -> object:
+        await answered.wait()
+        return await clients[0].works.get("ISS-1")
+
+    async def give() -> str:
+        begun.append(asyncio.create_task(later()))
+        await clients[1].works.get("ISS-1")
+        return "token-number-1"
+
+    clients += [connect(give), connect("another-token")]
+    await clients[0].works.get("ISS-1")
+    answered.set()
+    await begun[0]
+    assert [request.headers["authorization"][7:] for request in server.requests] == [
+        "another-token", "token-number-1", "token-number-1",
+    ]  # fmt: skip
+
+
 # -- what is told --------------------------------------------------------------------------------------------------
 
 
