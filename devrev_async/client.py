@@ -162,7 +162,7 @@ class DevRevClient:
         beta: bool | None = None,
         headers: Mapping[str, str] | None = None,
         on_event: Callable[[ClientEvent], object] | None = None,
-    ) -> DevRevClient:
+    ) -> Self:
         """A copy with other options, those not given unchanged; `headers` are added to those of this client.
 
         It shares the session and the limiter, and closing either closes both.

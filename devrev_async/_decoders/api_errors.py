@@ -86,6 +86,8 @@ def api_error(
     kind = _CLASSES.get(status) or (errors.ServerError if status >= 500 else errors.APIError)
     hint = _HINTS.get(type_ or "") or _HINTS.get(status)
     field_name = text(fields.get("field_name"))
+    if status == 404 and type_ is None:  # a work that is missing has a type
+        hint = "there is no such endpoint: check its name, and base_url"
     if status == 400 and type_ == "invalid_field" and field_name:
         hint = f"{field_name[:_SHOWN]} is no field of this request; in an update, a field of one work type needs type="
     error = kind(

@@ -6,8 +6,9 @@ import enum
 import math
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from numbers import Integral, Rational, Real
 from typing import Any, Final, TypeGuard
 
 import msgspec
@@ -23,8 +24,8 @@ _TEXT: Final = (str, bytes, bytearray, memoryview)
 def plain(value: object, where: str) -> Any:
     """Converts a value to dicts with str keys, lists, str, int, float, bool, None, and datetimes in UTC.
 
-    It accepts mappings, sets and other collections, enums, subclasses, Structs and dataclasses, and leaves out `UNSET`
-    in a mapping.
+    It accepts mappings, sets and other collections, enums, subclasses, numbers of other libraries, Structs and
+    dataclasses, and leaves out `UNSET` in a mapping.
 
     Args:
         value: what the user passed.
@@ -94,6 +95,11 @@ def _plain_other(value: object, where: str) -> Any:
     if isinstance(value, _TEXT) or value is msgspec.UNSET:
         raise refused
 
+    if isinstance(value, Integral):  # numpy's
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, Rational):
+        return _plain(float(value), where)
+
     def inside(inner: object) -> Any:
         if inner is value:  # msgspec cannot serialize it either
             raise refused
@@ -126,7 +132,7 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
     try:
         checked = msgspec.convert(values, model)
     except msgspec.ValidationError as error:
-        raise _argument_error(str(error), none) from None
+        raise _argument_error(str(error), none, given) from None
     except UnicodeEncodeError as error:  # a str where no str is right
         names = [name for name, value in values.items() if value == error.object]
         raise InvalidArgumentError(f"{', '.join(names or given)}: lone surrogate: cannot be encoded as UTF-8") from None
@@ -145,23 +151,48 @@ _NAMES: Final = {
     "object": "a mapping",
     "str": "a str",
 }
+_STEP: Final = re.compile(r"(\w+)|\[(\d+)\]")
+_OF_JSON: Final = (str, int, float, Mapping, Collection, datetime, enum.Enum)
 _QUOTED: Final = re.compile(r"`(\w+)`")
 
 
-def _argument_error(said: str, none: str) -> Exception:
+def _argument_error(said: str, none: str, given: Mapping[str, Any]) -> Exception:
     problem, path = located(said)
     where = path or "arguments"
     types = mismatch(problem)
+    value = _value_at(given, path)
     if types is not None:
         if types.found == "null":
             return InvalidArgumentError(f"{where}=None: {none}")
-        return TypeError(f"{where} takes {' or '.join(map(_name, types.expected))}, not {_name(types.found)}")
+        takes = f"{where} takes {' or '.join(map(_name, types.expected))}"
+        if isinstance(value, msgspec.Struct) and "str" in types.expected and hasattr(value, "id"):
+            return TypeError(f"{takes}, not {type(value).__name__}: pass its id")
+        return TypeError(f"{takes}, not {_article(value) or _name(types.found)}")
+    if isinstance(value, date | time | timedelta) and not isinstance(value, datetime):
+        return TypeError(f"{where} takes an aware datetime, not {_article(value)}")
     if breaks_pattern(problem):
         return InvalidArgumentError(
             f"{where}: an id has no white space, no control characters and, unless a DON, no slash"
         )
     problem = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), problem)
-    return InvalidArgumentError(f"{where}: {problem[0].lower()}{problem[1:]}")
+    kind = f"{_article(value)} does not fit: " if isinstance(value, msgspec.Struct) else ""
+    return InvalidArgumentError(f"{where}: {kind}{problem[0].lower()}{problem[1:]}")
+
+
+def _value_at(given: Any, path: str) -> Any:
+    """What the user passed at a path as in ``owned_by[0]``; None where it cannot be told."""
+    value: Any = given
+    for key, index in _STEP.findall(path):
+        try:
+            value = value[int(index)] if index else value[key]
+        except (LookupError, TypeError):
+            return None
+    return value
+
+
+def _article(value: object) -> str:
+    """The type of a value that is none of JSON's own, as ``a Decimal``; else empty."""
+    return "" if value is None or isinstance(value, _OF_JSON) else f"a {type(value).__name__}"
 
 
 def _name(kind: str) -> str:

@@ -44,7 +44,7 @@ _TAKEN_HEADERS: Final = frozenset(
         "proxy-authorization",
     }
 )
-"""What the client sets, or what is up to the connection: a server that knows no Expect would leave each write unsent."""
+"""What the client sets, and what is up to the connection: where a server knows no Expect, no write would be sent."""
 
 
 def check_base_url(given: str | URL | None) -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast
 
 from devrev_async import errors
@@ -140,13 +149,16 @@ def start(
     has the outcomes that were not yielded, and so is bounded by what is in flight.
 
     Raises:
-        TypeError: `inputs` is a single string, or cannot be iterated over; `on_progress` cannot be called.
+        TypeError: `inputs` is a single string, a mapping of updates, or cannot be iterated over, or `on_progress` is
+            no plain function.
         InvalidArgumentError: `on_error` is of no known kind.
     """
     if on_error not in ("collect", "raise"):
         raise errors.InvalidArgumentError(f"on_error takes 'collect' or 'raise', not {errors.shown(on_error)}")
     if isinstance(inputs, str | bytes):
         raise TypeError("a sequence or an iterator is expected, not a single string")
+    if job.write and isinstance(inputs, Mapping):
+        raise TypeError("a sequence or an iterator of WorkUpdate is expected, not a mapping")
     if not isinstance(inputs, Iterable | AsyncIterable):
         raise TypeError(f"a sequence or an iterator is expected, not {type(inputs).__name__}")
     check_callback("on_progress", on_progress)

@@ -158,6 +158,10 @@ def test_a_bad_request_has_the_fields_of_its_type(canned: Canned, type_: str) ->
 
 def test_an_unknown_route_says_what_the_server_said(canned: Canned) -> None:
     canned.answer({"message": "route not found"}, 404)
-    with pytest.raises(NotFoundError, match="route not found") as caught:
+    with pytest.raises(NotFoundError, match=r"route not found .*no such endpoint.*base_url") as caught:
         canned.run(call(canned, "works.get"))
     assert caught.value.type is None
+    canned.answer({"type": "not_found", "message": "no work"}, 404)
+    with pytest.raises(NotFoundError, match="no work") as caught:
+        canned.run(call(canned, "works.get"))
+    assert caught.value.hint is None

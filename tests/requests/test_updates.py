@@ -2,18 +2,21 @@
 
 import asyncio
 import enum
+import numbers
 import types
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import msgspec
 import pytest
 
-from devrev_async import UNSET, DevRevClient, InvalidArgumentError, ListUpdate, StageUpdate, WorkUpdate
+from devrev_async import UNSET, DevRevClient, InvalidArgumentError, LastDays, ListUpdate, StageUpdate, WorkUpdate
 from devrev_async._requests.bodies import fields_of, query_body, update_body
+from devrev_async.models import PartSummary, Stage, TagWithValue, UserSummary
 from devrev_async.models.ids import check_id, type_of_id
 from devrev_async.models.updates import CREATE_FIELDS_OF, UPDATE_FIELDS_OF, CreateFields, UpdateFields
 from tests.models.canned import Canned
@@ -512,6 +515,55 @@ class Count(int):
 
 def test_subclasses_in_free_form_are_what_they_extend(canned: Canned) -> None:
     assert updated(canned, custom_fields={"tnt__a": [Name("x"), Count(3)]})["custom_fields"] == {"tnt__a": ["x", 3]}
+
+
+class Int64:
+    """An integer as those of numpy, which extend no type of Python's and are registered as numbers."""
+
+    def __int__(self) -> int:
+        return 3
+
+
+class Float32:
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+
+numbers.Integral.register(Int64)
+numbers.Real.register(Float32)
+
+
+def test_numbers_of_other_libraries_are_numbers(canned: Canned) -> None:
+    assert updated(canned, priority_v2=Int64())["priority_v2"] == 3
+    assert updated(canned, "OPP-1", amount=Float32(1.5), probability=Int64())["amount"] == 1.5
+    assert updated(canned, custom_fields={"app__x": [Int64(), Float32(0.5)]})["custom_fields"] == {"app__x": [3, 0.5]}
+    refused(canned, InvalidArgumentError, r"app__x\[0\]: nan", custom_fields={"app__x": [Float32(float("nan"))]})
+    refused(canned, TypeError, "Fraction is not JSON", custom_fields={"app__x": Fraction(1, 3)})
+    refused(canned, TypeError, "priority_v2 takes an int, not a Float32", priority_v2=Float32(3.0))
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"owned_by": [UserSummary(id="DEVU-1")]}, r"owned_by\[0\] takes a str, not UserSummary: pass its id"),
+        ({"applies_to_part": PartSummary(id="PROD-1")}, "applies_to_part takes a str, not PartSummary: pass its id"),
+        ({"stage": Stage(name="triage", notes="n")}, "stage: a Stage does not fit: object contains unknown field"),
+        ({"tags": [TagWithValue(value="v")]}, r"tags\[0\]: a TagWithValue does not fit: "),
+        ({"target_close_date": date(2024, 1, 1)}, "target_close_date takes an aware datetime, not a date"),
+        ({"title": Decimal("1.5")}, None),
+        ({"priority_v2": Decimal("1.5")}, "priority_v2 takes an int, not a Decimal"),
+        ({"title": LastDays(3)}, "title takes a str, not a LastDays"),
+        ({"target_close_date": timedelta(1)}, "target_close_date takes an aware datetime, not a timedelta"),
+    ],
+)
+def test_a_refusal_names_what_was_passed(canned: Canned, fields: dict[str, Any], problem: str | None) -> None:
+    if problem is None:
+        assert updated(canned, **fields)["title"] == "1.5"
+    else:
+        refused(canned, (TypeError, InvalidArgumentError), problem, **fields)  # type: ignore[arg-type]
 
 
 def test_money_has_an_amount_and_a_currency(canned: Canned) -> None:

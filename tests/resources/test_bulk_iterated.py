@@ -402,6 +402,7 @@ async def test_arguments_are_refused_when_they_are_given() -> None:
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: client.works.get_many("ISS-1"), "not a single string"),
         (lambda: client.works.get_many(5), "not int"),
+        (lambda: client.works.update_many({"id": "ISS-1", "title": "t"}), "not a mapping"),
         (lambda: client.works.get_many([], on_error="ignore"), "on_error"),
         (lambda: client.works.get_many([], max_retries=-1), "max_retries"),
         (lambda: client.works.update_many([], timeout=-1), "above 0"),
