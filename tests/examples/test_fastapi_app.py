@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from devrev_async import DevRevClient
 from devrev_async.sandbox import Sandbox
 
 pytest.importorskip("fastapi")
@@ -160,6 +161,25 @@ async def test_a_caller_who_reads_slowly_slows_the_export_and_one_who_leaves_end
         async with session.get("/works/ISS-1") as response:
             assert response.status == 200
         assert sandbox.open_connections == 1  # the one that was used just now
+
+
+async def test_a_caller_who_left_before_the_answer_began_ends_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
+    module: Any = importlib.import_module("fastapi_app")
+
+    async def left() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        await asyncio.sleep(0)
+
+    async with Sandbox(works=5000) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+        stream = await devrev.works.export_stream().__aenter__()
+        response = module.WorksResponse(stream)
+        assert sandbox.requests_in_flight == 1
+        await response({"type": "http", "asgi": {"spec_version": "2.3"}}, left, send)
+        await until_idle(sandbox)
+        del response  # until here its export is not ended by being collected
 
 
 async def test_two_hundred_callers_under_a_quota_are_all_answered() -> None:
