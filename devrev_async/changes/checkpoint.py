@@ -55,7 +55,7 @@ def encode(start: Start, query: Mapping[str, str]) -> str:
     """The checkpoint of a query, in words. What does not fit is forgotten, and counted as such."""
     while True:
         text = _text(start, query)
-        if len(text) <= MOST_CHARACTERS:
+        if len(text) <= MOST_CHARACTERS or not start.remembered.keys:
             return text
         start = replace(start, remembered=_halved(start.remembered))
 

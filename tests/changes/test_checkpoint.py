@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async.changes.checkpoint import decode, encode, position_of
+from devrev_async.changes.checkpoint import MOST_CHARACTERS, decode, encode, position_of
 from devrev_async.changes.instants import LATEST, UNDATED
 from devrev_async.changes.memory import Remembered
 from devrev_async.changes.run import Start
@@ -80,6 +80,107 @@ def test_a_forged_one_is_refused_or_can_be_written_again(plain: bytes) -> None:
     except InvalidArgumentError:
         return
     assert decode(encode(start, QUERY), QUERY) == start
+
+
+A, B, C, D, E = (name.encode() * 8 for name in "abcde")
+KEPT = Remembered(upto=70, floor=20, horizon=10, forgotten=3, keys={A: 40, B: 60, C: 50})
+
+
+def test_what_it_is_made_of() -> None:
+    """A change of it is a new version: checkpoints outlive a release."""
+    text = encode(Start(70, 30, KEPT), QUERY)
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert data[:4] == zlib.crc32(data[4:]).to_bytes(4, "big")
+    *fields, stamps = msgspec.msgpack.decode(data[4:])
+    assert fields == [1, QUERY, 70, 30, 20, 10, 3, A + C + B]  # the oldest first
+    assert array("q", zlib.decompress(stamps)).tolist() == [40, 10, 10]  # each after the one before it
+
+
+@pytest.mark.parametrize(
+    "remembered",
+    [
+        Remembered(5), Remembered(5, 3), Remembered(5, 3, 2, 1),
+        Remembered(5, keys={A: 9}), Remembered(5, keys={A: LATEST, B: UNDATED}), Remembered(5, keys={A: 0, B: 0, C: -9}),
+    ],
+)  # fmt: skip
+def test_it_is_read_as_it_was_written(remembered: Remembered) -> None:
+    for query in ({}, QUERY, {"type": "x"}, {"type": "xx"}, {"type": "xxx"}):
+        text = encode(Start(5, 4, remembered), query)
+        assert "=" not in text
+        assert (decode(text, query), position_of(text)) == (Start(5, 4, remembered), 5)
+
+
+def filled(start: Start, over: int) -> dict[str, str]:
+    """A query with which a checkpoint has so many bytes more than there is room for."""
+    size = len(urlsafe_b64decode(encode(start, {"q": "x" * 70_000}) + "=="))
+    return {"q": "x" * (MOST_CHARACTERS * 3 // 4 - size + 70_000 + over)}
+
+
+@pytest.mark.parametrize(
+    ("horizon", "over", "kept"),
+    [
+        (30, 0, Remembered(9, 1, 30, 4, {A: 10, B: 20, C: 40, D: 60, E: 70})),
+        (30, 1, Remembered(9, 1, 40, 7, {D: 60, E: 70})),  # the older half, and the latest of them
+        (50, 1, Remembered(9, 1, 50, 7, {D: 60, E: 70})),
+        (30, 40, Remembered(9, 1, 70, 9, {})),
+        (30, 10**6, Remembered(9, 1, 70, 9, {})),  # there is nothing left to forget
+    ],
+)
+def test_one_that_is_too_long_forgets_the_older_half(horizon: int, over: int, kept: Remembered) -> None:
+    start = Start(9, 8, Remembered(9, 1, horizon, 4, {A: 10, B: 20, C: 40, D: 60, E: 70}))
+    query = filled(start, over)
+    text = encode(start, query)
+    assert (len(text) == MOST_CHARACTERS) is (over == 0)
+    assert decode(text, query) == Start(9, 8, kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (TEXT.encode(), TypeError, "since= takes a datetime, a checkpoint or None, not bytes"),
+        ("\u00e9", InvalidArgumentError, "since= is no checkpoint of changes()"),
+        ("A", InvalidArgumentError, "since= is no checkpoint of changes()"),
+        ("", InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
+        ("AAAAAA", InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
+        (TEXT[:-4], InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
+        (sealed(b"\x01"), InvalidArgumentError, "since= is no checkpoint of changes()"),
+        (sealed(b"\x91\x02"), InvalidArgumentError,
+         "since= is a checkpoint of version 2, and this release knows 1: use a newer release"),
+        (sealed(b"\x91\x01"), InvalidArgumentError, "since= is no checkpoint of changes()"),
+        (encode(WHOLE, {}), InvalidArgumentError,
+         ('since= is a checkpoint of another query: tags was not given and is ["don:1"]; '
+         'type was not given and is ["ticket"]. Pass the same filters, or begin anew')),
+    ],
+)  # fmt: skip
+def test_why_it_is_refused(text: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        decode(text, QUERY)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"position": LATEST, "begin": LATEST}, {"position": UNDATED - 1, "begin": UNDATED}, {"forgotten": 0},
+        {"keys": bytes(8 * 50_000), "stamps": zlib.compress(bytes(8 * 50_000))},
+        {"keys": A + B, "stamps": zlib.compress(array("q", [UNDATED, LATEST - UNDATED]).tobytes())},
+    ],
+)  # fmt: skip
+def test_what_a_call_may_write_is_read(fields: dict[str, Any]) -> None:
+    assert decode(_forged(**fields), QUERY).position == fields.get("position", 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": 2, "query": 5}, {"version": -1}, {"keys": bytes(8), "stamps": b""},
+        {"keys": bytes(8), "stamps": zlib.compress(array("q", [LATEST + 1]).tobytes())},
+        {"keys": bytes(8), "stamps": zlib.compress(array("q", [UNDATED - 1]).tobytes())},
+    ],
+)  # fmt: skip
+def test_what_a_call_cannot_have_written_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError):
+        decode(_forged(**fields), QUERY)
 
 
 def _forged(**fields: Any) -> str:
