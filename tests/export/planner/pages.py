@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from devrev_async.export.planner import Batch, Domain, Key, Page, Request, key_of
+from devrev_async.export.planner import Batch, Domain, Interval, Key, Page, Request, key_of
+from devrev_async.export.planner.intervals import UNDATED
 from devrev_async.export.planner.planner import Plan
+from devrev_async.export.planner.state import Sizes, State
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=400)
@@ -28,6 +30,35 @@ def page(found: list[Key]) -> Page[str]:
 def plan(first: int = 20, limit: int = 5, parallel: int = 3, counted: int | None = None) -> Plan[str]:
     """A plan of everything."""
     return Plan[str](Domain(), now=NOW, first=first, limit=limit, parallel=parallel, counted=counted)
+
+
+def state(*intervals: Interval, domain: Domain | None = None, lists: bool = True, before: int = 0) -> State[str]:
+    """What a plan of these intervals knows before its first request; without any, that of a fresh run."""
+    sizes = Sizes(first=20, limit=5, parallel=3)
+    known = State[str](domain or Domain(), NOW, intervals or None, before=before, sizes=sizes)
+    known.server.lists = lists
+    return known
+
+
+def interval(low: int, high: int, shown: int = 0) -> Interval:
+    """An interval in seconds after the start."""
+    return Interval(SECOND + low, SECOND + high, shown=shown)
+
+
+def export(low: int, high: int, *, descending: bool = False, number: int = 1) -> Request:
+    """A request for a page of an interval in seconds after the start."""
+    after, before = Domain().bounds(SECOND + low, SECOND + high)
+    return Request("export", number, SECOND + low, SECOND + high, after, before, descending, first=20)
+
+
+def left(known: State[str]) -> list[tuple[int, int]]:
+    """The open intervals in seconds after the start, the one of works without a timestamp aside."""
+    return [(each.low - SECOND, each.high - SECOND) for each in known.coverage.intervals if each.low != UNDATED]
+
+
+def names(batches: list[Batch[str]]) -> list[str]:
+    """The works of batches, in their order."""
+    return [name for batch in batches for name in batch.items]
 
 
 def take(planned: Plan[str]) -> Request:
