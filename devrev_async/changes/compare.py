@@ -12,8 +12,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from devrev_async._decoders.fallback import decode_one
+from devrev_async._json.text import parse
 from devrev_async.errors import SyncStateError
+from devrev_async.models import UnknownWork, Work
+from devrev_async.models.base import is_array, is_object
 from devrev_async.sinks._conversion import read_batches
 from devrev_async.sinks._names import FileFormat
 
@@ -26,6 +31,11 @@ _LONGEST_CELL: Final = 2**31 - 1
 _DAMAGES: Final = (ValueError, EOFError, IndexError, csv.Error, gzip.BadGzipFile, zlib.error)
 """What readers say of a file that was cut or altered; pyarrow's errors are ValueErrors."""
 
+_UNSAID: Final = (OverflowError, ValueError, RecursionError)
+"""What msgspec says of a value that it does not write: integers beyond 64 bits, half a surrogate pair, deep nesting."""
+
+_sorted: Final = msgspec.json.Encoder(order="sorted").encode
+
 
 class Row(NamedTuple):
     """A work as far as it is compared.
@@ -33,7 +43,7 @@ class Row(NamedTuple):
     Attributes:
         id: of the work.
         modified: its `modified_date` in the form of the format.
-        content: a digest of all that the format says of it.
+        content: a digest of all that the format says of it; the order of an object's keys says nothing.
     """
 
     id: str
@@ -136,8 +146,7 @@ def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         work = decode_one(line)[0]
         if work.id:
-            content = work.to_json()
-            yield Row(work.id, str(work.modified_date), _digest(content))
+            yield Row(work.id, str(work.modified_date), _digest(_content_of(work)))
 
 
 def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
@@ -149,7 +158,7 @@ def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
         id_at, modified_at = names.index("id"), names.index("modified_date")
         for cells in reader:
             if cells[id_at]:
-                yield Row(cells[id_at], cells[modified_at], _digest(json.dumps(cells).encode()))
+                yield Row(cells[id_at], cells[modified_at], _digest(json.dumps(list(map(_in_order, cells))).encode()))
     finally:
         csv.field_size_limit(limit)
 
@@ -166,8 +175,41 @@ def _rows_of_parquet(path: Path) -> Iterator[Row]:
 def _rows_of_dicts(rows: Iterable[dict[str, Any]]) -> Iterator[Row]:
     for row in rows:
         if row["id"]:
-            content = json.dumps(row, default=str, sort_keys=True).encode(errors="surrogatepass")
+            content = json.dumps(_in_order(row), default=str, sort_keys=True).encode()
             yield Row(row["id"], str(row["modified_date"]), _digest(content))
+
+
+def _content_of(work: Work) -> bytes:
+    """What a work says, as JSON whose keys are in order."""
+    if isinstance(work, UnknownWork) or work.invalid is not None:
+        return _sorted_text(work.to_json())
+    try:
+        return _sorted(work)
+    except _UNSAID:
+        return _sorted_text(work.to_json())
+
+
+def _in_order(value: Any) -> Any:
+    """A value of a row in which every text that is a JSON array or object has its keys in order."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _sorted_text(value.encode()).decode() if value.startswith(("{", "[")) else value
+    if is_object(value):
+        return {name: _in_order(item) for name, item in value.items()}
+    return list(map(_in_order, value)) if is_array(value) else value
+
+
+def _sorted_text(text: bytes) -> bytes:
+    """JSON with the keys of its objects in order; a text that is none, or is nested too deeply, as it is."""
+    try:
+        return _sorted(msgspec.json.decode(text))
+    except _UNSAID:
+        pass
+    try:
+        return json.dumps(parse(text), sort_keys=True).encode()
+    except (ValueError, RecursionError):
+        return text
 
 
 def _digest(content: bytes) -> bytes:
