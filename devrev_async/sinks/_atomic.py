@@ -55,6 +55,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         report: of the export up to there.
         stage: ``"complete"`` once all works are there, ``"publishing"`` once the outputs are written as well.
         files: how many outputs there are.
+        shape: what they are like, as the `PartFile` that wrote them was told.
     """
 
     version: int = _VERSION
@@ -65,6 +66,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     report: ExportReport = msgspec.field(default_factory=ExportReport)
     stage: Literal["fetching", "complete", "publishing"] = "fetching"
     files: int = 0
+    shape: str = ""
 
     def fits(self, other: State) -> bool:
         """Whether it is of the same export as another one, and possible at all."""
@@ -85,6 +87,7 @@ class PartFile:
         names: of the target, from `names_of`.
         identity: of the export.
         shown: the target's name in errors.
+        shape: what tells files of the same works apart, such as their columns.
         resume: whether what there is may be continued.
 
     Raises:
@@ -92,10 +95,11 @@ class PartFile:
         OSError: it cannot be written.
     """
 
-    def __init__(self, names: Names, identity: str, *, shown: str, resume: bool = True) -> None:
+    def __init__(self, names: Names, identity: str, *, shown: str, shape: str = "", resume: bool = True) -> None:
         self.names = names
         self.state = State(identity=identity)
         self.discarded = self.published = False
+        self._shape = shape
         self._descriptor = -1
         self._lock = FileLock(names.lock, shown)
         try:
@@ -110,15 +114,9 @@ class PartFile:
     def _open(self, *, resume: bool) -> None:
         found = self._load()
         if found is not None and found.stage == "publishing":
-            if self._all_there(found.files):
-                self._put_in_place(found.files)
-                self._forget()
-                if resume and found.fits(self.state):
-                    self.state, self.published = found, True
-                    return
-                found = None  # nothing of it is lost
-            else:  # somebody has removed outputs; the works are still there
-                found = msgspec.structs.replace(found, stage="complete", files=0)
+            found = self._ended(found, resume=resume)
+            if self.published:
+                return
         existing = open_existing(self.names.part)
         size = 0 if existing is None else os.fstat(existing).st_size
         if existing is not None:
@@ -133,6 +131,23 @@ class PartFile:
         if (replaced := self._replaced()) is not None:
             # of a file that nobody may write, its owner must be able to open the part again
             replaced._replace(mode=replaced.mode | stat.S_IRUSR | stat.S_IWUSR).give(self._descriptor)
+
+    def _ended(self, found: State, *, resume: bool) -> State | None:
+        """Gives outputs that were written their names; returns the state from which the export goes on, if it does."""
+        all_there = self._all_there(found.files)
+        if all_there:
+            self._put_in_place(found.files)
+        if resume and found.fits(self.state) and not (all_there and found.shape == self._shape):
+            # somebody has removed outputs, or wants others: the works are still there. A crash must not find the new
+            # outputs beside a state that takes them for the old ones
+            self._save(msgspec.structs.replace(found, stage="complete", files=0))
+            return self.state
+        if not all_there:
+            return found
+        self._forget()
+        if resume and found.fits(self.state):
+            self.state, self.published = found, True
+        return None  # nothing of it is lost
 
     def restart(self) -> None:
         """Begins anew. The state goes first: it must never speak of another export's bytes."""
@@ -208,7 +223,7 @@ class PartFile:
     def publish_outputs(self, files: int) -> None:
         """The outputs become numbered files, in place of all those of earlier exports."""
         sync_folder(self.names.target.parent)  # the state may speak of outputs only once they have lasting names
-        self._save(msgspec.structs.replace(self.state, stage="publishing", files=files))
+        self._save(msgspec.structs.replace(self.state, stage="publishing", files=files, shape=self._shape))
         self._put_in_place(files)
         self._end()
 

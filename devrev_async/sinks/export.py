@@ -140,6 +140,11 @@ class FileOptions:
         """Whether the part, once it is complete, is the file."""
         return self.format.startswith("jsonl") and self.rows_per_file is None
 
+    @property
+    def shape(self) -> str:
+        """What tells files of the same works and format apart."""
+        return msgspec.json.encode([self.columns, self.depth, self.rows_per_file, self.csv_safe]).decode()
+
     def open_writer(self, file: BinaryIO) -> Writer:
         """Begins a file of the format; to be called in a thread, since it may import pyarrow, which takes 0.2 s."""
         if self.format == "csv":
@@ -246,7 +251,9 @@ class FileExport:
         names = names_of(target)
         if self._options.rows_per_file is not None:
             names.numbered(0).exists()  # refuses a name that is too long
-        part = self._part = PartFile(names, self._identity, shown=self._options.path, resume=self._resume)
+        part = self._part = PartFile(
+            names, self._identity, shown=self._options.path, shape=self._options.shape, resume=self._resume
+        )
         self._take_over(part)
         if part.discarded:
             self._restarted()

@@ -153,6 +153,49 @@ async def test_what_only_the_conversion_needs_may_change(
     assert files_in(tmp_path) == ["works-00000.csv", "works-00001.csv"]
 
 
+@pytest.mark.parametrize(
+    ("other", "files"),
+    [
+        ({"columns": ["id"]}, ["works-00000.csv", "works-00001.csv", "works-00002.csv"]),
+        ({"rows_per_file": 2000}, ["works-00000.csv", "works-00001.csv"]),
+        (
+            {"rows_per_file": None, "columns": ["id"]},
+            ["works-00000.csv", "works-00001.csv", "works-00002.csv", "works.csv"],
+        ),
+    ],
+    ids=["columns", "rows_per_file", "one file"],
+)
+async def test_files_that_wait_for_their_names_are_not_taken_for_those_of_a_call_that_wants_others(
+    devrev: DevRevClient,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    other: dict[str, Any],
+    files: list[str],
+) -> None:
+    """A call was killed once its files were written, and before all of them had their names."""
+    replace = Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if Path(target).name == "works-00001.csv":
+            raise OSError(errno.EIO, "the disk is gone")
+        return replace(source, target)
+
+    options: dict[str, Any] = {"rows_per_file": 1000, "columns": ["id", "type"]}
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is gone"):
+        patch.setattr(Path, "replace", refuse)
+        await devrev.works.export_to(tmp_path / "works.csv", **options)
+    assert ".works.csv.part.00001" in files_in(tmp_path)
+    before = sandbox.request_count
+    report = await devrev.works.export_to(tmp_path / "works.csv", **{**options, **other})
+    assert (report.works, report.complete, sandbox.request_count - before) == (WORKS, True, 0)
+    assert files_in(tmp_path) == files
+    wanted = (tmp_path / files[-1]).read_text().splitlines()
+    assert wanted[0] == ",".join(other.get("columns", options["columns"]))
+    rows = [(tmp_path / file).read_text().splitlines()[1:] for file in files if files[-1] != "works.csv"]
+    assert sum(map(len, rows or [wanted[1:]])) == WORKS
+
+
 async def test_resume_may_be_refused(
     devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
