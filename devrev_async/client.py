@@ -254,8 +254,7 @@ class DevRevClient:
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
             max_retries=check_max_retries(max_retries),
         )
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if response_type is None else response_type)
-        return await self._transport.fetch(request, decode_typed(decoder))
+        return await self._transport.fetch(request, decode_typed(response_type))
 
     @overload
     def paginate(

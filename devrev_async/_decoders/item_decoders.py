@@ -16,6 +16,7 @@ from devrev_async.models.works import Work
 from .fallback import decode_one
 from .interning import InterningDecoder
 from .misfits import Decoded
+from .responses import check_decodable
 
 __all__ = ["DICTS", "RAW", "ItemDecoder", "typed_items", "work_items"]
 
@@ -42,7 +43,12 @@ def work_items(decoder: InterningDecoder) -> ItemDecoder[Work]:
 
 
 def typed_items(kind: type[T]) -> ItemDecoder[T]:
-    """Items of any type that msgspec decodes; an item that does not fit refuses the page."""
+    """Items of any type that msgspec decodes; an item that does not fit refuses the page.
+
+    Raises:
+        TypeError: msgspec decodes no such type.
+    """
+    check_decodable("item_type", kind)
     array: Any = GenericAlias(list, (kind,))
     decode = msgspec.json.Decoder(kind).decode
 

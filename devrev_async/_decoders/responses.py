@@ -14,7 +14,7 @@ from devrev_async.models.works import Issue, Opportunity, Task, Ticket, Work
 from .fallback import DECODE_ERRORS, decode_one, members
 from .misfits import Decoded
 
-__all__ = ["decode_count", "decode_nothing", "decode_typed", "work_under"]
+__all__ = ["check_decodable", "decode_count", "decode_nothing", "decode_typed", "work_under"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,21 @@ def decode_nothing(body: bytes) -> None:
         body.decode()  # msgspec does not look into what is raw
 
 
-def decode_typed(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
-    """Decodes into the type that a caller of `request` asks for; an empty body counts as null."""
-    return lambda body: decoder.decode(body or b"null")
+def decode_typed(kind: Any) -> Callable[[bytes], Any]:
+    """Decodes into the type that a caller of `request` asks for, None for any; an empty body counts as null.
+
+    Raises:
+        TypeError: msgspec decodes no such type.
+    """
+    check_decodable("response_type", kind)
+    decode = msgspec.json.Decoder(Any if kind is None else kind).decode
+    return lambda body: decode(body or b"null")
+
+
+def check_decodable(name: str, kind: Any) -> None:
+    """Refuses a model of pydantic's before anything is sent: msgspec would refuse the answer, after a write as well."""
+    if hasattr(kind, "model_validate"):
+        raise TypeError(
+            f"{name} takes a type that msgspec decodes, and {kind.__name__} is a model of pydantic's: "
+            "leave it out, and validate what you get"
+        )

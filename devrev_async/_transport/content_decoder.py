@@ -37,7 +37,7 @@ class ContentDecoder:
     def __init__(self, encoding: str | None, limit: int) -> None:
         name = (encoding or "identity").strip().lower()
         if name not in ("identity", "gzip", "x-gzip", "deflate", ""):
-            raise ContentEncodingError(f"unknown Content-Encoding {name[:40]!r}")
+            raise ContentEncodingError(f"unknown Content-Encoding {encoding!r}")  # unchanged: it may be the token
         self._make = None if name in ("identity", "") else name
         self._ended = False
         self._inflater: Any = None

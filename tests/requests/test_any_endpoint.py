@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
+import pydantic
 import pytest
 
 from devrev_async import InvalidArgumentError, NotFoundError, ResponseDecodeError
@@ -81,3 +82,17 @@ def test_answers_are_typed(canned: Canned) -> None:
     canned.answer({"message": "route not found"}, 404)
     with pytest.raises(NotFoundError, match="route not found"):
         canned.run(canned.devrev.request("nothing.here"))
+
+
+def test_a_type_that_msgspec_does_not_decode_is_refused_before_anything_is_sent(canned: Canned) -> None:
+    class Account(pydantic.BaseModel):
+        id: str
+
+    canned.received.clear()
+    with pytest.raises(TypeError, match=r"response_type .* Account is a model of pydantic's"):
+        canned.run(canned.devrev.request("accounts.create", {}, response_type=Account))
+    with pytest.raises(TypeError, match=r"item_type .* Account is a model of pydantic's"):
+        canned.devrev.paginate("accounts.list", item_type=Account)
+    with pytest.raises(TypeError):
+        canned.run(canned.devrev.request("accounts.create", {}, response_type=UserSummary | Users))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert canned.received == []
