@@ -86,6 +86,8 @@ def api_error(
     kind = _CLASSES.get(status) or (errors.ServerError if status >= 500 else errors.APIError)
     hint = _HINTS.get(type_ or "") or _HINTS.get(status)
     field_name = text(fields.get("field_name"))
+    if status == 409 and not endpoint.endswith(".create"):
+        hint = None
     if status == 404 and type_ is None:  # a work that is missing has a type
         hint = "there is no such endpoint: check its name, and base_url"
     if status == 400 and type_ == "invalid_field" and field_name:
@@ -129,8 +131,11 @@ def retry_after_of(response: ErrorResponse, *, now: float) -> float | None:
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:
-    """The fields of an error's body; of a body that is plain text, the text as its message."""
-    body = body.removeprefix(codecs.BOM_UTF8)
+    """The fields of an error's body; of a body that is plain text, the text as its message.
+
+    What is no UTF-8 in it, as a character that was cut, is a replacement character.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8).decode(errors="replace").encode()
     try:
         value = json_text.parse(body)
     except ValueError:
@@ -141,12 +146,13 @@ def _fields(body: bytes) -> Mapping[str, Any]:
 _MARKUP: Final = (b"", b"<", b"{", b"[", b'"')
 """How a body begins that is HTML or broken JSON, which is no message for people."""
 
+_LEAST_READABLE: Final = 8
+"""A text of which more than one character in so many is unreadable is no text."""
+
 
 def _plain_text(body: bytes) -> Mapping[str, Any]:
-    try:
-        return {"message": body.decode().strip()}
-    except UnicodeDecodeError:
-        return {}
+    text = body.decode().strip()
+    return {"message": text} if text.count("\ufffd") * _LEAST_READABLE <= len(text) else {}
 
 
 def _sentence(

@@ -138,7 +138,6 @@ def test_long_messages_are_cut_in_the_text_alone() -> None:
         (401, b'{"type":"token_revoked"}', "revoked"),
         (401, b'{"type":"dev_org_deactivated"}', "deactivated"),
         (403, b"{}", "right"),
-        (409, b'{"type":"conflict","message":"Conflict"}', "external_ref"),
         (413, b'{"type":"request_entity_too_large"}', "too large"),
         (400, b'{"type":"invalid_field","field_name":"severity"}', "severity is no field of this request"),
     ],
@@ -147,6 +146,27 @@ def test_a_hint_says_what_to_do(status: int, body: bytes, hint: str) -> None:
     error = of_status(status, body)
     assert hint in (error.hint or "")
     assert hint in str(error)
+
+
+def test_a_conflict_is_one_of_an_external_ref_in_a_create_alone() -> None:
+    conflict = ErrorResponse(409, {}, b'{"type":"conflict","message":"Conflict"}')
+    for endpoint, told in (("works.create", True), ("works.update", False)):
+        error = api_error(conflict, endpoint, now=0.0)
+        assert ("external_ref" in (error.hint or ""), "external_ref" in str(error)) == (told, told)
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "message"),
+    [
+        ('{"type":"invalid_field","message":"für"}'.encode("latin-1"), "invalid_field", "f\ufffdr"),
+        ("Zugriff für alle gesperrt".encode("latin-1"), None, "Zugriff f\ufffdr alle gesperrt"),
+        ("cut within a charact\u00e9".encode()[:-1], None, "cut within a charact\ufffd"),
+        ('{"type":"a","message":"é"}'.encode("utf-8-sig"), "a", "é"),
+    ],
+)
+def test_bytes_that_are_no_utf_8_cost_no_other_word(body: bytes, type_: str | None, message: str) -> None:
+    error = of_status(400, body)
+    assert (error.type, error.message, error.body) == (type_, message, body)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ SHAPELESS = {
     "a string": b'"no"',
     "null": b"null",
     "not UTF-8": b"\xff\xfe{}",
-    "Latin-1": "Zugriff für alle gesperrt".encode("latin-1"),
+    "bytes": bytes(range(1, 256)),
     **{
         f"{what} in {encoding}{' with a BOM' if bom else ''}": bom + text.encode(encoding)
         for what, text in (("JSON", '{"message":"m","type":"t"}'), ("text", "forbidden"))
