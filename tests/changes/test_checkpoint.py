@@ -116,6 +116,16 @@ def filled(start: Start, over: int) -> dict[str, str]:
     return {"q": "x" * (MOST_CHARACTERS * 3 // 4 - size + 70_000 + over)}
 
 
+def test_it_is_read_whatever_character_it_ends_with() -> None:
+    ends: set[str] = set()
+    for stamp in range(600):
+        start = Start(5, 4, Remembered(5, keys={A: stamp}))
+        text = encode(start, {})
+        ends.add(text[-1])
+        assert decode(text, {}) == start
+    assert len(ends) == 64
+
+
 @pytest.mark.parametrize(
     ("horizon", "over", "kept"),
     [

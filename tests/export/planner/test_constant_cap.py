@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import random
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 from devrev_async.export.checkpoint import Ledger
-from devrev_async.export.planner import AtLeast, Domain, Interval, Proof, Unprovable
-from devrev_async.export.planner.intervals import LATEST, UNDATED
+from devrev_async.export.planner import AtLeast, Domain, Interval, Proof, Request, Unprovable
+from devrev_async.export.planner.intervals import EARLIEST, LATEST, UNDATED
+from devrev_async.export.planner.pages import AwaitingCount
 from devrev_async.export.planner.planner import Plan
+from devrev_async.export.planner.proofs import constant_cap
 from devrev_async.export.planner.server import ServerFindings
+from devrev_async.export.planner.totals import Counted
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import ORDERS, Model, Run, fill, without
 
-from .pages import NOW, SECOND, START, keys, page, plan
+from .pages import NOW, SECOND, START, export, interval, keys, left, names, page, plan, state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,3 +164,53 @@ def test_a_count_that_says_that_there_are_more_is_the_least_that_there_are(more:
     with pytest.raises(Unprovable, match="more works than could be shown") if missed else contextlib.nullcontext():
         answered(planned, [], {"all": more}, pages=[[3, 2, 1]])
     assert planned.proofs["assumed_cap"] == 3
+
+
+@pytest.mark.parametrize(
+    ("after", "future"),
+    [(None, False), (NOW, False), (NOW + timedelta(microseconds=1), True), (NOW - timedelta(days=1), False)],
+)
+def test_a_range_behind_the_beginning_of_the_run_lies_in_the_future(after: datetime | None, future: bool) -> None:
+    assert constant_cap.in_the_future(state(), Request("export", 1, SECOND, LATEST, after)) is future
+
+
+@pytest.mark.parametrize(
+    ("counted", "exact", "most_shown", "shown", "more"),
+    [
+        (None, True, 5, 5, False), (None, True, 5, 4, True),  # nothing was counted: one page showed more
+        (6, True, 0, 5, True), (5, True, 0, 5, False),
+        (5, True, 9, 5, False),  # an exact count is believed, and a page is not
+        (5, False, 9, 8, True), (5, False, 5, 5, False), (6, False, 0, 5, True),
+    ],
+)  # fmt: skip
+def test_there_seem_to_be_more_works(counted: int | None, exact: bool, most_shown: int, shown: int, more: bool) -> None:
+    known = state()
+    known.server.most_shown = most_shown
+    if counted is not None:
+        known.counts.last.note(Counted.ALL, counted, exact=exact)
+    assert constant_cap.more_than(known, shown) is more
+
+
+@pytest.mark.parametrize(
+    ("span", "counted", "undated_left"),
+    [((EARLIEST, LATEST), 3, False), ((EARLIEST, LATEST), 2, False), ((EARLIEST, LATEST), 4, True), ((0, LATEST), 3, True)],
+)  # fmt: skip
+def test_works_without_a_timestamp_are_left_where_there_seem_to_be_more(
+    span: tuple[int, int], counted: int, undated_left: bool
+) -> None:
+    known, shown = state(), page(keys(1, 2))
+    known.tally.before = 1
+    known.counts.last.note(Counted.ALL, counted)
+    waiting = AwaitingCount(Request("export", 1, *span), shown, shown.ordered())
+    assert names(constant_cap.assume(known, waiting)) == ["w1", "w2"]
+    assert known.server.assumed_cap
+    assert known.tally.proofs["assumed_cap"] == 2
+    assert any(each.low == UNDATED for each in known.coverage.intervals) is undated_left
+
+
+def test_a_short_page_of_the_future_is_passed_over() -> None:
+    known, shown = state(interval(0, 9), interval(20, 30)), page(keys(21))
+    waiting = AwaitingCount(export(20, 30), shown, shown.ordered())
+    assert names(constant_cap.pass_over(known, waiting)) == ["w21"]
+    assert left(known) == [(0, 9)]
+    assert (known.tally.proofs["assumed_cap"], known.server.assumed_cap) == (1, False)

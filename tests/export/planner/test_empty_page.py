@@ -7,10 +7,11 @@ import random
 import pytest
 
 from devrev_async.export.planner import Key, Unprovable
+from devrev_async.export.planner.proofs.empty_page import contradicts_seen
 from devrev_async.sandbox import Quirks
 from tests.export.test_planner import ORDERS, Count, Model, Run, fill, with_count
 
-from .pages import keys, opened, page, plan, take
+from .pages import export, interval, keys, opened, page, plan, state, take
 
 
 def test_nothing_at_all_is_complete_if_the_count_says_so() -> None:
@@ -63,3 +64,25 @@ def test_no_work_is_lost_whatever_pages_are_empty(count: Count) -> None:
         except Unprovable:
             continue
         run.check(list(model.items.values()))
+
+
+@pytest.mark.parametrize(
+    ("open_", "shown", "contradicts"),
+    [
+        # an empty page of a range of which a part is closed: works were seen there
+        ([(0, 100)], [], False), ([(10, 100)], [], True), ([(0, 90)], [], True), ([(0, 40), (60, 100)], [], True),
+        ([(-50, 200)], [], False),  # it is open beyond the range on both sides
+        ([(10, 100)], [50], False),
+        ([], [], False),
+        # one that shows fewer works than were seen in an interval, whether or not it shows others
+        ([(0, 100, 2)], [1, 2], False), ([(0, 100, 2)], [1], True), ([(0, 100, 2)], [1, 1], True),
+        ([(0, 100, 2)], [1, 150], True), ([(0, 50, 1), (50, 100, 1)], [1, 2], True),
+        ([(0, 50, 1), (50, 100, 1)], [1, 60], False), ([(0, 50), (50, 100, 1)], [60], False),
+        ([(200, 300, 9)], [1], False),  # of another range
+    ],
+)  # fmt: skip
+def test_what_was_seen_in_the_range_of_a_page_is_in_it(
+    open_: list[tuple[int, ...]], shown: list[float], contradicts: bool
+) -> None:
+    known = state(interval(-900, -800), *(interval(*each) for each in open_))
+    assert contradicts_seen(known, export(0, 100), page(keys(*shown))) is contradicts

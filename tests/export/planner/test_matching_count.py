@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 import pytest
 
+from devrev_async.export.planner import Domain, Interval, Key, Request, key_of
+from devrev_async.export.planner.intervals import EARLIEST, LATEST, UNDATED
+from devrev_async.export.planner.pages import AwaitingCount
+from devrev_async.export.planner.proofs import matching_count
+from devrev_async.export.planner.state import State
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import CountAccuracy
 from tests.export.test_planner import CAPS, Cap, Model, Run, fill, with_cap
 
-from .pages import keys, opened, page, plan, take
+from .pages import START, export, interval, keys, left, names, opened, page, plan, state, take
 
 
 @pytest.mark.parametrize("works", [1, 7, 20])
@@ -106,3 +112,70 @@ def test_a_page_of_an_interval_is_proved_by_a_count_of_its_own_range() -> None:
     run.finish(rng)
     assert any(request.kind == "count" and request.after is not None for request in model.requests)
     assert run.plan.proofs["count"] == 200
+
+
+U = key_of(None, "u")
+WHOLE = Request("export", 1, EARLIEST, LATEST, first=20)
+YEAR = Domain(START, START + timedelta(days=365))
+
+
+def awaiting(known: State[str], request: Request, *shown: Key) -> AwaitingCount[str]:
+    """A page that awaits a count."""
+    waiting = AwaitingCount(request, page([*shown]), page([*shown]).ordered())
+    known.pages.add(waiting)
+    return waiting
+
+
+@pytest.mark.parametrize(
+    ("closed", "most", "fresh", "count", "matches"),
+    [
+        (0, 3, True, 5, True), (0, 3, True, 4, False), (0, 3, True, 6, False),
+        (7, 3, True, 12, True), (7, 3, True, 5, False),  # what was found before counts as well
+        (0, 5, True, 5, True), (0, 6, True, 5, False),  # one page showed more: the count agrees by chance
+        (0, 3, False, 5, False),  # what an earlier run found may be gone
+    ],
+)  # fmt: skip
+def test_a_count_over_everything_has_to_say_what_was_found_and_what_all_pages_would_add(
+    closed: int, most: int, fresh: bool, count: int, matches: bool
+) -> None:
+    known = state(before=closed)
+    awaiting(known, export(0, 50), *keys(1, 2, 3))
+    awaiting(known, export(50, 90, number=2), *keys(60, 70))
+    known.fresh, known.server.most_shown = fresh, most
+    assert matching_count.whole_matches(known, count) is matches
+
+
+@pytest.mark.parametrize(
+    ("domain", "request_", "shown", "undated", "proved"),
+    [
+        # a page of everything has the works without a timestamp if it shows them first, or if the count covers them
+        (Domain(), WHOLE, keys(1, 2), False, False), (Domain(), WHOLE, keys(1, 2), True, True),
+        (Domain(), WHOLE, [U, *keys(1, 2)], False, True), (Domain(), WHOLE, [*keys(1, 2), U], False, False),
+        # of a range of the user's there are none
+        (YEAR, Request("export", 1, YEAR.low, YEAR.high, first=20), keys(1, 2), False, True),
+        # a page of a part never has them
+        (Domain(), export(0, 9), keys(1, 2), True, False), (YEAR, export(0, 9), keys(1, 2), True, False),
+        (Domain(), export(0, 9), [U, *keys(1, 2)], False, False),
+    ],
+)  # fmt: skip
+def test_whether_a_page_that_is_proved_covers_works_without_a_timestamp(
+    domain: Domain, request_: Request, shown: list[Key], undated: bool, proved: bool
+) -> None:
+    known = state(domain=domain)
+    got = matching_count.prove(known, awaiting(known, request_, *shown), "count", undated=undated)
+    assert any(each.low == UNDATED for each in known.coverage.intervals) is not proved
+    assert set(names(got)) == {name for _, name in shown} - (set() if proved else {"u"})
+    assert known.tally.proofs["count"] == len(names(got))
+
+
+def test_one_count_over_everything_settles_all_pages() -> None:
+    known = state(Interval(UNDATED, UNDATED + 1), interval(0, 90))
+    awaiting(known, export(0, 50), *keys(1, 2, 3))
+    awaiting(known, export(50, 90, number=2), *keys(60, 70))
+    assert names(matching_count.settle_all(known)) == ["w1", "w2", "w3", "w60", "w70"]
+    assert left(known) == []
+    assert any(each.low == UNDATED for each in known.coverage.intervals)  # they are asked for by themselves
+    whole = state()
+    awaiting(whole, WHOLE, *keys(1))
+    assert names(matching_count.settle_all(whole)) == ["w1"]
+    assert whole.coverage.intervals == []

@@ -45,6 +45,11 @@ def test_pages_of_hardly_more_than_one_set_are_no_proof(size: int) -> None:
         assert can_prove(more, size) is proof
 
 
+def test_a_tenth_of_a_page_is_whole_works() -> None:
+    assert can_prove(20, 209)
+    assert not can_prove(19, 209)
+
+
 @pytest.mark.parametrize(
     ("order", "proof"),
     [
@@ -97,9 +102,11 @@ LOWS, HIGHS = keys(*range(20)), keys(*range(59, 39, -1))
         # what was created since the run began proves nothing: 7 of the higher page are older, then 8
         (LOWS, HIGHS, keys(47)[0][0], False), (LOWS, HIGHS, keys(48)[0][0], True),
         (LOWS, HIGHS, keys(7)[0][0], False),
+        ([*UNDATED_KEYS, *LOWS], keys(*range(27, 6, -1)), NEVER, False),  # nor what bears no date: 7 are apart
         # a work of the lower page alone stands above the lowest of the higher one, and the other way round
-        (keys(*range(19), 41.5), HIGHS, NEVER, False), (keys(*range(19), 40), HIGHS, NEVER, True),
-        (LOWS, keys(*range(58, 39, -1), 18.5), NEVER, False), (LOWS, keys(*range(58, 39, -1), 19), NEVER, True),
+        (keys(*range(19), 41.5), HIGHS, NEVER, False), ([*LOWS, (HIGHS[-1][0], "x")], HIGHS, NEVER, True),
+        (LOWS, keys(*range(58, 39, -1), 18.5), NEVER, False), (LOWS, [*HIGHS, (LOWS[-1][0], "x")], NEVER, True),
+        (LOWS, keys(*range(39, 19, -1), 10), NEVER, False), (keys(*range(20), 30), keys(*range(39, 19, -1)), NEVER, False),
     ],
 )  # fmt: skip
 def test_two_ends_that_show_the_order(low: list[Key], high: list[Key], now: int, proof: bool) -> None:
@@ -198,10 +205,12 @@ def test_one_second_where_nothing_is_counted(
     [
         (range(20), range(99, 79, -1), [*range(19), *range(81, 100)], [(19, 81)]),
         (range(20), range(39, 19, -1), [*range(19), *range(21, 40)], [(19, 21)]),
+        # of the second in which either ends there may be more
+        ([*range(19), 19.2, 19.5], [*range(99, 80, -1), 80.5, 80.2], [*range(19), *range(81, 100)], [(19, 81)]),
     ],
 )
 def test_what_two_ends_prove(
-    low: Sequence[int], high: Sequence[int], proved: list[int], remaining: list[tuple[int, int]]
+    low: Sequence[float], high: Sequence[float], proved: list[int], remaining: list[tuple[int, int]]
 ) -> None:
     known = state(interval(0, 100))
     got = opposite_ends.prove_ends(known, export(0, 100), page(keys(*low)), page(keys(*high)))
@@ -212,7 +221,7 @@ def test_what_two_ends_prove(
 
 @pytest.mark.parametrize(
     ("undated_low", "undated_high", "proved"),
-    [(True, False, True), (False, True, True), (False, False, False)],
+    [(True, False, True), (False, True, True), (True, True, True), (False, False, False)],
 )
 def test_works_without_a_timestamp_are_proved_where_either_end_shows_them_first(
     undated_low: bool, undated_high: bool, proved: bool
