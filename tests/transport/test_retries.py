@@ -575,13 +575,16 @@ async def test_on_event_is_told_of_retries_pauses_and_waits(server: FaultServer,
 async def test_a_hook_that_raises_is_logged_and_the_call_goes_on(
     server: FaultServer, connect: Clients, caplog: pytest.LogCaptureFixture
 ) -> None:
+    events: list[ClientEvent] = []
+
     def hook(event: ClientEvent) -> None:
+        events.append(event)
         raise ValueError(f"hook {TOKEN}\r\n failed")
 
     server.play(refuse(500), refuse(429, headers={"Retry-After": "0.01"}))
     assert (await connect(on_event=hook).works.get("ISS-1")).display_id == "ISS-1"
     told = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert len(told) == 10
+    assert len(told) == len(events) >= 9  # on a busy machine the pause is over before anyone waits for it
     assert told[0].name == "devrev_async.transport"
     assert told[0].getMessage() == r"on_event raised ValueError: hook [token]\u000d\u000a failed"
     assert told[0].exc_info is None

@@ -119,6 +119,8 @@ def test_two_ends_that_show_the_order(low: list[Key], high: list[Key], now: int,
         # a full page has all up to the second that it ends in, from the end that it was asked from
         (range(20), False, True, range(19), [(19, 100)]),
         (range(99, 79, -1), True, True, range(81, 100), [(0, 81)]),
+        ([*range(19), 19.5], False, True, range(19), [(19, 100)]),
+        ([*range(99, 80, -1), 80.5], True, True, range(81, 100), [(0, 81)]),
         (range(14), False, True, None, [(0, 100)]),  # an order that chance explains
         (range(20, 0, -1), False, True, None, [(0, 100)]), (range(20), True, True, None, [(0, 100)]),
         # one that is not full has to reach what was seen behind the interval
@@ -127,11 +129,11 @@ def test_two_ends_that_show_the_order(low: list[Key], high: list[Key], now: int,
         ([130, 50, 0], True, False, None, [(0, 100)]), ([99, 50, -1], True, False, [50, 99], []),
         ([99, 50, -7], True, False, [50, 99], []),
         ([], False, True, None, [(0, 100)]), ([], False, False, None, [(0, 100)]),
-        (range(-20, 0), False, True, None, [(0, 100)]),  # nothing of the interval was passed
+        (range(-20, 0), False, True, None, [(0, 100)]), (range(-19, 1), False, True, None, [(0, 100)]),  # nothing of the interval was passed
     ],
 )  # fmt: skip
 def test_what_a_page_of_a_server_that_sorts_passes(
-    seconds: Sequence[int],
+    seconds: Sequence[float],
     descending: bool,
     full: bool,
     proved: Sequence[int] | None,
@@ -142,7 +144,8 @@ def test_what_a_page_of_a_server_that_sorts_passes(
     got = sorted_prefix.follow(known, export(0, 100, descending=descending), page(shown), full=full)
     assert (None if got is None else names(got)) == (None if proved is None else [f"w{second}" for second in proved])
     assert left(known) == remaining
-    assert known.server.sorts is in_order([time for time, _ in shown], descending=descending)
+    in_that_order = in_order([time for time, _ in shown], descending=descending)
+    assert known.server.order is (Order.SORTED if in_that_order else Order.NONE)
     assert known.tally.proofs["order"] == len(proved or ())
 
 
@@ -153,6 +156,7 @@ def test_what_a_page_of_a_server_that_sorts_passes(
         ((0, 100), range(10), False, range(9), [(9, 100)], {(9, 100): (8, 100, True)}),
         ((0, 100), [5], False, [], [(5, 100)], {(5, 100): (5, 100, True)}),
         ((0, 100), [9, 5, 1], True, [5, 9], [(0, 2)], {(0, 2): (0, 6, False)}),
+        ((0, 100), [9, 2, 1], True, [2, 9], [(0, 2)], {(0, 2): (0, 3, False)}),
         ((0, 100), [50], True, [], [(0, 51)], {(0, 51): (0, 51, False)}),
         # of which it passed nothing: it is cut
         ((0, 100), [0], False, [], [(0, 2), (2, 100)], {}),
