@@ -1,6 +1,6 @@
 """The works themselves: issues, tickets, tasks, opportunities, and those of types that are not known yet."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -28,6 +28,13 @@ from .sync import SyncMetadata
 
 _encode_key: Final = msgspec.json.Encoder().encode
 _copy: Final[Callable[[Any], Any]] = getattr(msgspec.Struct, "__copy__")  # noqa: B009 - its stubs do not know it
+
+
+_DEEP: Final = 100
+"""Levels beyond which a work is pickled and copied by its JSON: Python's own ways end at some 490, decoders at 990."""
+
+_NESTING: Final = frozenset((dict, list, tuple, EnumValue, GroupSummary))
+"""Where free-form values stand."""
 
 
 class _InvalidFields:
@@ -129,6 +136,8 @@ class WorkBase(Model, _InvalidFields, frozen=True, kw_only=True):
 
     def __reduce__(self) -> tuple[Any, ...]:
         texts = self._invalid_texts()
+        if _is_deep(self):
+            return _decoded, (self.__class__, Model.to_json(self), None if texts is None else dict(texts))
         if texts is None:
             return super().__reduce__()  # type: ignore[return-value]
         return _restored, (self.__class__, structs.asdict(self), dict(texts))
@@ -241,6 +250,25 @@ def set_invalid(work: _Some, texts: Mapping[str, bytes] | None) -> _Some:
     if texts is not None:
         structs.force_setattr(work, "_invalid", texts)
     return work
+
+
+def _is_deep(work: WorkBase) -> bool:
+    level: list[Any] = [work]
+    for _ in range(_DEEP):
+        level = [item for value in level for item in _items(value) if item.__class__ in _NESTING]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if is_object(value):
+        return value.values()
+    return structs.astuple(value) if isinstance(value, msgspec.Struct) else value
+
+
+def _decoded(model: type[_Some], text: bytes, texts: Mapping[str, bytes] | None) -> _Some:
+    return set_invalid(msgspec.json.decode(text, type=model), texts)
 
 
 def _restored(model: type[_Some], fields: dict[str, Any], texts: Mapping[str, bytes]) -> _Some:

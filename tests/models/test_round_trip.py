@@ -138,6 +138,29 @@ def test_the_wire_form_is_as_deep_as_a_work_can_be(canned: Canned, depth: int) -
     assert value == 1
 
 
+@pytest.mark.parametrize("depth", [10, 97, 98, 99, 100, 101, 600, 850])
+@pytest.mark.parametrize(
+    ("type_", "field"),
+    [("task", '"custom_fields":{"tnt__x":%s}'), ("issue", '"priority_v2":{"id":1,"value":%s}'),
+     ("task", '"title":7,"custom_fields":{"tnt__x":%s}'), ("ticket", '"references":[{"x":%s}],"group":{"id":"g","parents":[%s]}'),
+     ("odd", '"custom_fields":{"tnt__x":%s}')],
+)  # fmt: skip
+def test_works_are_pickled_and_copied_as_deep_as_they_can_be(
+    canned: Canned, depth: int, type_: str, field: str
+) -> None:
+    nested = "[" * depth + "1.5" + "]" * depth
+    wire = '{"type":"%s","id":"X-1","created_date":"2024-05-18T06:49:47.816Z",%s}' % (  # noqa: UP031 - braces
+        type_,
+        field.replace("%s", nested),
+    )
+    (work,) = canned.export(f"[{wire}]".encode())
+    assert type(work) is CLASSES.get(type_, UnknownWork)
+    for copied in (copy.copy(work), copy.deepcopy(work), pickle.loads(pickle.dumps(work))):
+        assert type(copied) is type(work)
+        assert (copied.to_json(), copied.invalid) == (work.to_json(), work.invalid)
+        assert copied == work
+
+
 def test_a_repr_that_a_person_can_read(canned: Canned) -> None:
     wire = {
         "type": "ticket",
