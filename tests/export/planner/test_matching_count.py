@@ -162,7 +162,9 @@ def test_whether_a_page_that_is_proved_covers_works_without_a_timestamp(
     domain: Domain, request_: Request, shown: list[Key], undated: bool, proved: bool
 ) -> None:
     known = state(domain=domain)
-    got = matching_count.prove(known, awaiting(known, request_, *shown), "count", undated=undated)
+    got = matching_count.prove(
+        known, awaiting(known, request_, *shown), "count", **({"undated": True} if undated else {})
+    )
     assert any(each.low == UNDATED for each in known.coverage.intervals) is not proved
     assert set(names(got)) == {name for _, name in shown} - (set() if proved else {"u"})
     assert known.tally.proofs["count"] == len(names(got))
