@@ -49,9 +49,6 @@ class Selection(Generic[T]):
         self._heap: list[tuple[int, int, Entry[T]]] = []
         self._added = 0
 
-    def __len__(self) -> int:
-        return len(self._heap)
-
     @property
     def overflowed(self) -> bool:
         """Whether something was left out."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import types
 
+from devrev_async import arrow
 from devrev_async.arrow import SCHEMA_VERSION, VERSION_KEY, works_schema
 from devrev_async.errors import DevRevError, InvalidArgumentError
 from devrev_async.models import Issue, Opportunity, Task, Ticket
@@ -159,6 +160,12 @@ else:
 def test_the_package_itself_loads_no_pyarrow() -> None:
     code = "import sys, devrev_async, devrev_async.client; raise SystemExit('pyarrow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_module_says_what_it_has_before_it_imports_pyarrow() -> None:
+    assert set(arrow.__all__) <= set(dir(arrow))
+    with pytest.raises(AttributeError, match=r"module 'devrev_async\.arrow' has no attribute 'works_scheme'"):
+        getattr(arrow, "works_scheme")  # noqa: B009 - a type checker knows that there is none
 
 
 if __name__ == "__main__":

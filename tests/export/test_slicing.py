@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from devrev_async import (
+    BadRequestError,
     ClientEvent,
     DateRange,
     DevRevClient,
@@ -109,6 +110,12 @@ async def test_one_slice_where_counts_do_not_add_up() -> None:
     async with Sandbox(works=0) as sandbox, client_of(sandbox) as client:
         (part,) = await client.works.plan_slices(4)
         assert await exported(client, part) == []
+
+
+async def test_a_range_of_the_users_that_the_server_refuses_is_an_error(skewed: Sandbox) -> None:
+    async with Sandbox(works=9, quirks=Quirks(created_date_filter="refused")) as sandbox, client_of(sandbox) as client:
+        with pytest.raises(BadRequestError, match="created_date"):
+            await client.works.plan_slices(3, created_date=DateRange(after=START))
 
 
 async def test_a_token_that_is_refused_costs_one_request(skewed: Sandbox) -> None:

@@ -199,6 +199,14 @@ async def test_leaving_the_loop_ends_the_requests_and_says_what_was_done() -> No
             aiter(run)
 
 
+async def test_a_run_that_is_under_way_is_not_awaited_as_well() -> None:
+    async with Server().client() as devrev, devrev.works.get_many(["ISS-1", "ISS-2"]) as run:
+        async for _ in run:
+            with pytest.raises(RuntimeError, match="under way already; its `result` has the outcomes so far"):
+                await run
+        assert [work.display_id for work in run.result.ok] == ["ISS-1", "ISS-2"]
+
+
 async def test_a_loop_that_is_left_without_async_with_ends_the_requests_too() -> None:
     server = Server(held={"ISS-1", "ISS-2", "ISS-3"})
     async with server.client(max_concurrency=3) as devrev:
