@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -97,10 +96,7 @@ def _as_text(field: Field) -> Callable[[Any], str]:
 
 
 def _json(value: Any) -> str:
-    try:
-        return _encode(value).decode()
-    except (OverflowError, ValueError):  # an integer that is longer than msgspec writes
-        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+    return _encode(value).decode()
 
 
 def _time(value: datetime) -> str:

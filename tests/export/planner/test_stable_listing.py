@@ -9,8 +9,8 @@ import pytest
 
 from devrev_async.export.planner import Key, Page, Request, Unprovable
 from devrev_async.export.planner.intervals import EARLIEST, LATEST
-from devrev_async.export.planner.proofs.stable_listing import Listing
-from devrev_async.export.planner.tuning import TRIES
+from devrev_async.export.planner.proofs.stable_listing import Listing, spread
+from devrev_async.export.planner.tuning import BARREN, TRIES
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import Item, Model, Run, fill
@@ -91,6 +91,109 @@ def test_more_works_than_are_kept_come_in_several_chunks() -> None:
         break
     assert got == keys(*range(4))
     assert upto == keys(3)[0]
+
+
+def everything(_: Key) -> bool:
+    return True
+
+
+def pairs(shown: list[Key]) -> list[tuple[Key, str]]:
+    return [(key, key[1]) for key in shown]
+
+
+LATE = keys(2 * 10**6, 3 * 10**6, 4 * 10**6)
+"""Works that were created since the run began."""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "proof"),
+    [
+        (keys(1, 2, 3, 4), keys(1, 2, 3, 4), True),
+        (keys(1, 2, 3, 4), keys(4, 3, 2, 1), True), (keys(1, 2, 3, 4), keys(1, 2, 3, 3, 4, 1), True),
+        (keys(1, 2, 3, 4), keys(1, 2, 3, 5), False),  # another one in its place
+        (keys(1, 2, 3, 4), keys(1, 2, 3, 4, 5), False), (keys(1, 2, 3, 4), keys(1, 2, 3), False),
+        # those created since the run began may be added, and not vanish
+        ([*keys(1, 2, 3), LATE[0]], [*keys(1, 2, 3), *LATE], True), (keys(1, 2, 3, 4), [*keys(1, 2, 3, 4), LATE[0]], True),
+        ([*keys(1, 2, 3), LATE[0]], [*keys(1, 2, 3), LATE[1]], False), ([*keys(1, 2, 3), LATE[0]], keys(1, 2, 3), False),
+        (keys(1, 2, 10**6), keys(1, 2, 10**6 - 1), False), ([*keys(1, 2, 3), *keys(10**6)], [*keys(1, 2, 3), *LATE], False),
+    ],
+)  # fmt: skip
+def test_what_the_second_pass_has_to_show(first: list[Key], second: list[Key], proof: bool) -> None:
+    passes = listing()
+    assert not run(passes, [*first, *keys(-1)], size=2)
+    assert run(passes, [*second, *keys(-1)], size=2) is proof
+
+
+@pytest.mark.parametrize(
+    ("shown", "works"),
+    [
+        (keys(9, 10, 19.9, 20), keys(10, 19.9)),  # from the lower bound on, the upper one excluded
+        (keys(15, 12, 15, 11), keys(11, 12, 15)),
+        (keys(13, 14), keys(14)),  # 13 is not wanted
+        ([], []),
+    ],
+)
+def test_what_is_kept_of_a_page(shown: list[Key], works: list[Key]) -> None:
+    passes = Listing[str](SECOND + 10, SECOND + 20, whole=False, hold=5, now=NOW)
+    assert passes.feed(pairs(shown), None, lambda key: key not in keys(13))
+    assert (passes.whole, passes.low, passes.high, passes.crowded) == (False, SECOND + 10, SECOND + 20, False)
+    assert passes.chunk() == (pairs(works), None)
+
+
+@pytest.mark.parametrize(
+    ("works", "crowded", "kept", "chunk", "upto"),
+    [
+        (3, False, 3, 3, None), (4, True, 4, 3, 2), (6, True, 6, 3, 2),
+        (7, True, 3, 3, 2),  # twice as many as come of one pass are kept at most
+        (9, True, 5, 3, 2),
+    ],
+)  # fmt: skip
+def test_those_with_the_lowest_keys_are_kept(
+    works: int, crowded: bool, kept: int, chunk: int, upto: int | None
+) -> None:
+    passes = listing(keep=3)
+    for work in range(works, 0, -1):
+        passes.feed(pairs(keys(work)), str(work), everything)
+    assert (passes.crowded, len(passes.held)) == (crowded, kept)
+    lowest = keys(*range(1, chunk + 1))
+    assert passes.chunk() == (pairs(lowest), None if upto is None else keys(upto + 1)[0])
+    assert (passes.cursor, passes.held, passes.crowded) == (None, [], False)
+
+
+def test_the_next_page_is_behind_the_cursor_and_a_pass_begins_without_one() -> None:
+    passes = listing()
+    assert passes.cursor is None
+    assert not passes.feed(pairs(keys(1)), "a", everything)
+    assert passes.cursor == "a"
+    assert not passes.feed(pairs(keys(2)), None, everything)
+    assert passes.cursor is None
+    assert not passes.feed(pairs(keys(1)), "a", everything)  # it may come again in another pass
+    assert passes.feed(pairs(keys(2)), "", everything)
+
+
+def test_proof_begins_the_count_of_passes_anew() -> None:
+    passes = listing()
+    for _ in range(2):
+        for number in range(TRIES):
+            assert not run(passes, keys(*range(10 + number)))
+        assert run(passes, keys(*range(9 + TRIES)))
+        passes.chunk()
+
+
+def test_a_cursor_that_counts_up_for_ever_goes_in_circles() -> None:
+    passes = listing()
+    for page_ in range(BARREN - 1):
+        passes.feed([], str(page_), everything)
+    passes.feed(pairs(keys(1)), "with a work", everything)
+    for page_ in range(BARREN):
+        passes.feed(pairs(keys(1)), f"again {page_}", everything)  # the same one is nothing new
+    with pytest.raises(Unprovable, match="goes in circles"):
+        passes.feed([], "one too many", everything)
+
+
+@pytest.mark.parametrize(("shown", "found"), [([], False), ([1, 1.5], False), ([1, 1, 2], True)])
+def test_works_of_several_seconds_can_be_cut_apart(shown: list[float], found: bool) -> None:
+    assert spread(pairs(keys(*shown))) is found
 
 
 @dataclass
