@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from devrev_async.errors import SyncStateError
 from devrev_async.sinks._conversion import Writer
 from devrev_async.sinks._files import create_new, naming, remove, sync, sync_folder
+from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FORMATS, FileFormat
 from devrev_async.sinks.export import FileOptions
+
+from .compare import rows_of_file
 
 __all__ = ["RunFile", "RunFiles", "is_name_of_a_run"]
 
@@ -40,6 +44,7 @@ class RunFile:
 
     def __init__(self, target: Path, format: FileFormat) -> None:
         self.target = target
+        self._format: FileFormat = format
         self._part = target.with_name(f".{target.name}.part")
         self._published = False
         with naming(target):
@@ -56,13 +61,25 @@ class RunFile:
         with naming(self.target):
             self._writer.write(works)
 
-    def publish(self) -> None:
-        """Gives the file its name; once this returns, it outlives a crash."""
+    def end(self) -> None:
+        """Writes what is left of it through to the disk."""
         with naming(self.target):
             self._writer.close()
             self._file.flush()
             sync(self._file.fileno())
             self._file.close()
+
+    def ids(self) -> set[str]:
+        """The ids of its works, once it has ended."""
+        return {row.id for row in rows_of_file(self._part, self._format)}
+
+    def rename(self, target: Path) -> None:
+        """Has it take another name when it is published."""
+        self.target = target
+
+    def publish(self) -> None:
+        """Gives the file its name, once it has ended; when this returns, it outlives a crash."""
+        with naming(self.target):
             self._part.replace(self.target)
             self._published = True
         sync_folder(self.target.parent)
@@ -79,11 +96,19 @@ class RunFile:
         remove(self._part)
 
 
+def _ids_of(path: Path, format: FileFormat) -> set[str]:
+    """The ids of a file's works; of one that cannot be read, what no other file has."""
+    try:
+        return {row.id for row in rows_of_file(path, format)}
+    except SyncStateError:
+        return {""}
+
+
 class RunFiles:
     """The run files in a folder.
 
     Args:
-        folder: where they lie; it is made when the first file is.
+        folder: where they lie; it need not be there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -102,10 +127,36 @@ class RunFiles:
             if there == Path(os.path.realpath(self.folder)) and not os.access(there, os.R_OK):
                 raise PermissionError(errno.EACCES, f"the folder {there} cannot be listed", str(self.folder))
 
+    def lock(self) -> FileLock | None:
+        """Keeps other runs out of the folder, if there is one; raises BlockingIOError where one is writing into it."""
+        with contextlib.suppress(FileNotFoundError), naming(self.folder):
+            return FileLock(self.folder / ".works-files.lock", str(self.folder))
+        return None
+
+    def make(self) -> None:
+        """Makes the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
     def create(self, number: int, format: FileFormat) -> RunFile:
         """Begins the file of a run."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return RunFile(self.folder / f"works-{number:06}.{format}", format)
+        return RunFile(self._path(number, format), format)
+
+    def _path(self, number: int, format: FileFormat) -> Path:
+        return self.folder / f"works-{number:06}.{format}"
+
+    def settle(self, file: RunFile, number: int, format: FileFormat) -> int:
+        """Has a file that has ended keep its number if it repeats a run; returns the number.
+
+        A file of its number is there if a run was cut off before its state moved. Then this one has all of its works.
+        Else it is of a run with another state, and the works in it are nowhere else: the file takes a free number.
+        """
+        files = self.all()
+        there = [(known, path) for n, known, path in files if n == number]
+        if not there or all(_ids_of(path, known) <= file.ids() for known, path in there):
+            return number
+        free = files[-1][0] + 1
+        file.rename(self._path(free, format))
+        return free
 
     def all(self) -> list[tuple[int, FileFormat, Path]]:
         """The files there are, by number: the number, the format, the path."""

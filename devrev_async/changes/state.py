@@ -86,7 +86,8 @@ def check_query(state: State, path: str, query: Mapping[str, Any]) -> None:
         raise SyncStateError(
             f"{path}: the state is of another query: {'; '.join(different)}",
             path=path,
-            hint="pass the same filters, use another state, or start anew with full_refresh=True (--full-refresh)",
+            hint="pass the same filters, use another state and folder, "
+            "or start anew with full_refresh=True (--full-refresh)",
         )
 
 

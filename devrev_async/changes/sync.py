@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -113,6 +114,7 @@ class Sync:
         self._on_first = on_first
         self._files = RunFiles(options.folder)
         self._lock: FileLock | None = None
+        self._folder_lock: FileLock | None = None
         self._file: RunFile | None = None
         self._state: State | None = None
         self._damaged = False
@@ -155,8 +157,20 @@ class Sync:
             if self._file is not None:
                 self._file.abandon()
         finally:
-            if self._lock is not None:
-                self._lock.release()
+            for lock in (self._folder_lock, self._lock):
+                if lock is not None:
+                    lock.release()
+
+    def _take_folder(self) -> None:
+        """Keeps runs with other states out of the folder: their files may have the names of those of this run."""
+        if self._folder_lock is None:
+            try:
+                self._folder_lock = self._files.lock()
+            except BlockingIOError:
+                raise self._refused(
+                    f"another run is writing into the folder {self._options.folder}",
+                    "give each state a folder of its own, or wait until it has ended",
+                ) from None
 
     def _load(self) -> State | None:
         path, options = self._options.state, self._options
@@ -226,17 +240,35 @@ class Sync:
             self.report.requests += 1
         elif self._file is None:
             await self._checked(changes.until, None)
+        if self._file is not None:
+            number = await _in_thread(self._end, self._file, number, everything)
         self._fill(changes, number)
         await _in_thread(self._publish, self._moved(changes, organisation, everything=everything), number, everything)
 
     # what a thread opens is kept by the thread: who waits for it may be cancelled
 
     def _create(self, number: int) -> None:
+        self._files.make()
+        self._take_folder()
         self._file = self._files.create(number, self._options.format)
 
     def _write(self, works: Sequence[bytes]) -> None:
         assert self._file is not None
         self._file.write(works)
+
+    def _end(self, file: RunFile, number: int, everything: bool) -> int:
+        """Ends the file; returns its number, which is another one where a run with another state has used it."""
+        file.end()
+        if self._replaces(everything):
+            return number
+        settled = self._files.settle(file, number, self._options.format)
+        if settled != number:
+            log.warning(
+                "%s: the file of run %d has works that this run has not, and is kept: this one becomes run %d. "
+                "If it is of another state, give each state a folder of its own",
+                *(self._options.folder, number, settled),
+            )
+        return settled
 
     def _moved(self, changes: WorkChanges, organisation: str | None, *, everything: bool) -> State:
         """The state after the run."""
@@ -260,17 +292,23 @@ class Sync:
         A crash before the state has moved repeats the run into the same name. Once files are removed, that must be a
         full refresh again, so the state says so before.
         """
-        state, file = self._state, self._file
-        replaces = everything and (state is not None or self._options.full_refresh)
+        state, file, replaces = self._state, self._file, self._replaces(everything)
         if replaces and state is not None and state.refresh is None:
             self._save(msgspec.structs.replace(state, refresh=number))
         if file is not None:
             file.publish()
         if file is not None or replaces:
+            self._take_folder()
             kept = None if file is None else file.target
             self._files.remove_others(kept, number=number, earlier=replaces)
-        self._files.remove_parts()
+        with contextlib.suppress(SyncStateError):  # parts of a run that goes on
+            self._take_folder()
+            self._files.remove_parts()
         self._save(moved)
+
+    def _replaces(self, everything: bool) -> bool:
+        """Whether the files before are to be removed."""
+        return everything and (self._state is not None or self._options.full_refresh)
 
     def _number(self) -> int:
         """The number of the file that this run writes, if it writes one."""

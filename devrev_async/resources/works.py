@@ -384,7 +384,7 @@ class Works(Resource):
 
         Args:
             state: the file that says where to go on; it and its folder need not exist.
-            directory: of the run files, ``works-000001.jsonl`` and so on.
+            directory: of the run files, ``works-000001.jsonl`` and so on; a folder for this state alone.
             format: ``"jsonl"``, ``"jsonl.gz"``, ``"csv"`` or ``"parquet"``; the last two need the extra ``[arrow]``.
             overlap: as in `changes`.
             full_refresh: whether to write all works, and then to remove the files before.

@@ -37,6 +37,7 @@ from devrev_async.changes.state import State, render
 from devrev_async.changes.sync import _organisation_of
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.server import run_in_thread
+from devrev_async.sinks._lock import FileLock
 
 from . import sync_child
 from .serving import NOON, serving
@@ -322,6 +323,66 @@ async def test_files_whose_state_is_missing_are_kept_below_those_of_a_first_run(
         assert (report.first, report.works, report.run) == (True, 20, 4)
         assert newest(synced.folder) == truth(sandbox)
         assert "whose state is missing" in caplog.text
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_two_states_in_one_folder_overwrite_no_file_of_each_other(
+    synced: Synced, format: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if format in ("csv", "parquet"):
+        pytest.importorskip("pyarrow")
+    async with serving(works=40) as (sandbox, client):
+        reports: list[SyncReport] = []
+        for _ in range(3):
+            for type in ("issue", "ticket"):
+                state = synced.state.with_name(f"{type}.json")
+                reports.append(await synced.run(client, state=state, type=[type], format=format))
+            sandbox.clock.advance(600)
+            for id in sandbox.ids():
+                sandbox.update(id, {"title": f"{sandbox.clock.now()}"})
+            sandbox.clock.advance(1)
+        assert [report.run for report in reports] == [1, 2, 3, 4, 5, 6]
+        assert [report.file for report in reports] == [str(synced.folder / name) for name in files(synced.folder)]
+        assert caplog.text.count("give each state a folder of its own") == 5
+
+
+async def test_a_state_waits_for_none_that_writes_into_its_folder(synced: Synced) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        sandbox.clock.advance(600)
+        part = synced.folder / ".works-000002.jsonl.part"
+        part.write_bytes(b"of a run that goes on")
+        lock = FileLock(synced.folder / ".works-files.lock", str(synced.folder))
+        try:
+            assert (await synced.run(client)).file is None  # it needs no name in the folder
+            sandbox.add({"title": "new"})
+            sandbox.clock.advance(1)
+            error = await refused(synced, client)
+            assert "another run is writing into the folder" in str(error)
+            assert part.exists()
+        finally:
+            lock.release()
+        assert (await synced.run(client)).run == 2
+        assert files(synced.folder) == ["works-000001.jsonl", "works-000002.jsonl"]
+
+
+async def test_a_run_that_was_cut_off_before_its_state_stood_is_repeated_into_its_name(
+    synced: Synced, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(works=9) as (sandbox, client):
+        await synced.run(client)
+        before = synced.state.read_bytes()
+        sandbox.clock.advance(600)
+        sandbox.update(sandbox.ids()[0], {"title": "once"})
+        sandbox.clock.advance(1)
+        await synced.run(client)
+        synced.state.write_bytes(before)
+        sandbox.update(sandbox.ids()[1], {"title": "later"})
+        sandbox.clock.advance(1)
+        report = await synced.run(client)
+        assert (report.run, report.works) == (2, 2)
+        assert newest(synced.folder) == truth(sandbox)
+        assert not caplog.records
 
 
 async def test_a_full_refresh_without_works_leaves_no_file_and_names_none(synced: Synced) -> None:
