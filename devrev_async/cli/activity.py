@@ -6,11 +6,9 @@ import time
 from math import ceil
 from typing import Final
 
-import msgspec
-
 from devrev_async import ClientEvent
 
-from .output import is_watched, say
+from .output import is_watched, json_line, say
 
 __all__ = ["Activity"]
 
@@ -55,4 +53,4 @@ class Activity:
 
     def as_json(self, **values: object) -> str:
         """The last line of a command as JSON: its own values, and the requests and seconds."""
-        return msgspec.json.encode({**values, "requests": self.requests, "seconds": round(self.seconds, 3)}).decode()
+        return json_line({**values, "requests": self.requests, "seconds": round(self.seconds, 3)})

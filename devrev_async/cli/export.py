@@ -19,7 +19,7 @@ from devrev_async.sinks.export import FileExport, FileOptions
 from devrev_async.sinks.jsonl import as_lines
 
 from .codes import Code, CommandError, UsageError, refusals_as_usage
-from .output import Progress, progress, say, write_stdout
+from .output import Progress, as_text, json_line, progress, say, write_stdout
 from .session import run_job, source_of
 
 if TYPE_CHECKING:
@@ -143,8 +143,8 @@ class _Job:
             return ""
         values: dict[str, Any] = msgspec.to_builtins(self._report)
         values["seconds"] = round(time.monotonic() - self._started, 3)
-        values["output"] = self._output.path
-        return msgspec.json.encode(values).decode()
+        values["output"] = as_text(self._output.path)
+        return json_line(values)
 
     def waits(self, event: ClientEvent) -> None:
         """Says why nothing moves to whoever watches."""

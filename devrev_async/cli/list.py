@@ -19,7 +19,7 @@ from .activity import Activity
 from .codes import Code, UsageError, refusals_as_usage
 from .counter import counter
 from .options import Connection
-from .output import say, write_stdout
+from .output import as_text, say, write_stdout
 from .session import run_job
 from .values import as_json
 
@@ -88,7 +88,7 @@ def list_items(connection: Connection, listing: Listing) -> int:
     def numbers() -> str:
         if not listing.json:
             return ""
-        return activity.as_json(items=done, complete=complete, output=listing.output)
+        return activity.as_json(items=done, complete=complete, output=as_text(listing.output))
 
     async def job(client: DevRevClient) -> Code:
         nonlocal done, complete

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import os
 import select
@@ -12,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from devrev_async import ExportReport, RateLimit
 
@@ -27,6 +28,16 @@ def say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
+
+
+def json_line(values: Mapping[str, object]) -> str:
+    """Numbers as one line of JSON that is the same in every locale: all beyond ASCII is escaped."""
+    return json.dumps(values, separators=(",", ":"))
+
+
+def as_text(path: str) -> str:
+    """A path as text that JSON can hold: the bytes of its name, which the locale may not take for text, as UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 async def write_stdout(data: bytes) -> None:

@@ -14,7 +14,7 @@ from devrev_async import ChangesReport, DevRevClient, SyncReport
 from .activity import Activity
 from .codes import Code, CommandError, UsageError, refusals_as_usage
 from .counter import Count, counter
-from .output import say, write_stdout
+from .output import as_text, json_line, say, write_stdout
 from .session import run_job, source_of_sandbox
 
 if TYPE_CHECKING:
@@ -77,10 +77,11 @@ class _Job:
             return ""
         report = self._report
         values: dict[str, Any] = msgspec.to_builtins(report)
+        values["file"] = None if report.file is None else as_text(report.file)
         values |= {"missing": len(report.missing), "differing": len(report.differing)}
         values |= {"undated": self._changes.undated, "filtered_here": self._changes.filtered_here}
         values |= {"complete": self._done and self._changes.complete, "seconds": round(self.activity.seconds, 3)}
-        return msgspec.json.encode(values).decode()
+        return json_line(values)
 
     def _opened(self, client: DevRevClient) -> Sync:
         command = self._command

@@ -78,6 +78,33 @@ def test_the_last_line_as_json(here: Here, output: str) -> None:
     assert sum(told["proofs"].values()) == 60
 
 
+@posix
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes names of UTF-8 only")
+@pytest.mark.parametrize(
+    ("name", "told", "locale"),
+    [
+        (b"b\xff", "b\ufffd", {}),
+        ("soft\xadhyphen".encode(), "soft\xadhyphen", {}),
+        ("wörk€".encode(), "wörk€", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    ],
+)
+@pytest.mark.parametrize("which", ["export", "sync", "list"])
+def test_the_last_line_as_json_of_a_file_whose_name_is_no_text(
+    command: Command, name: bytes, told: str, locale: dict[str, str], which: str
+) -> None:
+    target = os.fsdecode(name)
+    args = {
+        "export": ["works", "export", "-o", f"{target}.jsonl"],
+        "sync": ["works", "sync", "--state", f"{target}.state", "-o", target],
+        "list": ["list", "accounts.list", "-o", f"{target}.jsonl"],
+    }[which]
+    ended = command(*args, "--json", *SMALL, env=locale)
+    assert ended.code == 0
+    last = json.loads(ended.stderr.splitlines()[-1])
+    assert (last["file"] if which == "sync" else last["output"]).startswith(told)
+    assert any(name in os.fsencode(path.name) for path in command.folder.iterdir())
+
+
 def test_the_last_line_of_a_failure_as_json(here: Here, sandbox: Sandbox) -> None:
     sandbox.fail_next("*", status=500, times=10)
     ended = here("works", "export", "-o", "w.jsonl", "--json", "--max-retries", "0")
