@@ -50,6 +50,12 @@ T = TypeVar("T")
 _LARGE = 1 << 20
 """Bytes; aiohttp warns of a longer body that is not a file."""
 
+_HELD = 0.05
+"""Seconds without a response after which the event loop may have been held, and not know what became of connections."""
+
+_PASSES = 3
+"""Passes of the event loop until it has read the end of a connection: the socket, TLS above it, one to spare."""
+
 _LONGEST_REASON = 300
 """Characters of the server's words in an event and in a line of the log."""
 
@@ -259,6 +265,8 @@ class Call:
             AttemptFailedError: there is no response, or another one.
         """
         manager, request = self.manager, self.request
+        if not request.idempotent and time.monotonic() - manager.last_response > _HELD:
+            await _read_what_arrived()
         limiter, source, session = manager.limiter, manager.auth.source, manager.current
         connection = self._connection = ConnectionState()
         connection.limiter, connection.reported = limiter, manager.owned
@@ -292,6 +300,7 @@ class Call:
             header = response.header
             self.date = header("Date")
             self._answered = True
+            manager.last_response = time.monotonic()
             limiter.responded(
                 self._since,
                 limit=header("X-Ratelimit-Limit"),
@@ -391,3 +400,12 @@ class Call:
             "%s %s: %s in %.1f ms, attempt %d, request id %s",
             method, self.request.endpoint, outcome, took, self.attempts, request_id,
         )  # fmt: skip
+
+
+async def _read_what_arrived() -> None:
+    """Let the event loop read its sockets: while the program held it, the server may have closed kept connections.
+
+    A write would be sent over one of those, and nobody could say whether it was applied. Reads are sent again.
+    """
+    for _ in range(_PASSES):
+        await asyncio.sleep(0)

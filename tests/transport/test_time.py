@@ -581,6 +581,41 @@ async def test_silence_is_judged_after_what_has_arrived_was_read(
         await session.close()
 
 
+@pytest.mark.parametrize("own_session", [False, True])
+async def test_a_write_is_not_sent_over_a_connection_that_was_closed_while_the_loop_was_held(
+    connect: Clients, own_session: bool
+) -> None:
+    """The server knows nothing of such a write, and its outcome would be unknown."""
+    held, closed = threading.Event(), threading.Event()
+    received: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(3):
+            peer, _ = listener.accept()
+            with peer:
+                received.append(peer.recv(65536))
+                peer.sendall(message())
+                held.wait()
+                held.clear()
+            closed.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        session = aiohttp.ClientSession() if own_session else None
+        client = connect(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", session=session)
+        for _ in range(3):
+            await client.works.update("ISS-1", title="x")
+            held.set()
+            time.sleep(0.1)  # the loop is blocked
+            closed.wait()
+            closed.clear()
+        thread.join()
+    assert len(received) == 3
+    if session is not None:
+        await session.close()
+
+
 async def test_connect_bounds_the_name_lookup(connect: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     client = connect(base_url="https://devrev.example", timeout=Timeout(connect=0.1), max_retries=1)
     connector: Any = client._transport.manager.session().connector
