@@ -20,6 +20,7 @@ from devrev_async.models import Work
 from .request import Request
 from .response import Response
 from .transport import Transport
+from .turns import Turn
 
 __all__ = ["Page", "PageReader", "drain", "feed", "read_page", "take"]
 
@@ -103,16 +104,27 @@ async def read_page(transport: Transport, request: Request, parser: Callable[[],
     return await transport.run(call, consume)
 
 
-async def drain(page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None]) -> None:
-    """Reads a body through a parser and passes each batch to `take_in`, with a turn of the event loop after each."""
+async def drain(
+    page: PageParser[T], incoming: Response, take_in: Callable[[list[T]], None], turn: Turn | None = None
+) -> None:
+    """Reads a body through a parser and passes each batch to `take_in`, with a turn of the event loop after each.
+
+    Args:
+        page: the parser.
+        incoming: what it reads.
+        take_in: called with each batch.
+        turn: where several pages arrive side by side, its place among them.
+    """
     piece: bytes | None = b""
     try:
         while piece is not None:
-            piece = await incoming.next()
+            piece = await (incoming.next() if turn is None else turn.next_piece(incoming))
             feed(page, piece)
             while (batch := take(page, incoming)) is not None:
                 take_in(batch)
                 await asyncio.sleep(0)
+                if turn is not None:
+                    await turn.wait()
     except BaseException:
         page.forget()
         piece = None

@@ -59,7 +59,7 @@ class WorkExport:
         resume: the `checkpoint` of an export with the same query that was not finished.
         on_progress: called with the report after each answer and each batch; what it raises ends the export.
         first, limit: works to ask for in one request of `works.export`, of `works.list`.
-        parallel: pages under way or waiting at most; None: 2 to 4, the more the longer the first one takes to begin.
+        parallel: pages under way or waiting at most; None: 2 to 6, the more the longer the first one takes to begin.
         counted: how many works the server counted just before, so that it need not be asked again; None: it was not.
 
     Raises:

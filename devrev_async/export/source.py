@@ -17,6 +17,7 @@ from devrev_async._decoders.page_parser import PageParser
 from devrev_async._transport.page_reader import PageReader, drain
 from devrev_async._transport.request import Request
 from devrev_async._transport.response import Response
+from devrev_async._transport.turns import Turn, Turns
 from devrev_async.models import UnknownWork, Work
 from devrev_async.models.base import Timestamp
 
@@ -80,11 +81,12 @@ class ExportSource:
     def __init__(self, pages: PageReader, prepare: Callable[[str, Mapping[str, Any]], Request]) -> None:
         self._pages = pages
         self._prepare = prepare
+        self._turns = Turns()
 
     async def page(self, endpoint: Endpoint, body: Mapping[str, Any], *, raw: bool) -> Answer:
         """A whole answer, its works as `RawWork` if `raw`."""
         call = self._pages.transport.call(self._prepare(endpoint, body))
-        read = partial(self._read_raw if raw else self._read, endpoint)
+        read = partial(self._read_raw if raw else self._read, endpoint, self._turns.turn())
         asked = began = time.monotonic()
 
         def read_timed(incoming: Response) -> Awaitable[Answer]:
@@ -106,18 +108,19 @@ class ExportSource:
         answer = await self.page("works.export", body, raw=False)
         return next((work.created_date for work in answer.works if work.created_date is not None), None)
 
-    async def _read(self, endpoint: Endpoint, incoming: Response) -> Answer:
+    async def _read(self, endpoint: Endpoint, turn: Turn, incoming: Response) -> Answer:
         page, answer, namer = self._pages.parser(_followed(endpoint)), Answer([], []), _Namer()
 
         def take_in(batch: list[Work]) -> None:
             answer.works += batch
             answer.keys += [key_of(work.created_date, work.id or namer.name(work.to_json())) for work in batch]
 
-        await drain(page, incoming, take_in)
+        with turn:
+            await drain(page, incoming, take_in, turn)
         self._pages.warn(endpoint, page.misfits, page.count)
         return _finished(answer, page, incoming)
 
-    async def _read_raw(self, endpoint: Endpoint, incoming: Response) -> Answer:
+    async def _read_raw(self, endpoint: Endpoint, turn: Turn, incoming: Response) -> Answer:
         page, answer, namer = self._pages.raw_parser(_followed(endpoint)), Answer([], []), _Namer()
 
         def take_in(batch: list[bytes]) -> None:
@@ -126,7 +129,8 @@ class ExportSource:
                 answer.works.append(RawWork(text, unknown))
                 answer.keys.append(key_of(created, identity or namer.name(text)))
 
-        await drain(page, incoming, take_in)
+        with turn:
+            await drain(page, incoming, take_in, turn)
         return _finished(answer, page, incoming)
 
 

@@ -239,7 +239,7 @@ class Works(Resource):
         Args:
             resume: the `checkpoint` of an export with the same filters that was not finished.
             on_progress: called with the report after each answer and each batch.
-            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most; None: 2 to 4, the
+            max_parallel: requests side by side, and pages of up to 5000 works in memory, at most; None: 2 to 6, the
                 more the longer the first page takes to begin.
             filters: see `Filters` and `CallOptions`, which apply to each request.
 

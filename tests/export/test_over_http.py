@@ -25,7 +25,7 @@ from devrev_async import (
     Ticket,
     UnknownWork,
 )
-from devrev_async.export.planner.tuning import SLOW_FROM
+from devrev_async.export.planner.tuning import BOTH, SLOW_FROM
 from devrev_async.sandbox import Quirks, Sandbox
 from devrev_async.sandbox.quirks import whole_second
 from devrev_async.sandbox.server import run_in_thread
@@ -546,7 +546,7 @@ async def test_works_with_a_field_that_does_not_fit_are_counted(raw: bool) -> No
 
 async def test_slow_answers_come_side_by_side() -> None:
     async def handle(request: web.Request) -> web.Response:
-        await asyncio.sleep(SLOW_FROM[-1])
+        await asyncio.sleep(SLOW_FROM[0])
         if request.path == "/works.count":
             return web.json_response({"count": 1, "has_more": False})
         return web.json_response({"works": [work("ISS-1")]})
@@ -556,4 +556,4 @@ async def test_slow_answers_come_side_by_side() -> None:
         assert len([each async for each in export]) == 1
     runner = export._runner  # pyright: ignore[reportPrivateUsage]
     assert runner is not None
-    assert runner.plan.parallel == 4
+    assert runner.plan.parallel > BOTH

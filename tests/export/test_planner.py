@@ -469,6 +469,31 @@ def test_no_silent_gap_whatever_caps_blanks_and_counts_are_like(
         simulate(seed, how, works=works, shape=shape, churn=churn, undated=undated, ties=ties)
 
 
+@settings(COMMON, max_examples=examples(10))
+@given(
+    seed=st.integers(0, 2**32),
+    how=quirks(),
+    order=st.sampled_from(("honoured", "honoured", "sorted_after_cap")),
+    count=st.sampled_from(("exact", *COUNTS)),
+    works=st.integers(4400, 5600),
+    shape=st.sampled_from(("spread", "in order", "backdated")),
+    churn=st.sampled_from((0.0, 0.05, 0.2)),
+    parallel=st.integers(4, 6),
+)
+def test_every_work_once_where_slow_pages_are_asked_for_by_estimates(
+    seed: int, how: Quirks, order: SortBy, count: Count, works: int, shape: str, churn: float, parallel: int
+) -> None:
+    rng = random.Random(seed)
+    how = replace(how, sort_by=order, cap=500, created_date_filter="honoured", missing_endpoints=())
+    model = Model(with_count(how, count), rng, first=500, limit=250)
+    fill(model, works=works, shape=shape)
+    initial = list(model.items.values())
+    run = Run(model, parallel=parallel)
+    with contextlib.suppress(Unprovable):
+        run.finish(rng, churn=churn)
+        run.check(initial)
+
+
 class ExportMachine(RuleBasedStateMachine):
     """The same promise, each interleaving of requests, answers, changes and interruptions chosen by Hypothesis."""
 

@@ -220,7 +220,7 @@ async def test_no_more_pages_than_allowed() -> None:
 
 @pytest.mark.parametrize(
     ("waited", "options", "most"),
-    [(0.0, {}, 2), (0.3, {}, 3), (1.0, {}, 4), (1.0, {"parallel": 1}, 1), (0.0, {"parallel": 5}, 5)],
+    [(0.0, {}, 2), (0.3, {}, 3), (1.0, {}, 6), (1.0, {"parallel": 1}, 1), (0.0, {"parallel": 5}, 5)],
 )
 async def test_pages_side_by_side_by_how_long_the_first_one_takes(
     waited: float, options: dict[str, int], most: int

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .intervals import SECOND
+from .tuning import BOTH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .intervals import Batch, Interval
 
 
@@ -33,6 +36,10 @@ class Halves:
     def note(self, batch: Batch[Any]) -> None:
         """Takes in a batch that is proved."""
         self.proved += len(batch.keys) - bisect_left(batch.keys, (self.second * SECOND,))
+
+    def divides(self, intervals: Sequence[Interval]) -> bool:
+        """Returns whether it was cut there, and the open intervals are what is left of the two sides."""
+        return self.cut and len(intervals) == BOTH and intervals[0].high <= self.second <= intervals[1].low
 
     def share(self, interval: Interval, left: int) -> int:
         """Returns how many works that are not proved stand on the side of an interval, `left` on both sides."""

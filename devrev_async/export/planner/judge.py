@@ -18,6 +18,7 @@ from .pages import AwaitingCount, AwaitingOtherEnd
 from .proofs import constant_cap, empty_page, matching_count, opposite_ends, sorted_prefix
 from .server import Order
 from .strategies.bisect import bisect
+from .strategies.tiling import cut_at_middle
 from .totals import Counted
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
         give_up_ranges(state)
         return []
     state.coverage.note(page.times)
-    if request in {state.ends.other_end, state.ends.behind} and (state.first_pending or state.ends.first is not None):
+    if request in (state.ends.other_end, *state.ends.unproved) and (
+        state.first_pending or state.ends.first is not None
+    ):
         state.ends.add(request, page)
         return _judge_early(state)
     if request == state.ends.other_end:
@@ -158,9 +161,9 @@ def _judge_early(state: State[T]) -> list[Batch[T]]:
             ends.other_end = None  # it has works at least that the first page shows
             return []
         batches += _compare_ends(state, ends.first, ends.other_end, page)
-    behind = ends.pop(ends.behind)
-    if ends.behind is not None and behind is not None:
-        batches += judge_page(state, ends.behind, behind)
+    for request in ends.unproved:
+        if (early := ends.pop(request)) is not None:
+            batches += judge_page(state, request, early)
     return batches
 
 
@@ -256,7 +259,9 @@ def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request
     request, low, server = first.request, first.page, state.server
     state.ends.first = None
     if opposite_ends.sorts_before_cap(low.keys, high.keys, now=state.now):
-        return opposite_ends.prove_ends(state, request, low, high)
+        batches = opposite_ends.prove_ends(state, request, low, high)
+        cut_at_middle(state)
+        return batches
     server.order = Order.NONE
     if len(high.keys) < min(server.longest_page, answered.first):
         return _await_count(state, request, high)

@@ -34,12 +34,16 @@ class Ends(Generic[T]):
         first: a full page that is to be compared.
         other_end: the request for the other end, perhaps sent before the first page was there.
         behind: the request for what stands behind the first page.
+        middle: a second between the two ends, where dates are even.
+        from_middle: the requests for what stands before and behind it.
     """
 
     def __init__(self) -> None:
         self.first: AwaitingOtherEnd[T] | None = None
         self.other_end: Request | None = None
         self.behind: Request | None = None
+        self.middle: int | None = None
+        self.from_middle: list[Request] = []
         self._answers: dict[int, Page[T]] = {}
 
     @property
@@ -47,6 +51,11 @@ class Ends(Generic[T]):
         """Works that they keep in memory."""
         first = 0 if self.first is None else len(self.first.page.keys)
         return first + sum(len(page.keys) for page in self._answers.values())
+
+    @property
+    def unproved(self) -> list[Request]:
+        """The requests whose pages prove nothing before the two ends do."""
+        return [*([] if self.behind is None else [self.behind]), *self.from_middle]
 
     def add(self, request: Request, page: Page[T]) -> None:
         """Takes in an answer."""

@@ -11,7 +11,7 @@ from .errors import NO_LIST, Unprovable
 from .intervals import UNDATED
 from .messages import AtLeast
 from .state import Sizes, State
-from .strategies import counting, early, halving, listing, other_end
+from .strategies import counting, early, halving, listing, other_end, tiling
 from .strategies.undated import ask_for_undated
 from .totals import Counted
 
@@ -99,9 +99,7 @@ class Plan(Generic[T]):
     @property
     def duplicates(self) -> int:
         """Works that came more often than they are emitted, or not at all; those kept for a proof aside."""
-        state = self._state
-        held = len(state.listing.held) if state.listing else 0
-        return state.tally.fetched - state.tally.proved - state.kept - held
+        return self._state.duplicates
 
     @property
     def done(self) -> bool:
@@ -219,13 +217,13 @@ class Plan(Generic[T]):
 
     def _next_page(self) -> Request | None:
         state = self._state
-        if (request := early.ask(state) or halving.ask_beside_ends(state)) is not None:
+        if (request := early.ask(state) or tiling.ask_middle(state) or halving.ask_beside_ends(state)) is not None:
             return request
         intervals = [each for each in state.coverage.intervals if each.low != UNDATED and not each.needs_list]
         if state.pages:
             intervals = [each for each in intervals if not state.pages.cover(each.low, each.high)]
         if state.server.sorts:
-            return other_end.ask_next_end(state, halving.cut_in_half(state, intervals))
+            return other_end.ask_next_end(state, tiling.cut_ahead(state, halving.cut_in_half(state, intervals)))
         for each in intervals:
             if not state.in_flight.covers(each.low, each.high):
                 return state.export(each.low, each.high)

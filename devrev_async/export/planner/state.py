@@ -14,7 +14,7 @@ from .messages import Request
 from .pages import AwaitingCounts, Ends
 from .server import ServerProfile
 from .tally import Tally
-from .tuning import BOTH, MARGIN, MARGIN_SHARE
+from .tuning import BOTH, MARGIN, MARGIN_SHARE, UNEVEN, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,10 +114,41 @@ class State(Generic[T]):
         if len(intervals) == 1:
             return self.left
         expected, halves = self.counts.expected, self.counts.halves
-        if expected is None or halves is None or not halves.cut or len(intervals) > BOTH or self.pages:
+        if expected is None or self.pages:
             return None
         asked = sum(each.first for each in self.in_flight.exports if begins_in(each, intervals) is interval)
-        return halves.share(interval, expected - self.shown) - asked
+        if halves is not None and halves.divides(intervals):
+            return halves.share(interval, expected - self.shown) - asked
+        shares = self.shares(intervals)
+        if shares is None:
+            return None
+        share = next(share for each, share in zip(intervals, shares, strict=True) if each is interval)
+        return int(share + share * UNEVEN) - asked
+
+    def shares(self, intervals: Sequence[Interval]) -> list[float] | None:
+        """Returns how many works each of the open intervals has if dates are even; None: they are not, or not known.
+
+        They are where the densities beside the intervals are alike, and account for what was counted.
+        """
+        if self.counts.expected is None or not self.fresh or self.sizes.parallel < WAITING:
+            return None
+        works = self.counts.expected - self.shown
+        if works <= 0 or self.ends.first is not None:
+            return None
+        rates = [rate for each in intervals for rate in (each.below, each.above)]
+        known = [rate for rate in rates if rate]
+        if len(known) < len(rates) or not known or max(known) > (1 + BOTH * UNEVEN) * min(known):
+            return None
+        shares = [self.coverage.pages(each, 1) for each in intervals]
+        if not abs(sum(shares) - works) <= works * UNEVEN:
+            return None
+        return [share * works / sum(shares) for share in shares]
+
+    @property
+    def duplicates(self) -> int:
+        """Works that came more often than they are emitted, or not at all; those kept for a proof aside."""
+        held = len(self.listing.held) if self.listing else 0
+        return self.tally.fetched - self.tally.proved - self.kept - held
 
     @property
     def kept_pages(self) -> int:

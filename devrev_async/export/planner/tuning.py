@@ -30,13 +30,29 @@ MARGIN_SHARE: Final = 50
 BOTH: Final = 2
 """Ends of an interval; pages that are in memory when its two ends are compared."""
 
-SLOW_FROM: Final = (0.1, 0.5)
-"""Seconds until the first page begins to come from which three pages, and four, are asked for side by side, not `BOTH`.
+SLOW_FROM: Final = (0.1, 0.5, 0.7, 0.9)
+"""Seconds until the first page begins to come from which three to six pages are asked for side by side, not `BOTH`.
 
-To decode a page of 5000 works takes a tenth of a second: where answers begin sooner, two requests keep the processor
-busy, and a third costs the memory of a page for nothing. Of 50,000 works at one second an answer, two pages side by
-side take seven waits, three take five, four take four, and more do not help. Effect: `test_halving.py`, waits.
+To decode a page of 5000 works takes a tenth of a second or two: where answers begin sooner, two requests keep the
+processor busy, and a third costs the memory of a page for nothing. At one second an answer, it takes five or six to
+keep it busy. Effect: `test_halving.py`, waits; `test_tiling.py`, seconds.
 """
+
+WAITING: Final = 4
+"""Pages side by side from which time is spent on waiting: then pages are asked for by estimates, not by what is known.
+
+Effect: `test_tiling.py`, waits; where answers are fast, an estimate costs works for nothing."""
+
+UNEVEN: Final = 1 / 16
+"""Share of an interval by which an estimate of its works may be off, and is made up for.
+
+The works of a page vary by 1.4 percent where they come at random, and pages have room for a tenth more than is left.
+Effect: `test_tiling.py`, dates that are not quite even."""
+
+DEVIATIONS: Final = 3
+"""Standard deviations of the works of two pages by which they overlap: one gap in seven hundred.
+
+Each costs a request and a wait. Effect: `test_tiling.py`, works that come at random."""
 
 SHOWN_AGAIN: Final = 25
 """Of how many works of a page one is shown once more, at most, where a count is asked for to cut an interval there.

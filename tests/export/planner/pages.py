@@ -119,6 +119,30 @@ class SortedServer:
         assert sorted(got) == sorted(name for _, name in self.keys if name not in without)
         return cost
 
+    def seconds(self, planned: Plan[str], *, wait: float, decode: float) -> tuple[float, int]:
+        """Runs a plan by a clock of its own, and returns how long it took, and how many requests.
+
+        Args:
+            planned: the plan.
+            wait: seconds until an answer is there.
+            decode: seconds that a work takes; one page is decoded after the other, in the order in which they were sent.
+        """
+        now, requests = 0.0, 0
+        sent: list[tuple[float, Request]] = []
+        while True:
+            for request in iter(planned.take, None):
+                sent.append((now + wait, request))
+                requests += 1
+            if not sent:
+                return now, requests
+            now = max(now, min(due for due, _ in sent))
+            here = [entry for entry in sent if entry[0] <= now]
+            entry = min(here, key=lambda entry: (entry[1].kind != "count", entry[1].number))
+            sent.remove(entry)
+            fetched = planned.fetched
+            self.answer(planned, entry[1])
+            now += (planned.fetched - fetched) * decode
+
     def answer(self, planned: Plan[str], request: Request) -> list[Batch[str]]:
         """Returns what the answer to a request proves."""
         low = 0 if request.after is None else bisect_left(self.times, request.after)

@@ -21,7 +21,9 @@ def evenly(works: int, apart: float = 100.0) -> list[datetime]:
     return [START + timedelta(seconds=apart * number) for number in range(works)]
 
 
-@pytest.mark.parametrize(("waited", "parallel"), [(0.0, 2), (SLOW_FROM[0], 3), (0.4, 3), (SLOW_FROM[1], 4), (60.0, 4)])
+@pytest.mark.parametrize(
+    ("waited", "parallel"), [(0.0, 2), (SLOW_FROM[0], 3), (0.4, 3), (SLOW_FROM[1], 4), (0.8, 5), (60.0, 6)]
+)
 def test_how_many_pages_come_side_by_side(waited: float, parallel: int) -> None:
     assert parallel_for(waited) == parallel
 
@@ -89,7 +91,7 @@ ODD_COUNTS: dict[str, Callable[[int], int | None]] = {
 @pytest.mark.parametrize("odd", ODD_COUNTS)
 def test_a_wrong_count_of_the_later_half_costs_requests_not_works(odd: str) -> None:
     recount = ODD_COUNTS[odd]
-    planned = plan(first=500, limit=10, parallel=4)
+    planned = plan(first=500, limit=10, parallel=3)
     cost = SortedServer(evenly(5000), recount).export(planned)
     assert cost.counts == 2
     assert cost.requests <= 15

@@ -19,11 +19,13 @@ SHAPES: dict[str, Callable[[random.Random], float]] = {
     "over long ago": lambda rng: rng.random() / 4,
     "a burst": lambda rng: 0.5 + 3e-5 * rng.random() if rng.random() < 0.7 else rng.random(),
     "an early burst": lambda rng: 0.01 + 1e-4 * rng.random() if rng.random() < 0.9 else rng.random(),
+    "two halves far apart": lambda rng: 0.1 * rng.random() + rng.choice((0.0, 0.8)),
+    "a burst at the end": lambda rng: rng.random() / 2 if rng.random() < 0.1 else 0.5 + 1e-4 * rng.random(),
     "a late burst": lambda rng: 0.99 + 1e-4 * rng.random() if rng.random() < 0.9 else rng.random(),
 }
 
 
-@pytest.mark.parametrize("parallel", [1, 2, 3, 4])
+@pytest.mark.parametrize("parallel", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("works", [480, 1200, 2600, 3300, 5000, 10_000])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_requests_and_works_fetched(shape: str, works: int, parallel: int) -> None:

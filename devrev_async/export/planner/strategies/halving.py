@@ -27,7 +27,9 @@ T = TypeVar("T")
 def ask_beside_ends(state: State[T]) -> Request | None:
     """Returns a count of the later half of what the pages under way will leave, if it is worth cutting."""
     first, left, sizes = state.ends.first, state.left, state.sizes
-    if first is None or left is None or state.counts.halves is not None or not state.fresh or sizes.parallel <= BOTH:
+    if state.ends.middle is not None or state.counts.halves is not None or not state.fresh or sizes.parallel <= BOTH:
+        return None
+    if first is None or left is None:
         return None
     times, works = first.page.times, state.counts.expected
     gain = len(times) - max(_shown_again(times), sizes.first // SHOWN_AGAIN)
