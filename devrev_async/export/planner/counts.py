@@ -59,6 +59,8 @@ class Counts(Generic[T]):
         made_before: whether `expected` was counted before the run began.
         probed: whether the server was asked for works of a time at which there are none.
         sized: whether no more is asked for than is left; not after a page that proved nothing for that.
+        undated_recounts: how often counts were asked for anew because passes of `works.list` showed no work without a
+            date, and proved nothing.
         halves: where a count cut what is left in two.
     """
 
@@ -73,6 +75,7 @@ class Counts(Generic[T]):
         self.made_before = False
         self.probed = False
         self.sized = True
+        self.undated_recounts = 0
         self.halves: Halves | None = None
         self._questions: dict[int, Question[T]] = {}
 

@@ -118,6 +118,10 @@ class Totals:
         for question in Counted:
             self._counts.setdefault(question, None)
 
+    def ask_again(self) -> None:
+        """Asks for all of them once more: they were not of one moment."""
+        self._counts.clear()
+
     def ask_anew(self) -> None:
         """Asks for all of them once more; each that says more than was found is followed by the next one."""
         self._exact = True

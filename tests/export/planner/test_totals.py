@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
 
-from devrev_async.export.planner import Domain
+import pytest
+
+from devrev_async.export.planner import AtLeast, Domain, Page, Request, Unprovable, key_of
 from devrev_async.export.planner.totals import Ahead, Counted, Totals
-from devrev_async.export.planner.tuning import AHEAD, BLATANT, BLATANT_SHARE
+from devrev_async.export.planner.tuning import AHEAD, BLATANT, BLATANT_SHARE, TRIES
 from devrev_async.sandbox import Quirks
-from tests.export.test_planner import Model, Run, fill
+from tests.export.test_planner import Item, Model, Run, fill
 
 from .pages import NOW, START
 
@@ -68,3 +71,47 @@ def test_of_a_server_that_sorts_the_first_count_will_do() -> None:
     run.finish(rng)
     assert sum(request.kind == "count" for request in model.requests) == 1
     assert run.plan.proofs["order"] == 500
+
+
+@dataclass
+class Changing(Model):
+    """What changes makes each pass of `works.list` another one; and counts of everything say one more for a while.
+
+    Attributes:
+        wrong: how many of them do.
+    """
+
+    wrong: int = 1
+
+    def count(self, request: Request) -> int | AtLeast | None:
+        right = super().count(request)
+        everything = request.after is None and request.before is None
+        if not (everything and self.wrong and isinstance(right, int)):
+            return right
+        self.wrong -= 1
+        return right + 1
+
+    def answer(self, request: Request) -> Page[Item] | int | AtLeast | None:
+        answer = super().answer(request)
+        if request.kind == "list" and isinstance(answer, Page):
+            passing = Item(f"passing-{len(self.requests)}", START, 0, throughout=False)
+            return Page([*answer.keys, key_of(START, passing.id)], [*answer.items, passing], answer.cursor)
+        return answer
+
+
+@pytest.mark.parametrize("wrong", [2, TRIES + 1])
+def test_what_counts_of_different_moments_say_of_works_without_a_date_is_asked_again(wrong: int) -> None:
+    model = Changing(Quirks(), random.Random(1), wrong=wrong)
+    fill(model, works=90, shape="in order")
+    run = Run(model)
+    run.finish(random.Random(2))
+    run.check(list(model.items.values()))
+    assert model.wrong == 0
+    assert run.plan.proofs["list"] == 0
+
+
+def test_counts_that_go_on_to_say_it_are_believed() -> None:
+    model = Changing(Quirks(), random.Random(1), wrong=10**6)
+    fill(model, works=90, shape="in order")
+    with pytest.raises(Unprovable, match="change from pass to pass"):
+        Run(model).finish(random.Random(2))

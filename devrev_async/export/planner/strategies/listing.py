@@ -8,6 +8,7 @@ from devrev_async.export.planner.errors import Unprovable
 from devrev_async.export.planner.intervals import LATEST, UNDATED
 from devrev_async.export.planner.messages import Request
 from devrev_async.export.planner.proofs.stable_listing import Listing, spread
+from devrev_async.export.planner.tuning import TRIES
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.intervals import Batch, Interval
@@ -48,7 +49,7 @@ def feed_page(state: State[T], page: Page[T]) -> list[Batch[T]]:
             lambda key: any(each.wants(key) for each in coverage.intervals),
         )
     except Unprovable:
-        if not _try_ranges(state, listing):
+        if not (_try_ranges(state, listing) or _count_again(state)):
             raise
         return []
     intervals = [each for each in coverage.open(listing.low, listing.high) if each.high - each.low > 1]
@@ -75,6 +76,23 @@ def _try_ranges(state: State[T], listing: Listing[T]) -> bool:
     server.list_failed = True
     state.listing = None
     coverage.mark_all(needs_list=False)
+    return True
+
+
+def _count_again(state: State[T]) -> bool:
+    """Returns whether counts are to say once more that there are works without a date, of which no pass showed one.
+
+    They are not of one moment: what was created or deleted in between looks the same.
+    """
+    counts, server = state.counts, state.server
+    if server.shows_undated or not server.counts or any(each.low != UNDATED for each in state.coverage.intervals):
+        return False
+    if counts.undated_recounts >= TRIES:
+        return False
+    counts.undated_recounts += 1
+    counts.totals.ask_again()
+    state.listing = None
+    state.coverage.mark_all(needs_list=False)
     return True
 
 
