@@ -33,7 +33,8 @@ class ExportReport(msgspec.Struct):
             ``"list"``: `works.list` showed the same works twice, or one page of it all. ``"assumed_cap"``: a page was
             shorter than others, and the server has nothing else to check that with.
         invalid: how many of those yielded have a field that does not fit its type (`work.invalid`). `raw_batches` looks
-            at `type`, `id` and `created_date` only, and counts no such work.
+            at `type`, `id` and `created_date` only, and counts no such work; `works.export_to` counts them in all
+            formats.
         restarted: of `works.export_to`, whether it threw away what an earlier call left because that does not fit.
     """
 

@@ -22,9 +22,11 @@ from typing import Any, BinaryIO, Final, Literal, Protocol
 import anyio
 import msgspec
 
+from devrev_async._decoders.invalid_works import InvalidWorks
 from devrev_async._loading import ANYIO, load
 from devrev_async.arrow.fields import column_names
 from devrev_async.arrow.requirement import require_pyarrow
+from devrev_async.arrow.turns import Turns
 from devrev_async.errors import IncompleteExportError, InvalidArgumentError
 from devrev_async.options import check_callback, check_flag
 from devrev_async.reports import ExportReport
@@ -43,6 +45,12 @@ _log: Final = logging.getLogger("devrev_async.sinks")
 
 BATCH: Final = 1000
 """Works that are taken from the export at once."""
+
+COUNTED: Final = 40
+"""Works of JSON Lines whose fields are looked at at once."""
+
+CONVERTED: Final = ("csv", "parquet")
+"""Formats whose files are made of works, and not of their JSON."""
 
 UNSAVED: Final = 2
 """Batches that wait while earlier ones are written and synced."""
@@ -116,7 +124,7 @@ class FileOptions:
         check_flag("csv_safe", csv_safe)
         if csv_safe and kind != "csv":
             raise InvalidArgumentError(f"csv_safe is for csv, not for {kind}")
-        if kind in ("csv", "parquet"):
+        if kind in CONVERTED:
             require_pyarrow()
         elif columns is not None:
             raise InvalidArgumentError(f"columns is for csv and parquet; {kind} has the works as the server sent them")
@@ -203,6 +211,8 @@ class FileExport:
         self._on_progress = on_progress
         self._on_stage = on_stage
         self._part: PartFile | None = None
+        self._invalid_works, self._invalid = InvalidWorks(), 0
+        self._turns = Turns()
         self._earlier = ExportReport()
         self._unsaved: list[tuple[list[bytes], str, ExportReport]] = []
         self._saving: asyncio.Task[None] | None = None
@@ -275,7 +285,18 @@ class FileExport:
         pieces = chain.from_iterable(in_pieces(works) for works, _, _ in batches)
         _, checkpoint, report = batches[-1]
         works = sum(len(works) for works, _, _ in batches)
+        for found, _, _ in batches:
+            self._count_invalid(found)
+        report = msgspec.structs.replace(report, invalid=self._earlier.invalid + self._invalid)
         self._part.append(as_gzip(pieces) if self._options.compressed else pieces, works, checkpoint, report)
+
+    def _count_invalid(self, works: Sequence[bytes]) -> None:
+        """Counts them where no conversion will."""
+        if self._options.format in CONVERTED:
+            return
+        for at in range(0, len(works), COUNTED):
+            self._invalid += self._invalid_works.count(works[at : at + COUNTED])
+            self._turns.offer()
 
     def _publish(self, stop: threading.Event) -> None:
         part, options = self._part, self._options
@@ -295,7 +316,8 @@ class FileExport:
             compressed=options.compressed,
             stop=stop,
         )
-        self.report.invalid = part.state.report.invalid = invalid
+        if options.format in CONVERTED:
+            self.report.invalid = part.state.report.invalid = invalid
         if many:
             part.publish_outputs(files)
         else:
@@ -327,7 +349,7 @@ class FileExport:
             await self._saved()
         if self._saving is not None:
             self._saving.result()
-        copy_into(self.report, combined(self._earlier, export.report))
+        copy_into(self.report, self._with_earlier(export.report))
         self.report.works = part.state.works
         await self._in_thread(part.complete, combined(ExportReport(), self.report))
 
@@ -344,9 +366,14 @@ class FileExport:
         return self._open_export(checkpoint, self._progressed)
 
     def _progressed(self, report: ExportReport) -> None:
-        copy_into(self.report, combined(self._earlier, report))
+        copy_into(self.report, self._with_earlier(report))
         if self._on_progress is not None:
             self._on_progress(self.report)
+
+    def _with_earlier(self, report: ExportReport) -> ExportReport:
+        whole = combined(self._earlier, report)
+        whole.invalid += self._invalid
+        return whole
 
     async def _keep(self, works: list[bytes], export: Export) -> None:
         """Has works written while the next ones are fetched; waits where too many wait already."""

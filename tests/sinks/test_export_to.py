@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,25 @@ async def test_a_part_that_has_lost_its_state_starts_anew_and_says_so(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "without its state" in caplog.text
     assert sorted(ids_in(path)) == sorted(sandbox.ids())
+
+
+async def test_works_with_a_field_that_does_not_fit_are_counted_by_all_calls_together(tmp_path: Path) -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    works = [
+        {"type": "issue", "title": "x", "created_date": (start + timedelta(minutes=n)).isoformat()}
+        for n in range(WORKS)
+    ]
+    async with Sandbox(works=works, quirks=Quirks(cap=CAP)) as sandbox, client_of(sandbox) as client:
+        for id in sandbox.ids()[::10]:
+            sandbox.update(id, {"title": 5}, touch=False)
+        path = tmp_path / "works.jsonl"
+        await interrupted(client, path)
+        found = json.loads((tmp_path / ".works.jsonl.part.state").read_bytes())["report"]["invalid"]
+        seen: list[int] = []
+        report = await client.works.export_to(path, on_progress=lambda report: seen.append(report.invalid))
+    assert 0 < found < report.invalid == WORKS // 10
+    assert seen == sorted(seen)
+    assert seen[0] >= found
 
 
 async def test_what_only_the_conversion_needs_may_change(

@@ -77,6 +77,19 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return sorted(rows, key=lambda row: row.get("id", ""))  # an export has no order
 
 
+@pytest.mark.parametrize("name", ["w.jsonl", "w.jsonl.gz", "w.csv", "w.parquet"])
+@pytest.mark.parametrize("options", [{}, {"rows_per_file": 30}], ids=["one file", "many files"])
+async def test_works_with_a_field_that_does_not_fit_are_counted_in_all_formats(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    works = raw_issues(["x"] * 100)
+    for number, odd in [(3, b'"title": 7'), (41, b'"owned_by": [{"id": 1}]'), (99, b'"stage": "x"')]:
+        works[number] = works[number].replace(b'"title": "x"', odd)
+    works[50] = works[50].replace(b'"issue"', b'"riddle"')
+    report = await exported(tmp_path / name, works, **options)
+    assert (report.invalid, report.unknown) == (3, 1)
+
+
 # --- JSON Lines ---
 
 ODD_JSON = [
