@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from devrev_async import errors
@@ -22,6 +22,9 @@ T = TypeVar("T")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 _SHOWN: Final = 500
 """The most characters of one text of the server in an error's message."""
+
+_SHOWN_OF_FACT: Final = 200
+"""The most characters of the other fields of a 400 there, each."""
 
 _CLASSES: Final[dict[int, type[errors.APIError]]] = {
     400: errors.BadRequestError,
@@ -48,6 +51,7 @@ _HINTS: Final[dict[str | int, str]] = {
 _TEXT_FIELDS: Final = (
     "field_name", "value", "reason", "pattern", "expected", "actual", "subtype", "existing_parent",
 )  # fmt: skip
+_FACTS: Final = ("value", "expected", "actual", "pattern", "reason")
 _LIST_FIELDS: Final = ("allowed_values", "allowed_types")
 
 
@@ -100,6 +104,7 @@ def api_error(
             message=message,
             detail=detail,
             field_name=field_name,
+            facts=_facts(fields, text) if status == 400 else (),
             location=location,
             hint=hint,
         ),
@@ -163,15 +168,28 @@ def _sentence(
     message: str | None,
     detail: str | None,
     field_name: str | None,
+    facts: Sequence[str],
     location: str | None,
     hint: str | None,
 ) -> str:
     parts = [f"{endpoint}: {status}" + (f" {type_[:_SHOWN]}" if type_ else "")]
     texts = ": ".join(part[:_SHOWN] for part in (message, detail) if part)
     parts += [texts] if texts else []
-    parts += [f"field {field_name[:_SHOWN]}"] if field_name else []
+    of_field = [f"field {field_name[:_SHOWN]}"] if field_name else []
+    of_field += [fact for fact in facts if fact not in texts]
+    parts += [", ".join(of_field)] if of_field else []
     parts += [f"redirect to {location[:_SHOWN]} is not followed"] if location else []
     return " - ".join(parts) + (f" ({hint})" if hint else "")
+
+
+def _facts(fields: Mapping[str, Any], text: Callable[[object], str | None]) -> list[str]:
+    """What a 400 says of the value that it refuses, for people."""
+    facts = [f"{name} {shown}" for name in _FACTS if (shown := text(fields.get(name)))]
+    for name in _LIST_FIELDS:
+        values = fields.get(name)
+        allowed = [shown for value in values if (shown := text(value))] if is_array(values) else []
+        facts += [f"allowed: {', '.join(allowed)}"] if allowed else []
+    return [fact if len(fact) <= _SHOWN_OF_FACT else f"{fact[:_SHOWN_OF_FACT]}..." for fact in facts]
 
 
 def _fill_bad_request(

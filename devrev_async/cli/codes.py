@@ -96,8 +96,6 @@ def describe(error: BaseException) -> str:
     hint: str | None = getattr(error, "hint", None)
     if hint and hint not in text:
         text += f" ({hint})"
-    if isinstance(error, BadRequestError) and error.allowed_values:
-        text += f" (allowed: {_shortened(', '.join(error.allowed_values))})"
     if isinstance(error, InternalServerError) and error.reference_id and error.reference_id not in text:
         text += f" (reference for DevRev's support: {_shortened(error.reference_id)})"
     return text

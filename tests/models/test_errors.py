@@ -4,6 +4,7 @@ import copy
 import pickle
 from typing import Any
 
+import msgspec
 import pytest
 
 from devrev_async import errors
@@ -146,6 +147,23 @@ def test_a_hint_says_what_to_do(status: int, body: bytes, hint: str) -> None:
     error = of_status(status, body)
     assert hint in (error.hint or "")
     assert hint in str(error)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"value": "isue", "allowed_values": ["issue", 1, "task"]}, " - field f, value isue, allowed: issue, task"),
+        ({"expected": "string", "actual": "null"}, " - field f, expected string, actual null"),
+        ({"pattern": "^a$", "reason": "too long"}, " - field f, pattern ^a$, reason too long"),
+        ({"message": "reason too long", "reason": "too long"}, " - reason too long - field f"),
+        ({"value": "PROD-1", "allowed_types": ["dev_user"]}, " - field f, value PROD-1, allowed: dev_user"),
+        ({"value": {"a": 1}, "allowed_values": "issue", "allowed_types": [None]}, " - field f"),
+        ({"allowed_values": ["a" * 150, "b" * 150]}, f" - field f, allowed: {'a' * 150}, {'b' * 39}..."),
+    ],
+)
+def test_a_refusal_says_what_the_server_knows_of_it(fields: dict[str, object], told: str) -> None:
+    error = of_status(400, msgspec.json.encode({"type": "t", "field_name": "f", **fields}))
+    assert str(error) == f"works.update: 400 t{told}"
 
 
 def test_a_conflict_is_one_of_an_external_ref_in_a_create_alone() -> None:
