@@ -99,7 +99,7 @@ def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise TypeError(f"columns takes names, not {type(name).__name__}")
         if name not in known:
-            close = get_close_matches(name, known, n=1)
+            close = get_close_matches(name.lower(), known, n=1)
             advice = f"; did you mean {close[0]!r}?" if close else "; works_schema().names has all of them"
             raise InvalidArgumentError(f"columns: works have no column {shown(name)}{advice}")
         if name in names:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ __all__ = ["display", "numbers"]
 
 
 class _Numbers(ProgressColumn):
-    """What is known of the export, and what it waits for."""
+    """What is known of the export, and what it waits for; cut off where the terminal is too narrow for it."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
 
     def render(self, task: Task) -> Text:
         fields = task.fields

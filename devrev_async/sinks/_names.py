@@ -31,12 +31,14 @@ def check_path(name: str, path: str | os.PathLike[str]) -> str:
     """Returns the path of an argument as a str.
 
     Raises:
-        InvalidArgumentError: no file can have that name, or it begins with a ``~`` that stands for a home.
+        InvalidArgumentError: no file can have that name, it is empty, or it begins with a ``~`` that stands for a home.
         TypeError: it is no path, or one of bytes.
     """
     shown = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(shown, str):
         raise TypeError(f"{name} takes a str or a path of one, not {type(shown).__name__}")
+    if not shown:  # a shell's variable that is not set: it would mean the current folder
+        raise InvalidArgumentError(f"{name} is empty")
     try:
         os.fsencode(shown)
     except UnicodeEncodeError:

@@ -111,6 +111,7 @@ def test_columns_come_in_the_order_asked_for_and_raw_only_if_named() -> None:
     ("columns", "says"),
     [
         (["id", "tilte"], r"no column 'tilte'; did you mean 'title'"),
+        (["ID"], r"no column 'ID'; did you mean 'id'"),
         (["id", "xyzzy"], r"no column 'xyzzy'; works_schema\(\)\.names"),
         (["stage.name"], r"no column 'stage\.name'"),
         (["invalid"], r"no column 'invalid'"),

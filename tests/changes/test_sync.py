@@ -587,6 +587,8 @@ async def test_r28_r64_a_disk_that_refuses_leaves_the_state_as_it_was(
         ({"format": "xml"}, "format takes one of"),
         ({"state": "a\0b"}, "state has a NUL character"),
         ({"directory": "\ud800"}, "directory has half a surrogate pair"),
+        ({"directory": ""}, "directory is empty"),
+        ({"state": ""}, "state is empty"),
         ({"overlap": timedelta(-1)}, "overlap"),
         ({"bogus": 1}, r"^sync\(\) got an unexpected keyword argument 'bogus'"),
         ({"until": NOON}, r"^sync\(\) got an unexpected keyword argument 'until'"),

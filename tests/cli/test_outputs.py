@@ -397,6 +397,9 @@ def test_the_example_of_a_command_runs(here: Here, command: Command, name: list[
         (["works", "export", "-o", "~/w.csv"], "-o begins with a ~, which is not expanded"),
         (["works", "sync", "--state", "~/s", "-o", "d", *SMALL], "--state begins with a ~, which is not expanded"),
         (["works", "sync", "--state", "s", "-o", "~", *SMALL], "-o begins with a ~, which is not expanded"),
+        (["works", "export", "-o", "", "--format", "csv"], "-o is empty"),
+        (["works", "sync", "--state", "", "-o", "d", *SMALL], "--state is empty"),
+        (["works", "sync", "--state", "s", "-o", "", *SMALL], "-o is empty"),
         (["list", "accounts.list", "-o", "~/w.jsonl"], "-o begins with a ~, which is not expanded"),
     ],
 )

@@ -49,10 +49,10 @@ def test_a_terminal_shows_progress(command: Command, sandbox: Sandbox) -> None:
     assert process.stdout.read() == b""
 
 
-def on_terminal(command: Command, *args: str, stdout: int = subprocess.DEVNULL) -> str:
+def on_terminal(command: Command, *args: str, stdout: int = subprocess.DEVNULL, columns: int = 200) -> str:
     """What the terminal shows."""
     ours, theirs = os.openpty()
-    env = {"TERM": "xterm-256color", "COLUMNS": "200"}
+    env = {"TERM": "xterm-256color", "COLUMNS": f"{columns}"}
     process = command.start(*args, stdout=theirs if stdout == SAME else stdout, stderr=theirs, env=env)
     os.close(theirs)
     shown = read_all(ours)
@@ -80,6 +80,13 @@ def test_whoever_watches_sees_what_is_done_and_what_it_waits_for(
     shown = on_terminal(command, *args)
     assert said in shown
     assert re.search(r"waits [12] s: ", shown)
+
+
+@pytest.mark.parametrize("columns", [20, 80])
+def test_progress_is_one_line_however_narrow_the_terminal_is(command: Command, sandbox: Sandbox, columns: int) -> None:
+    shown = on_terminal(command, "works", "export", "-o", "a name of some length.parquet", columns=columns)
+    assert "\x1b[2K" in shown
+    assert shown.count("\x1b[1A") == 1  # back over the line that is there when it ends
 
 
 def test_a_single_call_says_that_it_waits(command: Command, sandbox: Sandbox) -> None:

@@ -386,6 +386,15 @@ async def test_mistaken_arguments_send_nothing_and_write_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_an_empty_path_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Sandbox(works=5) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+        with pytest.raises(InvalidArgumentError, match="path is empty"):
+            await client.works.export_to("", format="csv")
+        assert sandbox.request_count == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("path", ["~/works.csv", "~someone/works.csv", "~"])
 async def test_a_home_is_not_expanded_and_no_folder_of_its_name_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
