@@ -9,6 +9,7 @@ import pytest
 
 from devrev_async.export.planner import Domain, Interval, Key, Request, key_of
 from devrev_async.export.planner.intervals import EARLIEST, LATEST, UNDATED
+from devrev_async.export.planner.judge import judge_count
 from devrev_async.export.planner.pages import AwaitingCount
 from devrev_async.export.planner.proofs import matching_count
 from devrev_async.export.planner.state import State
@@ -102,6 +103,30 @@ def test_counts_that_are_too_low_hide_nothing(caps: Cap, count: CountAccuracy) -
         run = Run(model)
         run.finish(rng)
         run.check(list(model.items.values()))
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_count_over_everything_does_not_settle_a_page_that_lacks_works_shown_before(gone: bool) -> None:
+    """One work that was found is deleted since, and one that is there is missing on a page: the sum is right."""
+    planned = state(interval(0, 100, shown=1))
+    planned.fresh, planned.tally.proved = True, 9
+    request = export(0, 100)
+    waiting = AwaitingCount(request, page([]), [])
+    planned.pages.add(waiting)
+    assert not matching_count.whole_matches(planned, 9)
+    batches = judge_count(planned, waiting, 0 if gone else 1)
+    assert [(batch.proof, batch.keys) for batch in batches] == ([("count", [])] if gone else [])
+    assert bool(left(planned)) is not gone
+
+
+def test_works_that_blank_pages_hide_twice_are_not_lost() -> None:
+    rng = random.Random(699)
+    model = Model(Quirks(cap=18, cap_bytes=180, empty_every=3, sort_by="ascending"), rng)
+    fill(model, works=249, shape="in order", ties=30)
+    initial = list(model.items.values())
+    run = Run(model, parallel=rng.choice((1, 2, 4)))
+    run.finish(rng, churn=0.05)
+    run.check(initial)
 
 
 def test_a_page_of_an_interval_is_proved_by_a_count_of_its_own_range() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from devrev_async.export.planner.intervals import UNDATED
 
+from .empty_page import contradicts_seen
 from .sorted_prefix import shows_undated_first
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ T = TypeVar("T")
 def whole_matches(state: State[T], count: int) -> bool:
     """Returns whether a count over everything says exactly what was found and what the pages would add.
 
-    It must not be lower than what a single page showed: then it would agree by chance.
+    It must not be lower than what a single page showed, nor settle a page that lacks works which an earlier one showed:
+    then it would agree by chance, as with a work that was found and is deleted since. A count of the page's own range
+    says whether those are gone.
     """
+    if any(contradicts_seen(state, waiting.request, waiting.page) for waiting in state.pages):
+        return False
     would_be = state.shown + state.pages.would_show(state.coverage.intervals, state.domain)
     return state.fresh and count == would_be and count >= state.server.most_shown
 
