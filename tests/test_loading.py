@@ -20,13 +20,13 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes calls begin as the first one of a process does."""
-    monkeypatch.setattr(_loading, "_loaded", set())
+    monkeypatch.setattr(_loading, "_loaded", set[str]())
 
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty folder to import from."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     return tmp_path
 
 
