@@ -14,7 +14,7 @@ import aiohttp
 from devrev_async._limits.limiter import Limiter
 
 from .connect_timeout import ConnectTimeout
-from .protocol import Protocol
+from .protocol import FIRST_READ, Protocol
 
 __all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "request_class"]
 
@@ -76,6 +76,8 @@ class Connector(aiohttp.TCPConnector):
         if state is not None:
             protocol: Any = connection.protocol
             protocol.new = True
+            if protocol.socket is not None:
+                protocol.socket.max_size = FIRST_READ
             state.reused = protocol in self._used
             if not state.reused:
                 self._used.add(protocol)

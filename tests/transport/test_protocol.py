@@ -1,8 +1,13 @@
 """The end of a response that has no content, in bytes that arrive in any pieces."""
 
+import asyncio
+from typing import ClassVar
+
 import pytest
 
-from devrev_async._transport.protocol import HeadReader
+from devrev_async import DevRevClient
+from devrev_async._transport import connector
+from devrev_async._transport.protocol import FIRST_READ, HeadReader, Protocol
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
 NONE = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -56,3 +61,47 @@ def test_another_response_is_left_alone(arriving: bytes) -> None:
         assert b"".join(head.read(piece) for piece in split) == arriving
         assert head.other is head.done
         assert not head.surplus
+
+
+# --- how much is read at once ---
+
+BODY = b"{" + b" " * 300_000 + b"}"
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+class Recorder(Protocol):
+    """Notes the sizes of the pieces that arrive, by response."""
+
+    sizes: ClassVar[list[list[int]]] = []
+
+    def data_received(self, data: bytes) -> None:
+        if self.new:
+            self.sizes.append([])
+        if data:  # aiohttp itself passes on an empty rest
+            self.sizes[-1].append(len(data))
+        super().data_received(data)
+
+
+@pytest.mark.anyio
+async def test_the_first_piece_of_each_response_is_small_and_those_of_a_long_body_are_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        pytest.skip("another loop reads as it likes")
+    monkeypatch.setattr(connector, "Protocol", Recorder)
+    monkeypatch.setattr(Recorder, "sizes", [])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            await reader.readuntil(b"{}")
+            writer.write(LONG)  # all of it is there when the client reads its first piece
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with DevRevClient("test-token-0123456789", base_url=f"http://127.0.0.1:{port}") as devrev:
+            for _ in range(2):
+                assert await devrev.request("x.get", idempotent=True) == {}
+    for sizes in Recorder.sizes:
+        assert sizes[0] == FIRST_READ < sizes[1]
+    assert len(Recorder.sizes) == 2
