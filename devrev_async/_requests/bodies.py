@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.models.base import is_array, is_object
 from devrev_async.models.filters import Filters, StageFilter
-from devrev_async.models.ids import Id, check_id, type_of_id
+from devrev_async.models.ids import Id, check_id, is_plain, type_of_id
 from devrev_async.models.updates import (
     CREATE_FIELDS_OF,
     MAX_ARTIFACTS,
@@ -137,7 +137,7 @@ def update_body(
     id: str, type: str | UnsetType | None, fields: Mapping[str, Any], *, method: str = "update"
 ) -> dict[str, Any]:
     """The body of `works.update`, with the `type` that its type-specific fields need."""
-    checked_id = check_id(id)
+    checked_id = str.__str__(id) if isinstance(id, str) and is_plain(id) else check_id(id)
     checked = _checked(fields, UpdateFields, method, none="the API cannot clear this field; leave it out")
     kind = _kind(id, type, checked)
     if kind == "opportunity" and checked.get("account", UNSET) is None:

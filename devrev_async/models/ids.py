@@ -15,6 +15,9 @@ _ID: Final = rf"\A(?:don:[^{_ODD}]+|[^/{_ODD}]+)\Z"
 Id = Annotated[str, Meta(min_length=1, pattern=_ID)]
 """A string that can be an id; `check_id` explains what is wrong with another."""
 
+is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match
+"""Whether a str is an id of the usual form, which needs neither `check_id` nor, in a URL, quoting."""
+
 _is_id: Final = re.compile(_ID).search
 _is_odd: Final = re.compile(f"[{_ODD}]").search
 

@@ -89,14 +89,18 @@ class Reader(Generic[T]):
         """Returns the calls' arguments of all inputs; raises what is wrong with the first bad one."""
         arguments: list[Any] = []
         while (item := await self._item()) is not _END:
-            arguments.append(await self._checked(len(arguments), item))
+            arguments.append(self._checked(len(arguments), item))
+            if len(arguments) % _TURN == 0:
+                await asyncio.sleep(0)
         return arguments
 
     async def check(self) -> None:
         """Raises for a bad input of a sequence, before the first request is sent."""
         if isinstance(self._inputs, Sequence):
             for index, item in enumerate(self._inputs):
-                await self._checked(index, item)
+                self._checked(index, item)
+                if index % _TURN == _TURN - 1:
+                    await asyncio.sleep(0)
 
     def next_now(self) -> tuple[Input, Entry | None] | None:
         """As `next` where nothing must be awaited, at a fraction of the cost; otherwise, and at the end, None."""
@@ -166,9 +170,7 @@ class Reader(Generic[T]):
         assert self._awaited_items is not None
         return await anext(self._awaited_items, _END)
 
-    async def _checked(self, index: int, item: Any) -> Any:
-        if index % _TURN == _TURN - 1:
-            await asyncio.sleep(0)
+    def _checked(self, index: int, item: Any) -> Any:
         try:
             return self._job.prepare(item)[1]
         except (ValueError, TypeError) as error:

@@ -29,7 +29,7 @@ from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.models import CreateFields, Filters, UpdateFields, Work, WorkUpdate
 from devrev_async.models.enums import WorkType
 from devrev_async.models.filters import StatelessFilters
-from devrev_async.models.ids import check_id
+from devrev_async.models.ids import check_id, is_plain
 from devrev_async.models.results import WorksCount
 from devrev_async.options import OVERLAP, Timeout, check_flag
 
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["Works"]
 
 _ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
-_is_plain: Final = re.compile(r"\A[A-Za-z0-9-]+\Z").match  # quoting would leave it as it is
 
 
 async def source_of(works: Works) -> Sequence[str]:
@@ -124,7 +123,7 @@ class Works(Resource):
             NotFoundError: there is no such work for this token.
         """
         # the usual id needs neither a check nor quoting, nor a URL to be parsed
-        if isinstance(id, str) and _is_plain(id):
+        if isinstance(id, str) and is_plain(id):
             url = self._get_url.with_query(f"id={id}")
         else:
             url = URL(f"{self._get_url}?id={quote(check_id(id), safe='')}", encoded=True)
@@ -574,7 +573,7 @@ class Works(Resource):
         from .bulk_inputs import BegunCall, Job  # noqa: PLC0415 - likewise
 
         def prepare(id: str) -> tuple[str, str]:
-            return check_id(id), id
+            return str.__str__(id) if isinstance(id, str) and is_plain(id) else check_id(id), id
 
         def begin(id: str) -> BegunCall:
             return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), _changes_nothing)

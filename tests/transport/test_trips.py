@@ -64,7 +64,7 @@ async def update(client: DevRevClient) -> object:
     return await client.works.update("ISS-1", title="x")
 
 
-@pytest.mark.parametrize(("call", "most", "most_folders"), [(get, 38, 12), (update, 44, 18)])
+@pytest.mark.parametrize(("call", "most", "most_folders"), [(get, 38, 12), (update, 42, 14)])
 async def test_a_small_call_makes_few_trips(
     server: FaultServer, connect: Clients, call: Any, most: int, most_folders: int
 ) -> None:
