@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from devrev_async._limits import limiter as _limiter
 from devrev_async._limits.headers import parse_http_date
 from devrev_async._limits.limiter import LONGEST_SPREAD, Limiter, WaitTooLongError
-from devrev_async._limits.quota import LATEST_TURN, PROBE_TIMEOUT
+from devrev_async._limits.quota import LATEST_TURN, MARGIN, PROBE_TIMEOUT
 from tests.effort import examples
 from tests.limits.virtual import VirtualLoop, run
 
@@ -277,3 +277,155 @@ def test_a_date_is_parsed_once_and_not_for_each_response(monkeypatch: pytest.Mon
 
     run(main(), loop)
     assert len(parsed) == len(set(parsed)) <= 4
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> VirtualLoop:
+    """One whose time the limiter reads."""
+    made = VirtualLoop()
+    on(made, monkeypatch)
+    return made
+
+
+END = str(int(EPOCH) + 1060)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reported", "used"),
+    [
+        ((None, None, None), None, False), (("x", None, None), None, False), ((None, "x", END), None, False),
+        (("100", None, None), (100, None, None), False), ((None, "9", None), (None, 9, None), False),
+        (("100", "9", None), (100, 9, None), False), (("100", None, END), (100, None, float(END)), False),
+        (("100", "9", END), (100, 9, float(END)), True), ((None, "9", END), (None, 9, float(END)), True),
+    ],
+)  # fmt: skip
+def test_what_an_answers_headers_say(
+    loop: VirtualLoop,
+    headers: tuple[str | None, ...],
+    reported: tuple[int | None, int | None, float | None] | None,
+    used: bool,
+) -> None:
+    async def main() -> None:
+        limiter = Limiter(3)
+        turns = [await limiter.acquire(0, quiet) for _ in range(3)]
+        assert limiter.quota.in_flight == 3
+        limit, remaining, reset = headers
+        limiter.responded(turns[0], limit=limit, remaining=remaining, reset=reset, date=None)
+        assert limiter.reported == reported
+        assert limiter.quota.in_flight == 2
+        expected = (reported[1], reported[0], 1060.0) if used and reported is not None else (None, None, 0.0)
+        assert (limiter.quota.remaining, limiter.quota.limit, limiter.quota.reset) == expected
+
+    run(main(), loop)
+
+
+@pytest.mark.parametrize("ends", ["silent", "lost", "withdrawn"])
+def test_a_request_that_goes_ahead_into_a_new_window_is_known_again(loop: VirtualLoop, ends: str) -> None:
+    async def main() -> None:
+        limiter = Limiter(9)
+        tell(limiter, loop, await limiter.acquire(0, quiet), 0, 10)
+        turn = await limiter.acquire(20, quiet)
+        begun = loop.time()
+        if ends == "silent":
+            silent(limiter, turn)
+        elif ends == "lost":
+            limiter.lost(turn)
+        else:
+            limiter.withdrawn(turn)
+        await limiter.acquire(20, quiet)
+        assert loop.time() == begun  # nobody waits for the answer to the first one
+        assert (limiter.quota.remaining is None) is (ends == "silent")
+
+    run(main(), loop)
+
+
+def test_a_lost_answer_is_taken_off_what_an_older_one_says(loop: VirtualLoop) -> None:
+    async def main() -> None:
+        limiter = Limiter(9)
+        turns = [await limiter.acquire(0, quiet) for _ in range(3)]
+        await asyncio.sleep(1)
+        limiter.lost(turns[0])
+        tell(limiter, loop, turns[1], 7, 60)
+        assert limiter.quota.remaining == 6
+
+    run(main(), loop)
+
+
+@pytest.mark.parametrize(("leaves", "waited"), [(0, 0.0), (1, 0.0), (2, 60.0), (9, 60.0)])
+def test_what_is_left_to_others(loop: VirtualLoop, leaves: int, waited: float) -> None:
+    async def main() -> None:
+        limiter = Limiter(9)
+        tell(limiter, loop, await limiter.acquire(0, quiet), 2, 60)
+        await limiter.acquire(90, quiet, leaves)
+        assert loop.time() - 1000 == pytest.approx(waited, abs=0.1)
+
+    run(main(), loop)
+
+
+def test_all_who_wait_for_an_answer_go_on_with_it_and_none_of_them_is_told(loop: VirtualLoop) -> None:
+    told: list[float] = []
+
+    async def main() -> None:
+        limiter = Limiter(9)
+        tell(limiter, loop, await limiter.acquire(0, quiet), 2, 60)
+        first, second = await limiter.acquire(0, quiet), await limiter.acquire(0, quiet)
+        waiting = [asyncio.create_task(limiter.acquire(5, told.append)) for _ in range(3)]
+        await asyncio.sleep(1)
+        silent(limiter, first)  # of no help: the second one is under way
+        await asyncio.sleep(1)
+        assert not any(task.done() for task in waiting)
+        tell(limiter, loop, second, 50, 58)
+        await asyncio.gather(*waiting)
+        assert (loop.time(), told) == (1002, [])
+        assert (limiter.quota.in_flight, limiter._waiting) == (3, 0)
+
+    run(main(), loop)
+
+
+def test_a_longer_pause_met_while_one_waits_is_waited_for_and_told_once(loop: VirtualLoop) -> None:
+    told: list[float] = []
+
+    async def main() -> None:
+        limiter = Limiter(9)
+        assert not limiter.paused
+        limiter.pause(5.0)
+        assert limiter.paused
+        loop.call_later(2, limiter.pause, 20.0)
+        await limiter.acquire(30, told.append)
+        assert told == [5.0]
+        assert loop.time() >= 1022
+        limiter.pause(5.0)
+        with pytest.raises(WaitTooLongError) as caught:
+            await limiter.acquire(4.0, quiet)
+        assert caught.value.args == (caught.value.seconds,)
+
+    run(main(), loop)
+
+
+@pytest.mark.parametrize(("seconds", "spread"), [(0.1, 0.05), (0.9, 0.09), (5.0, 0.5), (300.0, 2.0)])
+def test_those_who_waited_for_a_pause_go_on_within_a_tenth_of_it(
+    loop: VirtualLoop, seconds: float, spread: float
+) -> None:
+    random.seed(1)
+
+    async def wait(limiter: Limiter) -> float:
+        await limiter.acquire(seconds + 1, quiet)
+        return loop.time() - 1000 - seconds
+
+    async def main() -> None:
+        limiter = Limiter(99)
+        limiter.pause(seconds)
+        after = await asyncio.gather(*(wait(limiter) for _ in range(99)))
+        assert 0 <= min(after) < spread / 4
+        assert spread * 3 / 4 < max(after) <= spread + 1e-9
+
+    run(main(), loop)
+
+
+def test_the_seconds_until_an_instant_of_the_servers(loop: VirtualLoop) -> None:
+    async def main() -> None:
+        limiter = Limiter(1)
+        assert limiter.seconds_until(EPOCH + 1360) == pytest.approx(360 + MARGIN)
+        assert limiter.seconds_until(EPOCH + 900) == pytest.approx(-100 + MARGIN)
+
+    run(main(), loop)

@@ -7,10 +7,11 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PROBE_TIMEOUT, Quota, Wait
+from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PROBE_TIMEOUT, Quota, ServerClock, Wait
 from tests.effort import examples
 
 
@@ -297,3 +298,221 @@ def test_waiting_for_an_answer_is_not_waiting_for_the_end() -> None:
     wait = quota.wait(1001.0)
     assert wait is not None
     assert not wait.firm
+
+
+END = 1010.0 + MARGIN
+
+
+@pytest.mark.parametrize(
+    ("reserve", "limit", "remaining", "leaves", "in_flight", "wait"),
+    [
+        # what is left, less what is under way
+        (0.0, 10, 3, 0, 0, None), (0.0, 10, 3, 0, 2, None), (0.0, 10, 3, 0, 3, "an answer"), (0.0, 10, 3, 0, 4, "an answer"),
+        (0.0, 10, 0, 0, 0, "the end"), (0.0, 10, 0, 0, 5, "the end"), (0.0, None, 1, 0, 0, None), (0.0, None, 0, 0, 0, "the end"),
+        # less what is left to others, which is never all
+        (0.0, 10, 3, 2, 0, None), (0.0, 10, 3, 2, 1, "an answer"), (0.0, 10, 3, 3, 0, "the end"), (0.0, 10, 10, 50, 0, None),
+        (0.0, 10, 9, 50, 0, "the end"), (0.0, 1, 1, 5, 0, None), (0.0, 0, 1, 5, 0, None), (0.0, None, 3, 2, 0, None),
+        (0.0, None, 3, 3, 0, "the end"),
+        # less the reserve: a share of the limit, rounded up, but not by what floats are off
+        (0.25, 10, 3, 0, 0, "the end"), (0.25, 10, 4, 0, 0, None), (0.25, 10, 4, 3, 0, None), (0.25, 10, 5, 5, 0, "the end"),
+        (0.1, 30, 4, 0, 0, None), (0.1, 30, 3, 0, 0, "the end"), (0.5, None, 1, 0, 0, None),
+    ],
+)  # fmt: skip
+def test_before_the_end_of_a_window(
+    reserve: float, limit: int | None, remaining: int, leaves: int, in_flight: int, wait: str | None
+) -> None:
+    quota = Quota(reserve)
+    told(quota, remaining, 1010.0, 1000.0, 1000.1, limit)
+    quota.in_flight = in_flight
+    expected = None if wait is None else Wait(END - 1004.0, firm=wait == "the end")
+    assert quota.wait(1004.0, leaves) == expected
+
+
+@pytest.mark.parametrize(
+    ("reserve", "limit", "leaves", "in_flight", "late", "wait"),
+    [
+        (0.0, 10, 0, 0, 0.0, None), (0.0, 10, 0, 9, 0.0, None), (0.0, None, 0, 90, 0.0, None),
+        # the new window may count those under way
+        (0.0, 10, 0, 10, 0.0, PROBE_TIMEOUT), (0.0, 10, 0, 10, 2.0, PROBE_TIMEOUT - 2.0), (0.0, 10, 0, 10, PROBE_TIMEOUT, None),
+        (0.3, 10, 0, 7, 0.0, PROBE_TIMEOUT), (0.3, 10, 0, 6, 0.0, None), (0.0, 10, 4, 6, 0.0, PROBE_TIMEOUT),
+        (0.0, 10, 4, 5, 0.0, None), (1.0, 10, 0, 0, 0.0, None), (1.0, 10, 0, 1, 0.0, PROBE_TIMEOUT),
+    ],
+)  # fmt: skip
+def test_after_the_end_of_a_window_one_goes_ahead(
+    reserve: float, limit: int | None, leaves: int, in_flight: int, late: float, wait: float | None
+) -> None:
+    quota = Quota(reserve)
+    told(quota, 0, 1010.0, 1000.0, 1000.1, limit)
+    quota.in_flight = in_flight
+    got = quota.wait(END + late, leaves)
+    assert got == (None if wait is None else Wait(pytest.approx(wait), firm=False))  # type: ignore[arg-type]
+    if got is None:
+        quota.in_flight = 1
+        assert quota.wait(END + late + 1.0) == Wait(pytest.approx(PROBE_TIMEOUT - 1.0), firm=False)  # type: ignore[arg-type]
+        assert quota.wait(END + late + PROBE_TIMEOUT) is None
+
+
+Report = tuple[int, float, float, float]
+"""What is left, until when, when the request was sent, and when its answer came."""
+
+SEEN: Report = (5, 1010.0, 1000.0, 1000.5)
+
+
+@pytest.mark.parametrize(
+    ("report", "remaining", "reset"),
+    [
+        # of one window the least counts, unless the request was sent after the last report came
+        ((7, 1010.0, 1000.1, 1000.6), 5, 1010.0), ((3, 1010.0, 1000.1, 1000.6), 3, 1010.0),
+        ((7, 1010.0, 1000.5, 1000.6), 7, 1010.0), ((7, 1010.0, 1000.49, 1000.6), 5, 1010.0),
+        # an end that is off by one, since it is rounded, is of the same window, and the later one counts
+        ((9, 1011.0, 1000.1, 1000.6), 5, 1011.0), ((9, 1009.0, 1000.1, 1000.6), 5, 1010.0), ((9, 1009.0, 1000.6, 1000.7), 9, 1010.0),
+        # the next window, and one that is over
+        ((9, 1011.5, 1000.1, 1000.6), 9, 1011.5), ((9, 1012.0, 1000.1, 1000.6), 9, 1012.0), ((9, 1008.0, 1000.1, 1000.6), 5, 1010.0),
+        ((9, 1010.05, 1000.1, 1000.6), 5, 1010.05), ((9, 1010.2, 1000.1, 1000.6), 9, 1010.2), ((9, 1009.8, 1000.1, 1000.6), 5, 1010.0),
+        ((9, 1011.0, 1010.0, 1010.1), 9, 1011.0),  # asked after the end: it is the next one, though only a second later
+        ((9, 1011.0, 1009.9, 1010.1), 9, 1011.0),
+        # the server's clock was set back, for what was asked since says so
+        ((9, 1004.0, 1000.5, 1000.6), 9, 1004.0), ((9, 1004.0, 1000.4, 1000.6), 5, 1010.0),
+        # an end beyond all reason, and the farthest within it
+        ((9, 1000.6 + FARTHEST_RESET, 1000.5, 1000.6), 9, 1000.6 + FARTHEST_RESET),
+        ((9, 1001.7 + FARTHEST_RESET, 1000.5, 1000.6), 5, 1010.0),
+    ],
+)  # fmt: skip
+def test_what_a_second_report_says(report: Report, remaining: int, reset: float) -> None:
+    quota = Quota()
+    told(quota, *SEEN)
+    told(quota, *report, limit=None)
+    assert (quota.remaining, quota.reset, quota.limit) == (remaining, reset, 10)
+
+
+def test_a_report_without_a_window_that_lasts_says_nothing() -> None:
+    quota = Quota()
+    told(quota, 0, 1000.0, 999.0, 1000.1)
+    told(quota, 0, 1000.0, 1000.0 + MARGIN, 1000.2)  # asked a little after the end: the server's windows end late
+    assert quota.wait(1000.5) == Wait(pytest.approx(0.5), firm=True)  # type: ignore[arg-type]
+    told(quota, 0, 1000.0, 1000.0 + LATEST_TURN, 1001.2)  # asked long after it: there are no windows
+    assert quota.remaining is None
+    assert quota.wait(1001.3) is None
+    told(quota, 0, 1010.0, 1001.4, 1001.5)
+    assert quota.wait(1002.0) == Wait(pytest.approx(1010.0 + LATEST_TURN - 1002.0), firm=True)  # type: ignore[arg-type]
+
+
+def test_the_clock_may_say_otherwise_where_one_and_the_same_window_ends() -> None:
+    quota = Quota()
+    for reset in (1010.0, 1009.0, 1012.0):
+        quota.in_flight += 1
+        quota.observe(limit=10, remaining=5, reset=reset, key=9e9, sent=1000.0, received=1000.5)
+        quota.in_flight -= 1
+        assert (quota.reset, quota.remaining) == (reset, 5)
+
+
+@pytest.mark.parametrize(
+    ("lost_at", "sent", "remaining"),
+    [
+        ([], 1000.6, 7),
+        ([1000.7], 1000.6, 6),  # it may be that the report does not count it
+        ([1000.7, 1000.8], 1000.6, 5), ([1000.6], 1000.6, 7), ([1000.5, 1000.7], 1000.6, 6),
+        ([1000.7] * 9, 1000.6, 0),
+    ],
+)  # fmt: skip
+def test_requests_whose_answers_were_lost_since_are_taken_off(
+    lost_at: list[float], sent: float, remaining: int
+) -> None:
+    quota = Quota()
+    told(quota, *SEEN)
+    quota.in_flight = 1 + len(lost_at)
+    for at in lost_at:
+        quota.lost(1000.55, at)
+    assert (quota.in_flight, quota.remaining) == (1, max(0, 5 - len(lost_at)))
+    told(quota, 7, 1010.0, sent, 1000.9)  # another one is under way
+    assert quota.remaining == remaining
+    told(quota, 6, 1010.0, sent, 1000.91)
+    assert quota.remaining == min(remaining, max(0, 6 - sum(at > sent for at in lost_at)))
+    quota.in_flight = 0
+    told(quota, 9, 1010.0, 1000.95, 1000.96)
+    told(quota, 8, 1010.0, 1000.3, 1000.97)  # once nothing else is under way they are forgotten
+    assert quota.remaining == 8
+
+
+@pytest.mark.parametrize("ends", ["answered", "lost"])
+def test_an_answer_that_says_nothing_takes_one_off(ends: str) -> None:
+    quota = Quota()
+    told(quota, *SEEN)
+    quota.in_flight = 6
+    for left in (4, 3, 2, 1, 0, 0):
+        getattr(quota, ends)(1000.6, 1000.7)
+        assert quota.remaining == left
+    assert quota.in_flight == 0
+    told(quota, 9, 1010.0, 1000.65, 1000.8)  # it may count none of the six
+    assert quota.remaining == 3
+
+
+def test_before_any_report_nothing_waits() -> None:
+    assert Quota().wait(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("report", "remaining"),
+    [
+        ((9, 1011.0, 1010.0, 1016.0), 9),  # asked once the window was over: a later end is that of the next one
+        ((9, 1011.0, 1009.9, 1016.0), 5), ((9, 1010.0, 1010.0, 1016.0), 5),
+    ],
+)  # fmt: skip
+def test_a_report_that_comes_after_the_end(report: Report, remaining: int) -> None:
+    quota = Quota()
+    told(quota, 5, 1010.0, 1000.0, 1015.0)
+    told(quota, *report)
+    assert quota.remaining == remaining
+
+
+def test_a_request_just_before_the_end_says_nothing_of_when_windows_end() -> None:
+    quota = Quota()
+    told(quota, 0, 1010.0, 1000.0, 1000.1)
+    told(quota, 0, 1010.0, 1010.0, 1010.1)
+    assert quota.wait(END) is None
+
+
+def test_whoever_goes_ahead_is_followed_once_the_answer_is_there_though_it_be_garbage() -> None:
+    quota = Quota()
+    told(quota, 0, 1010.0, 1000.0, 1000.1)
+    assert quota.wait(END) is None
+    told(quota, 0, 1010.0, 1005.0, END + 0.1)  # that of another request
+    assert quota.wait(END + 0.2) is not None
+    told(quota, 5, 1e12, END, END + 0.3)
+    assert quota.wait(END + 0.4) is None
+
+
+def test_what_was_not_sent_takes_nothing_off() -> None:
+    quota = Quota()
+    told(quota, *SEEN)
+    quota.in_flight = 2
+    quota.withdrawn(1000.6)
+    assert (quota.remaining, quota.in_flight) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("dates", "wall", "offset"),
+    [
+        ([], 700.0, 700.0),
+        # a date stands for a second; the request and the answer bound when it was
+        ([(1700.0, 999.9, 1000.1)], 700.0, 700.0), ([(1700.0, 999.9, 1000.1)], 701.1, 701.1),
+        ([(1700.0, 999.9, 1000.1)], 699.9, 699.9),
+        ([(1700.0, 999.9, 1000.1)], 701.2, 699.9), ([(1700.0, 999.9, 1000.1)], 699.8, 699.9), ([(1700.0, 999.9, 1000.1)], 0.0, 699.9),
+        # each narrows the bounds
+        ([(1700.0, 999.9, 1000.1), (1701.0, 1000.3, 1000.4)], 0.0, 700.6),
+        ([(1700.0, 999.9, 1000.1), (1701.0, 1000.3, 1000.4)], 701.0, 701.0),
+        ([(1700.0, 999.9, 1000.1), (1700.0, 1000.7, 1000.8)], 700.4, 699.9),
+        ([(1700.0, 999.9, 1000.1), (1700.0, 1000.7, 1000.8)], 700.2, 700.2),
+        ([(1700.0, 1000.0, 1000.5), (1701.0, 1000.5, 1001.0)], 0.0, 700.0),
+        # one that contradicts them begins anew: a clock was set
+        ([(1700.0, 999.9, 1000.1), (1900.0, 1000.3, 1000.4)], 0.0, 899.6),
+        ([(1700.0, 999.9, 1000.1), (1500.0, 1000.3, 1000.4)], 0.0, 499.6),
+        ([(1700.0, 1000.0, 1000.0), (1701.0, 1000.0, 1000.0)], 701.5, 701.0),  # at the very bound they agree
+        ([(1701.0, 1000.0, 1000.0), (1700.0, 1000.0, 1000.0)], 0.0, 701.0),
+    ],
+)  # fmt: skip
+def test_the_offset_of_the_servers_clock(dates: list[tuple[float, float, float]], wall: float, offset: float) -> None:
+    clock = ServerClock()
+    for date, sent, received in dates:
+        clock.observe(date, sent, received)
+    assert clock.offset(wall) == pytest.approx(offset)
