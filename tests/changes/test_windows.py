@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
 from devrev_async.changes.cuts import Cuts
-from devrev_async.changes.instants import EARLIEST, LATEST, SECOND
+from devrev_async.changes.instants import EARLIEST, LATEST, SECOND, UNDATED, asked, micros
+from devrev_async.changes.windows import MANY, Count, Read, Windows
 from devrev_async.sandbox import Quirks
 
 from .model import NOW, Model, call
@@ -113,3 +116,199 @@ def test_a_cut_lies_inside_of_its_window_at_a_whole_second(low: int, high: int, 
     cut = cuts.cut(low, high, 9, wanted)
     assert low < cut < high
     assert cut % SECOND == 0
+
+
+BEFORE_ALL = micros(datetime(1900, 1, 1, tzinfo=UTC))
+FIRST_YEAR = BEFORE_ALL, micros(datetime(1900, 12, 31, tzinfo=UTC))
+
+
+@dataclass
+class Counted:
+    """A count of a window in seconds, the end not included, and its answer."""
+
+    low: int
+    high: int
+    answer: int | None
+
+    def play(self, windows: Windows, step: Count | Read | None) -> None:
+        assert step == Count(self.low * SECOND, self.high * SECOND - 1)
+        windows.counted(self.answer)
+
+
+@dataclass
+class Probed:
+    """A count of another range: of a year without works, of all with a date, of all."""
+
+    range: tuple[int, int]
+    answer: int | None
+
+    def play(self, windows: Windows, step: Count | Read | None) -> None:
+        assert step == Count(*self.range)
+        windows.counted(self.answer)
+
+
+@dataclass
+class Reads:
+    """A window that is read, in seconds, and how it ends: up to where, works that share the next stamp, works shown."""
+
+    low: int
+    high: int
+    count: int | None = None
+    crowd: bool = False
+    patient: bool = False
+    everything: bool = False
+    counted_to: int | None = None
+    bound: int | None = None
+    tie: int = 0
+    shown: int | None = None
+
+    def play(self, windows: Windows, step: Count | Read | None) -> None:
+        low, high = self.low * SECOND, self.high * SECOND - 1
+        upto = high if self.counted_to is None else self.counted_to * SECOND - 1
+        range_ = (None, None) if self.everything else asked(low, upto)
+        assert step == Read(low, high, low if self.crowd else None, self.patient, range_, self.count)
+        windows.done(
+            high if self.bound is None else self.bound * SECOND - 1,
+            self.tie,
+            (self.count or 0) if self.shown is None else self.shown,
+        )
+
+
+@dataclass
+class Overflows(Reads):
+    """A window that proves too full after these seconds were seen."""
+
+    seen: tuple[int, ...] = ()
+
+    def play(self, windows: Windows, step: Count | Read | None) -> None:
+        assert isinstance(step, Read)
+        assert (step.low, step.high) == (self.low * SECOND, self.high * SECOND - 1)
+        windows.overflowed([second * SECOND for second in self.seen])
+
+
+@dataclass
+class Unproved(Reads):
+    """A window of which it was not proved that nothing is missing, and whether it is to be read again."""
+
+    again: bool = True
+
+    def play(self, windows: Windows, step: Count | Read | None) -> None:
+        assert isinstance(step, Read)
+        assert (step.low, step.high) == (self.low * SECOND, self.high * SECOND - 1)
+        assert windows.unproved(ranged=step.asked != (None, None)) is self.again
+
+
+Step = Counted | Probed | Reads
+
+
+def windows_of(count: int | None, *, counted_to: int | None = None) -> Windows:
+    """Of a thousand seconds, with room for 100 works: 95 are read at once, and fewer than 57 with their neighbours."""
+    upto = None if counted_to is None else counted_to * SECOND - 1
+    return Windows(0, 1000 * SECOND - 1, count=count, now=2000 * SECOND, room=100, counted_to=upto)
+
+
+def play(windows: Windows, steps: list[Step]) -> None:
+    """What is asked and read, step by step, until there is nothing left to do."""
+    for step in steps:
+        step.play(windows, windows.next())
+    assert windows.next() is None
+
+
+@pytest.mark.parametrize(
+    ("count", "steps"),
+    [
+        (0, [Reads(0, 1000, 0)]), (95, [Reads(0, 1000, 95)]),
+        # one that is too full is counted up to a cut; what lies above is the difference
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 60), Reads(0, 500, 60), Reads(500, 1000)]),
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 57), Reads(0, 500, 57), Reads(500, 1000)]),
+        # a small one is read together with a part of its neighbour
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 40), Counted(0, 750, 70), Reads(0, 750, 70), Reads(750, 1000)]),
+        # one that is too full still is cut again, and the density tells where
+        (260, [Probed(FIRST_YEAR, 0), Counted(0, 500, 100), Counted(0, 250, 50), Counted(0, 375, 90), Reads(0, 375, 90),
+               Counted(375, 824, 90), Reads(375, 824, 90), Reads(824, 1000)]),
+        # a difference is below zero where works were added meanwhile
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 99), Counted(0, 250, 60), Reads(0, 250, 60), Reads(250, 1000)]),
+        # no exact count: it is read, and cut where it proves too full
+        (300, [Probed(FIRST_YEAR, 0), Counted(0, 500, None), Reads(0, 500), Counted(500, 1000, None), Reads(500, 1000)]),
+        (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 50), Counted(500, 1000, 30), Reads(0, 1000)]),
+        (None, [Overflows(0, 1000, seen=tuple(range(200))), Reads(0, 100), Reads(100, 1000)]),
+        (None, [Overflows(0, 1000, seen=(0, 0, 0)), Reads(0, 1, patient=True), Reads(1, 1000)]),
+        # the server ignores the range: everything is read
+        (300, [Probed(FIRST_YEAR, 270), Reads(0, 1000, patient=True, everything=True)]),
+        (96, [Probed(FIRST_YEAR, None), Counted(0, 500, 60), Reads(0, 500, 60), Reads(500, 1000)]),
+    ],
+)  # fmt: skip
+def test_what_is_counted_and_read(count: int | None, steps: list[Step]) -> None:
+    play(windows_of(count), steps)
+
+
+@pytest.mark.parametrize(
+    ("count", "steps"),
+    [
+        (
+            95,
+            [Reads(0, 1000, 95, counted_to=1500)],
+        ),  # all of the longer interval fits, and is asked for as it was counted
+        (96, [Counted(0, 1000, 80), Reads(0, 1000, 80)]),
+        (None, [Reads(0, 1000)]),
+    ],
+)
+def test_an_interval_that_was_counted_further_than_it_reaches(count: int | None, steps: list[Step]) -> None:
+    play(windows_of(count, counted_to=1500), steps)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # where memory had no room, the next window begins, and is counted first
+        [Reads(0, 1000, 95, bound=500, tie=7), Counted(500, 1000, 40), Reads(500, 1000, 40)],
+        [Reads(0, 1000, 95, bound=500, tie=100), Counted(500, 1000, 40), Reads(500, 1000, 40)],
+        # more works than there is room for share its first stamp: they are passed on as they arrive
+        [
+            Reads(0, 1000, 95, bound=500, tie=101),
+            Counted(500, 1000, 90),
+            Reads(500, 1000, crowd=True, patient=True),
+        ],
+        [Reads(0, 1000, 95, bound=999, tie=1), Reads(999, 1000, patient=True)],
+        # not proved: without a range, once; twice in a row, and all others are read so
+        [Unproved(0, 1000), Unproved(0, 1000, again=False), Reads(0, 1000, patient=True, everything=True)],
+        [
+            Unproved(0, 1000),
+            Reads(0, 1000, patient=True, everything=True, bound=500),
+            Counted(500, 1000, 40),
+            Reads(500, 1000, 40),
+        ],
+    ],
+)
+def test_where_a_window_does_not_end_as_planned(steps: list[Step]) -> None:
+    play(windows_of(95), steps)
+
+
+def test_counts_that_prove_far_too_high_are_used_no_more() -> None:
+    windows = windows_of(95)
+    steps: list[Step] = [Reads(0, 1000, 95, bound=100, tie=1, shown=9)]
+    steps += [Counted(100, 1000, 90), Reads(100, 1000, 90, bound=200, tie=1, shown=9)]
+    steps += [Counted(200, 1000, 90), Reads(200, 1000, 90, bound=300, tie=1, shown=9), Reads(300, 1000)]
+    play(windows, steps)
+
+
+@pytest.mark.parametrize(
+    ("all_", "dated", "again", "undated"), [(150, 150, 150, False), (150, 140, 150, True), (150, 150, 151, True), (150, None, 150, True)]
+)  # fmt: skip
+def test_works_without_a_date_are_in_no_range_unless_three_counts_say_that_there_are_none(
+    all_: int, dated: int | None, again: int, undated: bool
+) -> None:
+    windows = Windows(UNDATED, 1000 * SECOND - 1, count=all_, now=2000 * SECOND, room=100)
+    Probed(FIRST_YEAR, 0).play(windows, windows.next())
+    Probed((BEFORE_ALL, LATEST), dated).play(windows, windows.next())
+    Probed((UNDATED, LATEST), again).play(windows, windows.next())
+    step = windows.next()
+    assert step is not None
+    assert isinstance(step, Read) is undated
+    assert step.low == (UNDATED if undated else EARLIEST)
+    assert not isinstance(step, Read) or (step.crowd, step.patient, step.asked) == (UNDATED, True, (None, None))
+
+
+def test_an_interval_without_an_instant_is_not_read() -> None:
+    assert Windows(5, 4, count=9, now=9).next() is None
+    assert Windows(5, 5, count=9, now=9).next() == Read(5, 5, None, True, asked(5, 5), 9)
