@@ -101,6 +101,34 @@ def test_access_that_is_refused_or_fails(here: Here, sandbox: Sandbox) -> None:
         assert "-> " in text
 
 
+def test_a_quota_that_is_used_up_is_a_warning(here: Here, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.list", status=429, times=99, retry_after=9999)
+    ended = here("doctor")
+    assert lines(ended)["access"][0] == "warn"
+    assert "wait for the quota; something else uses this token" in lines(ended)["access"][1]
+
+
+@pytest.mark.parametrize("token", ["a-token", None])
+def test_a_base_url_that_no_client_takes(
+    here: Here, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    monkeypatch.setenv("DEVREV_BASE_URL", "http://api.example.com")
+    if token is None:
+        monkeypatch.delenv("DEVREV_TOKEN", raising=False)
+    ended = here("doctor")
+    assert ended.code != 0
+    assert lines(ended)["configuration"][0] == "fail"
+    assert sandbox.request_count == 0
+
+
+def test_without_works_there_is_nothing_to_try_filters_with(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_in_thread(Sandbox(works=0)) as empty:
+        monkeypatch.setenv("DEVREV_BASE_URL", empty.url)
+        monkeypatch.setenv("DEVREV_TOKEN", empty.token)
+        found = lines(here("doctor", "--deep"))
+    assert found["filters"] == ("ok", "no works to try them with")
+
+
 def test_a_port_where_nobody_listens(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEVREV_TOKEN", SECRET)
     with socket.socket() as held:
