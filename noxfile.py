@@ -105,7 +105,7 @@ def loops(session: nox.Session, loop: str) -> None:
 @nox.session(python="3.11")
 def coverage(session: nox.Session) -> None:
     """Measures branch coverage, and fails below the floor in pyproject.toml; ``-- tests/limits`` shows one folder's."""
-    install(session, "test", "coverage")
+    install(session, "test", "coverage", "engines")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", "-q", *(session.posargs or ("-n", "auto")))
     session.run("coverage", "combine", "-q")

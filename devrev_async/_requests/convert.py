@@ -136,7 +136,7 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
     except UnicodeEncodeError as error:  # a str where no str is right
         names = [name for name, value in values.items() if value == error.object]
         raise InvalidArgumentError(f"{', '.join(names or given)}: lone surrogate: cannot be encoded as UTF-8") from None
-    except SystemError:  # msgspec before 0.20, of an int too large for a float
+    except SystemError:  # pragma: no cover - msgspec before 0.20, of an int too large for a float
         raise InvalidArgumentError(f"{', '.join(given)}: number out of range") from None
     return checked if isinstance(checked, dict) else msgspec.structs.asdict(checked)  # pyright: ignore[reportUnknownVariableType]
 

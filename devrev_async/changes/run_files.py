@@ -122,7 +122,7 @@ class RunFiles:
                 there = there.parent
             if not there.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder", str(self.folder))
-            if not os.access(there, os.W_OK | os.X_OK):
+            if not os.access(there, os.W_OK | os.X_OK):  # pragma: no cover - root may write anywhere
                 raise PermissionError(errno.EACCES, f"the folder {there} is not writable", str(self.folder))
             if there == Path(os.path.realpath(self.folder)) and not os.access(there, os.R_OK):
                 raise PermissionError(errno.EACCES, f"the folder {there} cannot be listed", str(self.folder))

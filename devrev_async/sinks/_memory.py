@@ -15,6 +15,6 @@ def release_unused() -> None:
     """
     try:
         trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # another C library; Windows has none of that name
+    except (AttributeError, OSError, TypeError):  # pragma: no cover - another C library; Windows has none of that name
         return
     trim(0)
