@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devrev_async._limits.quota import FARTHEST_RESET, LATEST_TURN, MARGIN, PROBE_TIMEOUT, Quota, ServerClock, Wait
+from devrev_async._limits.quota import (
+    FARTHEST_RESET,
+    LATEST_TURN,
+    MARGIN,
+    MOST_LOSSES,
+    PROBE_TIMEOUT,
+    Quota,
+    ServerClock,
+    Wait,
+)
 from tests.effort import examples
 
 
@@ -432,6 +441,16 @@ def test_requests_whose_answers_were_lost_since_are_taken_off(
     told(quota, 9, 1010.0, 1000.95, 1000.96)
     told(quota, 8, 1010.0, 1000.3, 1000.97)  # once nothing else is under way they are forgotten
     assert quota.remaining == 8
+
+
+def test_so_many_lost_answers_are_remembered_and_no_more() -> None:
+    quota = Quota()
+    told(quota, 1000, 1010.0, 1000.0, 1000.5, limit=1000)
+    quota.in_flight = 302
+    for _ in range(300):
+        quota.lost(1000.6, 1000.7)
+    told(quota, 1000, 1010.0, 1000.65, 1000.8, limit=1000)
+    assert quota.remaining == 1000 - MOST_LOSSES
 
 
 @pytest.mark.parametrize("ends", ["answered", "lost"])
