@@ -256,7 +256,8 @@ def described(context: CallContext, problem: Exception, failures: Sequence[aioht
         return type(problem).__name__
     name = "" if isinstance(problem, ValueError | TypeError | RuntimeError) else f"{type(problem).__name__}: "
     what = "the request cannot be sent" if context.owned else "session= cannot send the request"
-    return context.shown(f"{what}: {name}{problem}")[:_SHOWN]
+    netrc = "; with trust_env=True, those of a netrc file count" if "AUTHORIZATION" in str(problem) else ""
+    return context.shown(f"{what}: {name}{problem}{netrc}")[:_SHOWN]
 
 
 def _reasons(failures: Sequence[aiohttp.ClientConnectorError]) -> list[str]:

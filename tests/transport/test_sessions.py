@@ -1,6 +1,7 @@
 """A session of the user's: its middlewares and classes are kept, and an attempt knows its connection all the same."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -54,6 +55,21 @@ async def test_the_time_of_its_middlewares_is_not_the_servers(server: FaultServe
     async with aiohttp.ClientSession(middlewares=[slow]) as session:
         client = connect(session=session, timeout=Timeout(read=0.1), max_retries=0)
         assert (await client.works.get("ISS-1")).display_id == "ISS-1"
+
+
+async def test_credentials_of_a_netrc_file_are_named(
+    server: FaultServer, connect: Clients, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """aiohttp adds them where the environment is trusted, and refuses the header of the client beside them."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password a-pass-word\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        with pytest.raises(APIConnectionError, match="session= .*netrc") as caught:
+            await connect(session=session).works.get("ISS-1")
+    assert (caught.value.attempts, caught.value.retryable, server.requests) == (1, False, [])
+    assert "a-pass-word" not in str(caught.value)
 
 
 async def test_a_middleware_that_fails_is_named(server: FaultServer, connect: Clients) -> None:
