@@ -246,9 +246,10 @@ class DevRevClient:
             DevRevError: and its subclasses, as everywhere.
         """
         check_flag("idempotent", idempotent)
+        endpoint = works.check_endpoint(endpoint)
         request = Request(
             endpoint=endpoint,
-            url=URL(f"{self._base_url}/{works.check_endpoint(endpoint)}", encoded=True),
+            url=URL(f"{self._base_url}/{endpoint}", encoded=True),
             body=encode_any(body),
             idempotent=idempotent,
             timeout=None if timeout is None else as_timeout(timeout, self._transport.settings.timeout),
@@ -308,7 +309,7 @@ class DevRevClient:
         Returns:
             What to iterate over: items, or `pages()`, or `raw_batches()` for their JSON bytes.
         """
-        works.check_endpoint(endpoint)
+        endpoint = works.check_endpoint(endpoint)
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{endpoint}", encoded=True),

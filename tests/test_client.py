@@ -120,10 +120,48 @@ def test_headers_of_the_connection_are_up_to_the_client(name: str) -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("HTTPS://API.DevRev.ai/Path", "https://api.devrev.ai/Path"),
         ("Http://LocalHost:80", "http://localhost:80"),
+        ("https://bücher.example/ü/", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://bücher.example:8443/a%20b", "https://xn--bcher-kva.example:8443/a%20b"),
+        ("https://api.example/a%2fb", "https://api.example/a%2fb"),
     ],
 )
 def test_base_urls(url: str | None, kept: str) -> None:
     assert DevRevClient(TOKEN, base_url=url).base_url == kept
+
+
+class Setting(str):
+    """A str with another text, as a member of ``class Setting(str, Enum)`` is."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "Setting.NAME"
+
+    def __format__(self, spec: str) -> str:
+        return "Setting.NAME"
+
+
+@pytest.mark.parametrize("provided", [False, True])
+async def test_a_str_of_an_enum_is_its_value(server: FaultServer, provided: bool) -> None:
+    token = Setting("a-token-of-an-enum")
+    given = (lambda: token) if provided else token
+    headers: dict[str, str] = {Setting("X-Name"): Setting("value")}
+    async with DevRevClient(given, base_url=Setting(server.url), headers=headers) as client:
+        await client.works.get(Setting("ISS-1"))
+        await client.works.get(Setting("don:core:x:devo/1:issue/1"))
+        await client.request(Setting("accounts.create"))
+        await client.works.update(Setting("ISS-1"), title=Setting("t"))
+    targets = [request.target.partition("?")[::2] for request in server.requests]
+    assert targets == [
+        ("/works.get", "id=ISS-1"),
+        ("/works.get", "id=don%3Acore%3Ax%3Adevo%2F1%3Aissue%2F1"),
+        ("/accounts.create", ""),
+        ("/works.update", ""),
+    ]
+    for request in server.requests:
+        assert (request.headers["authorization"], request.headers["x-name"]) == ("Bearer a-token-of-an-enum", "value")
+    proxied = DevRevClient(TOKEN, base_url=Setting("https://api.example"), proxy=Setting("http://127.0.0.1:9"))
+    assert (proxied.base_url, proxied._transport.manager.proxy) == ("https://api.example", "127.0.0.1:9")
 
 
 @pytest.mark.parametrize("given", [{"proxy": "http://127.0.0.1:9"}, {"trust_env": True}])

@@ -58,7 +58,7 @@ class TokenSource:
         forms: list[str] = []
 
         def take(new: str) -> None:
-            tokens.append(new)
+            tokens.append(str.__str__(new))  # a plain str, whatever subclass it was
             self.known = True
             del tokens[:-KEPT_TOKENS]
             forms[:] = [form for old in tokens for form in _forms(old)]

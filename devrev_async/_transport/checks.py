@@ -54,13 +54,17 @@ def check_base_url(given: str | URL | None) -> str:
         name, given = ("$DEVREV_BASE_URL", given) if given else (name, DEFAULT_BASE_URL)
     if not isinstance(given, str | URL):
         raise TypeError(f"base_url takes a str or a yarl.URL, not {type(given).__name__}")
-    url = str(given).strip().rstrip("/")
+    # of an enum, its value
+    url = (str(given) if isinstance(given, URL) else str.__str__(given)).strip().rstrip("/")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
         check_host(host)
         url.encode()
-        URL(url)
+        parsed = URL(url)
+        if not url.isascii():
+            url = str(parsed)
+            parts = urlsplit(url)
     except ValueError:
         raise ConfigurationError(f"{name} is not a valid URL, as in {DEFAULT_BASE_URL}") from None
     if not host or parts.port == 0 or parts.scheme not in ("https", "http"):
@@ -134,8 +138,8 @@ def check_hook(on_event: Callable[[ClientEvent], object] | None) -> Callable[[Cl
 def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
     if given is not None and not isinstance(given, Mapping):
         raise TypeError(f"headers takes a mapping, not {type(given).__name__}")
-    headers = dict(given or {})
-    for name, value in headers.items():
+    headers: dict[str, str] = {}
+    for name, value in (given or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"headers takes strings, not {shown(name)} with a value of type {type(value).__name__}")
         if name.lower() in _TAKEN_HEADERS:
@@ -144,6 +148,7 @@ def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
             ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in value
         ):
             raise ConfigurationError(f"headers: invalid header name or value: {shown(name)}")
+        headers[str.__str__(name)] = str.__str__(value)
     return headers
 
 

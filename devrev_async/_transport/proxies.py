@@ -30,7 +30,7 @@ def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
     if not isinstance(given, str | URL):
         raise TypeError(f"{name} takes a str or a yarl.URL, not {type(given).__name__}")
     try:
-        url = URL(given)
+        url = given if isinstance(given, URL) else URL(str.__str__(given))
         check_host(url.host or "")
     except ValueError:
         url = URL()

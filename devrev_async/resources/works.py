@@ -68,7 +68,7 @@ def check_endpoint(endpoint: str) -> str:
         raise TypeError(f"endpoint takes a str, as in 'works.get', not {type(endpoint).__name__}")
     if not _ENDPOINT.match(endpoint):
         raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {shown(endpoint)}")
-    return endpoint
+    return str.__str__(endpoint)  # a plain str, whatever subclass it was
 
 
 class QueryArguments(Filters, CallOptions, total=False):
@@ -124,7 +124,7 @@ class Works(Resource):
         """
         # the usual id needs neither a check nor quoting, nor a URL to be parsed
         if isinstance(id, str) and is_plain(id):
-            url = self._get_url.with_query(f"id={id}")
+            url = self._get_url.with_query("id=" + id)  # of an enum, its value
         else:
             url = URL(f"{self._get_url}?id={quote(check_id(id), safe='')}", encoded=True)
         request = Request("works.get", url, None, True)

@@ -66,7 +66,7 @@ async def test_credentials_of_a_netrc_file_are_named(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     async with aiohttp.ClientSession(trust_env=True) as session:
-        with pytest.raises(APIConnectionError, match="session= .*netrc") as caught:
+        with pytest.raises(APIConnectionError, match=r"session= .*netrc") as caught:
             await connect(session=session).works.get("ISS-1")
     assert (caught.value.attempts, caught.value.retryable, server.requests) == (1, False, [])
     assert "a-pass-word" not in str(caught.value)
