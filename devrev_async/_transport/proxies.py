@@ -14,13 +14,15 @@ from devrev_async.errors import ConfigurationError
 
 __all__ = ["authorisation", "check_host", "checked_proxy", "environment_proxy", "is_address"]
 
+_IS_NO_PROXY: Final = "must be the URL of an HTTP proxy, as in http://127.0.0.1:8080"
+
 _LONGEST_NAME: Final = 253
 _NAME: Final = re.compile(r"\A(\w[\w-]*\.)*\w[\w-]*\Z", re.ASCII)
 _LAST_IS_NUMBER: Final = re.compile(r"(\A|\.)\d+\Z")
 """A name that ends in a number is a mistaken IPv4 address (WHATWG URL, 3.5)."""
 
 
-def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
+def checked_proxy(given: str | URL) -> URL:
     """The proxy's URL. Errors do not repeat it, since it may hold a password.
 
     Raises:
@@ -28,13 +30,22 @@ def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
         TypeError: it is no str and no `yarl.URL`.
     """
     if not isinstance(given, str | URL):
-        raise TypeError(f"{name} takes a str or a yarl.URL, not {type(given).__name__}")
+        raise TypeError(f"proxy takes a str or a yarl.URL, not {type(given).__name__}")
+    url = _parsed_proxy(given)
+    if url is None:
+        del given  # tracebacks show local variables
+        raise ConfigurationError(f"proxy {_IS_NO_PROXY}")
+    return url
+
+
+def _parsed_proxy(given: str | URL) -> URL | None:
+    """The URL of an HTTP proxy, or None where it is none."""
     try:
         url = given if isinstance(given, URL) else URL(str.__str__(given))
         check_host(url.host or "")
     except ValueError:
-        url = URL()
-    if (
+        return None
+    wrong = (
         url.scheme not in ("http", "https")
         or not url.host
         or url.port == 0
@@ -42,9 +53,8 @@ def checked_proxy(given: str | URL, name: str = "proxy") -> URL:
         or url.query
         or url.fragment
         or ":" in (url.user or "")  # which Basic authorisation cannot say
-    ):
-        raise ConfigurationError(f"{name} must be the URL of an HTTP proxy, as in http://127.0.0.1:8080")
-    return url
+    )
+    return None if wrong else url
 
 
 def authorisation(proxy: URL) -> str | None:
@@ -66,7 +76,11 @@ def environment_proxy(base_url: str, scheme: str = "https") -> URL | None:
             return None
     if not proxy:
         return None
-    return checked_proxy(proxy if "://" in proxy else f"http://{proxy}", "HTTPS_PROXY or ALL_PROXY")
+    found = _parsed_proxy(proxy if "://" in proxy else f"http://{proxy}")
+    if found is None:
+        del proxies, proxy  # tracebacks show local variables
+        raise ConfigurationError(f"HTTPS_PROXY or ALL_PROXY {_IS_NO_PROXY}")
+    return found
 
 
 def is_address(host: str) -> bool:

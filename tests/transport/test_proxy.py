@@ -162,6 +162,10 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_refused(monkeypatch: p
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
         DevRevClient(TOKEN, trust_env=True)
     assert "secret" not in str(caught.value)
+    frames = traceback.walk_tb(caught.value.__traceback__)
+    shown = [repr(frame.f_locals) for frame, _ in frames if frame.f_code.co_filename != __file__]
+    assert shown
+    assert not any("secret" in names for names in shown)
     DevRevClient(TOKEN)
 
 
