@@ -113,6 +113,8 @@ def devrev(
     bounds = [_aware("start_date", start_date), _aware("end_date", end_date)]
     if end_date is not None and start_date is None:
         raise InvalidArgumentError("end_date needs start_date: together they are the range to load")
+    if start_date is not None and end_date is not None and start_date > end_date:
+        raise InvalidArgumentError(f"start_date ({start_date}) is later than end_date ({end_date})")
     checked_overlap(overlap)
     if "modified_date" in filters:
         raise InvalidArgumentError("filters take no modified_date: start_date and end_date say which range to load")
@@ -149,6 +151,8 @@ def _load(
 ) -> Iterator[list[dict[str, Any]]]:
     end = position.end_value
     until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
+    if until is not None and until < position.start_value:
+        return  # a range from a time to the same time, which is excluded, has no works
     # not `last_value`, which would move with each page
     pages = BlockingIterator(partial(_pages, connect, filters, position.start_value, until))
     position.advance(None)  # type: ignore[arg-type]  # documented: dlt filters no rows, and the position stays

@@ -53,8 +53,8 @@ class Served:
         except OSError as error:
             raise UsageError(f"--works {self.works}: {error.strerror}") from error
         except ValueError as error:
-            about_token = str(error).startswith("token ")
-            raise UsageError(f"--{error}" if about_token else f"--works {self.works}: {error}") from error
+            about_another = str(error).startswith(("token ", "latency "))
+            raise UsageError(f"--{error}" if about_another else f"--works {self.works}: {error}") from error
 
 
 def serve(served: Served) -> int:

@@ -352,6 +352,10 @@ def test_a_file_that_the_sandbox_cannot_serve(here: Here, tmp_path: Path, conten
     assert said in ended.error
 
 
+def test_a_sandbox_that_would_never_answer(here: Here) -> None:
+    assert here("sandbox", "--latency", "inf").error.startswith("error: --latency must be a finite number")
+
+
 # --- help ---
 
 

@@ -224,6 +224,7 @@ def test_a_range_of_dates_excludes_its_end_and_keeps_no_position(pipeline: dlt.P
     expected = sum(start <= date < end for date in dates)
     assert load(pipeline, sandbox, start_date=start, end_date=end) == expected
     assert load(pipeline, sandbox, start_date=start, end_date=end) == expected
+    assert load(pipeline, sandbox, start_date=start, end_date=start) == 0
     [(count,)] = rows(pipeline, "select count(*) from works")
     assert count == expected
 
@@ -265,6 +266,8 @@ def test_nothing_is_sent_with_a_wrong_argument(sandbox: Sandbox, monkeypatch: py
         make(start_date=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the mistake
     with pytest.raises(InvalidArgumentError, match="end_date needs start_date"):
         make(end_date=datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(InvalidArgumentError, match="is later than end_date"):
+        make(start_date=datetime(2026, 1, 2, tzinfo=UTC), end_date=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(InvalidArgumentError, match="overlap"):
         make(overlap=timedelta(seconds=-1))
     with pytest.raises(TypeError, match="overlap takes a timedelta"):
