@@ -318,6 +318,13 @@ def test_works_without_a_date_are_in_no_range_unless_three_counts_say_that_there
     assert not isinstance(step, Read) or (step.crowd, step.patient, step.asked) == (UNDATED, True, (None, None))
 
 
+def test_what_was_read_without_a_range_is_read_once_more() -> None:
+    windows = Windows(UNDATED, 1000 * SECOND - 1, count=95, now=2000 * SECOND, room=100)
+    for again in (True, False):
+        assert windows.next() == Read(UNDATED, 1000 * SECOND - 1, None, True, (None, None), None if not again else 95)
+        assert windows.unproved(ranged=False) is again
+
+
 def test_an_interval_without_an_instant_is_not_read() -> None:
     assert Windows(5, 4, count=9, now=9).next() is None
     assert Windows(5, 5, count=9, now=9).next() == Read(5, 5, None, True, asked(5, 5), 9)

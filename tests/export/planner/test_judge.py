@@ -114,7 +114,7 @@ def test_works_outside_of_the_range_that_was_asked_for(lists: bool) -> None:
         # shorter than the longest page, it may be all there is
         (range(7), Order.UNKNOWN, True, True, "awaits a count"), ([], Order.UNKNOWN, True, True, "awaits a count"),
         (range(7), Order.NONE, False, True, "listed"), (range(7), Order.NONE, False, False, "proved"),
-        (range(7), Order.SORTED, True, True, "awaits a count"),
+        (range(7), Order.SORTED, True, True, "awaits a count"), (range(7), Order.SORTED, False, True, "proved"),
         ([1, 2, 3, 101], Order.SORTED, True, True, "proved"), ([101], Order.SORTED, True, True, "proved"),
         ([], Order.SORTED, True, True, "awaits a count"),
         # a full one may be cut short: proved by order, compared with the other end, or cut
@@ -128,6 +128,13 @@ def test_a_page_of_an_interval(shown: list[float], order: Order, counts: bool, l
     batches = judge.judge_page(known, export(0, 100), page(keys(*shown)))
     assert outcome(known, batches) == word
     assert known.server.counts is counts
+
+
+@pytest.mark.parametrize("longest", [0, 20])
+def test_an_empty_page_is_never_a_full_one(longest: int) -> None:
+    known = going_on(interval(0, 100))
+    known.server.longest_page = longest
+    assert outcome(known, judge.judge_page(known, export(0, 100), page([]))) == "awaits a count"
 
 
 def test_a_page_of_the_future_is_passed_over() -> None:
@@ -169,3 +176,28 @@ def test_a_page_below_what_was_asked_for_is_cut_once_to_see_whether_there_is_a_c
     again = going_on(interval(0, 100))
     again.server.longest_page, again.server.tried_to_split = 16, True
     assert outcome(again, judge.judge_page(again, export(0, 100), page(keys(*range(16))))) == "awaits the other end"
+
+
+def test_a_first_page_that_is_empty_twice_awaits_a_count_of_its_own() -> None:
+    known = state()
+    known.awaits_first_page, known.counts.expected = False, 7
+    known.first_page = awaiting(known, WHOLE)
+    known.repeated.add((EARLIEST, LATEST))
+    assert judge.judge_first_page(known) == []
+    (waiting,) = known.pages
+    assert (waiting.request, waiting.page.keys) == (WHOLE, [])
+
+
+def test_only_two_ends_are_compared_at_a_time() -> None:
+    known = going_on(interval(0, 100), interval(200, 300))
+    known.ends.first = first = AwaitingOtherEnd(export(0, 100), page(keys(*range(20))))
+    assert judge.judge_page(known, export(200, 300, number=2), page(keys(*range(200, 220)))) == []
+    assert known.ends.first is first
+    assert left(known) == [(0, 100), (200, 210), (210, 300)]
+
+
+def test_a_count_over_everything_is_kept() -> None:
+    known = going_on(interval(0, 100))
+    assert judge.judge_total(known, Counted.ALL, 9) == []
+    assert known.counts.totals.unexplained(8)
+    assert not known.counts.totals.unexplained(9)
