@@ -563,6 +563,20 @@ def test_every_interleaving() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("how", "undated", "ties", "reason"),
+    [
+        (Quirks(sort_by="undated_last"), 3, 0, "works without created_date"),
+        (Quirks(), 0, 90, "split further"),
+        (Quirks(created_date_filter="refused"), 0, 0, "does not heed ranges"),
+        (Quirks(created_date_filter="ignored"), 0, 0, "does not heed ranges"),
+    ],
+)
+def test_why_an_export_is_given_up_without_a_list(how: Quirks, undated: int, ties: int, reason: str) -> None:
+    with pytest.raises(Unprovable, match=reason):
+        simulate(3, without(replace(how, cap=20), "works.list"), works=90, shape="spread", undated=undated, ties=ties)
+
+
 # --- what it costs ---
 
 

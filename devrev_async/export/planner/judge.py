@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import NO_LIST, Unprovable
+from .errors import NO_RANGE, Unprovable
 from .intervals import outside
 from .messages import Page
 from .pages import AwaitingCount, AwaitingOtherEnd
@@ -184,7 +184,7 @@ def give_up_ranges(state: State[T]) -> None:
     state.ends.first = None
     state.pages.clear()
     if not state.server.lists:
-        raise Unprovable(NO_LIST)
+        raise Unprovable(NO_RANGE)
     state.coverage.mark_all(needs_list=True)
 
 

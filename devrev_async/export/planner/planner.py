@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, assert_never
 
 from . import judge
 from .counts import OfEverything, OfHalf, OfPage
-from .errors import NO_LIST, Unprovable
+from .errors import NO_RANGE, NO_UNDATED, Unprovable
 from .intervals import UNDATED
 from .messages import AtLeast
 from .state import Sizes, State
@@ -152,7 +152,7 @@ class Plan(Generic[T]):
         state.listing = None
         for each in state.coverage.intervals:
             if each.needs_list and (each.low == UNDATED or not state.server.honours_range):
-                raise Unprovable(NO_LIST)
+                raise Unprovable(NO_UNDATED if state.server.honours_range else NO_RANGE)
         state.coverage.mark_all(needs_list=False)
 
     def feed_refused_range(self, request: Request) -> None:

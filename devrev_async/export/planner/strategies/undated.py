@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from devrev_async.export.planner.errors import NO_LIST, Unprovable
+from devrev_async.export.planner.errors import NO_UNDATED, Unprovable
 from devrev_async.export.planner.intervals import EARLIEST, SECOND, UNDATED, Interval, micros
 from devrev_async.export.planner.proofs.constant_cap import more_than
 from devrev_async.export.planner.totals import FIRST_DAY, Counted
@@ -55,7 +55,7 @@ def ask_for_undated(state: State[T]) -> Request | None:
             coverage.intervals = []
             return None
     if not state.server.lists:
-        raise Unprovable(NO_LIST)
+        raise Unprovable(NO_UNDATED)
     interval = coverage.intervals[0]
     coverage.replace(interval, [Interval(UNDATED, UNDATED + 1, interval.past, needs_list=True)])
     return ask_next_page(state)
