@@ -151,7 +151,7 @@ class RunFiles:
         Else it is of a run with another state, and the works in it are nowhere else: the file takes a free number.
         """
         files = self.all()
-        there = [(known, path) for n, known, path in files if n == number]
+        there: list[tuple[FileFormat, Path]] = [(known, path) for n, known, path in files if n == number]
         if not there or all(_ids_of(path, known) <= file.ids() for known, path in there):
             return number
         free = files[-1][0] + 1
