@@ -215,3 +215,68 @@ def test_a_domain_begins_a_second_before_the_range_and_ends_two_after() -> None:
     assert Domain().intervals()[1] == Interval(EARLIEST, LATEST)
     ever = Domain(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     assert ever.intervals()[1] == Interval(EARLIEST, LATEST)
+
+
+BASE, MILLI, MICRO = AT // SECOND, timedelta(milliseconds=1), timedelta(microseconds=1)
+
+
+def later(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "low", "high", "asked"),
+    [
+        # all that there is, and parts of it: from a millisecond before the first second to the second behind the last
+        (None, None, EARLIEST, LATEST, (None, None)), (None, None, BASE, LATEST, (NOON - MILLI, None)),
+        (None, None, EARLIEST, BASE, (None, NOON)), (None, None, BASE, BASE + 2, (NOON - MILLI, later(2))),
+        # a range of the user's: from a millisecond before its first second to the end of its last one
+        (later(0.25), later(5.5), BASE - 1, BASE + 7, (NOON - MILLI, later(6))),
+        (later(0.25), None, BASE - 1, LATEST, (NOON - MILLI, None)), (None, later(5.5), EARLIEST, BASE + 7, (None, later(6))),
+        # and parts of it, never beyond it
+        (later(0.25), later(5.5), BASE + 1, BASE + 3, (later(1) - MILLI, later(3))),
+        (later(0.25), later(5.5), BASE - 1, BASE + 3, (NOON - MILLI, later(3))),
+        (later(0.25), later(5.5), BASE + 1, BASE + 7, (later(1) - MILLI, later(6))),
+        (later(0.25), later(5.5), BASE, BASE + 7, (NOON - MILLI, later(6))),
+        (later(0.25), later(5.5), BASE - 1, BASE + 6, (NOON - MILLI, later(6))),
+        # no year before the first or after the last
+        (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), EARLIEST, LATEST,
+         (datetime.min.replace(tzinfo=UTC), datetime.max.replace(microsecond=0, tzinfo=UTC))),
+    ],
+)  # fmt: skip
+def test_the_range_to_ask_for(
+    after: datetime | None,
+    before: datetime | None,
+    low: int,
+    high: int,
+    asked: tuple[datetime | None, datetime | None],
+) -> None:
+    domain = Domain(after, before)
+    assert (domain.after, domain.before) == (after, before)
+    assert domain.bounds(low, high) == asked
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "asked"),
+    [
+        (BASE - 1, BASE + 7, (later(0.25) - MICRO, later(6))), (BASE + 1, BASE + 3, (later(1) - MILLI, later(3))),
+        (BASE - 1, BASE, (NOON, NOON)),  # it ends before the user's range begins: no range is the other way round
+        (BASE - 1, BASE + 1, (later(0.25) - MICRO, later(1))),
+    ],
+)  # fmt: skip
+def test_the_range_to_ask_for_by_the_very_bound(
+    low: int, high: int, asked: tuple[datetime | None, datetime | None]
+) -> None:
+    domain = Domain(later(0.25), later(5.5))
+    domain.exact = True
+    assert domain.bounds(low, high) == asked
+
+
+@pytest.mark.parametrize(
+    ("after", "unclear"), [(None, None), (NOON, None), (later(0.25), BASE), (NOON - MICRO, BASE - 1)]
+)
+def test_a_bound_within_a_second_leaves_that_second_unclear(after: datetime | None, unclear: int | None) -> None:
+    domain = Domain(after, None)
+    assert domain.unclear == unclear
+    domain.exact = True
+    assert domain.unclear is None
