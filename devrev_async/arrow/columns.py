@@ -8,10 +8,10 @@ over the rows. Loops run in C where they can (`map`, `zip`, `chain`), which make
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
-from itertools import accumulate, chain, compress, pairwise
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, chain, pairwise, repeat
+from operator import is_, sub
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -19,6 +19,7 @@ from ._pyarrow import compute, pa
 from .annotations import Array, DataType
 from .fields import Field, Kind
 from .schema import arrow_type
+from .values import distinct, values_of
 
 __all__ = ["Convert", "Converted", "converter"]
 
@@ -29,10 +30,10 @@ _LATEST: Final = 253_402_300_799_999_999
 
 The offset of a timestamp may carry it past them by some hours."""
 
-_NONE: Final = id(None)
 _UNFIT: Final = (OverflowError, ValueError, TypeError)
 """What pyarrow raises for a value that does not fit: `ArrowInvalid` and `UnicodeEncodeError` are ValueErrors."""
 
+_since: Final = cast("Callable[[Any, datetime], timedelta]", sub)
 _encode: Final = msgspec.json.Encoder().encode
 _NOTHING: Final[Collection[int]] = ()
 
@@ -50,19 +51,11 @@ Convert = Callable[[Sequence[Any]], Converted]
 
 def converter(field: Field) -> Convert:
     """The function that converts the values of a field into an array of `arrow_type(field)`."""
-    if not field.repeated:
-        return _of_items(field)
-    return _distinctly(_of_lists(_of_items(field), arrow_type(field)), arrow_type(field))
-
-
-def _of_items(field: Field) -> Convert:
     item = Field(field.name, field.kind, field.members)
-    kind = arrow_type(item)
-    if field.kind is Kind.OBJECT:
-        return _distinctly(_of_objects(item), kind)
-    if field.kind is Kind.JSON:
-        return _distinctly(_json_texts, kind)
-    return _timestamps if field.kind is Kind.TIME else _of_scalars(kind)
+    convert = (
+        _of_objects(item) if field.kind is Kind.OBJECT else _SIMPLE.get(field.kind) or _of_scalars(arrow_type(item))
+    )
+    return _of_lists(convert, arrow_type(field)) if field.repeated else convert
 
 
 def _of_scalars(kind: DataType) -> Convert:
@@ -89,7 +82,12 @@ def _one_by_one(values: Sequence[Any], kind: DataType) -> Converted:
 
 def _timestamps(values: Sequence[datetime | None]) -> Converted:
     # by way of the time since 1970: pyarrow takes four times as long to convert an aware datetime
-    since = pa.array([None if value is None else value - _EPOCH for value in values], pa.duration("us"))
+    spans: list[timedelta | None]
+    try:
+        spans = list(map(_since, values, repeat(_EPOCH)))
+    except TypeError:  # None
+        spans = [None if value is None else value - _EPOCH for value in values]
+    since = pa.array(spans, pa.duration("us"))
     bounds = compute.min_max(since.view(pa.int64()))
     lossy: list[int] = []
     if bounds["min"].is_valid and not _EARLIEST <= bounds["min"].as_py() <= bounds["max"].as_py() <= _LATEST:
@@ -102,11 +100,17 @@ def _timestamps(values: Sequence[datetime | None]) -> Converted:
 
 
 def _json_texts(values: Sequence[Any]) -> Converted:
+    found = distinct(values)
+    lossy: Collection[int] = _NOTHING
     try:
-        return Converted(pa.array(list(map(_encode, values)), pa.string()))
+        array = pa.array(list(map(_encode, found.objects)), pa.string())
     except _UNFIT:
-        texts: list[bytes | None] = list(map(_json_text, values))
-        return Converted(pa.array(texts, pa.string()), [at for at, text in enumerate(texts) if text is None])
+        texts = list(map(_json_text, found.objects))
+        array = pa.array(texts, pa.string())
+        lossy = {at for at, text in enumerate(texts) if text is None}
+    if found.places is not None:
+        array = array.take(pa.array(found.places, pa.int32()))
+    return Converted(array, found.spread(lossy))
 
 
 def _json_text(value: Any) -> bytes | None:
@@ -117,22 +121,39 @@ def _json_text(value: Any) -> bytes | None:
 
 
 def _of_objects(field: Field) -> Convert:
-    members = [(attrgetter(member.name), converter(member)) for member in field.members]
     fields = [pa.field(member.name, arrow_type(member)) for member in field.members]
+    members = [converter(member) for member in field.members]
 
     def convert(values: Sequence[Any]) -> Converted:
-        columns = [convert_member(list(map(get, values))) for get, convert_member in members]
-        lossy = set(chain.from_iterable(column.lossy for column in columns))
-        return Converted(pa.StructArray.from_arrays([column.array for column in columns], fields=fields), lossy)
+        found = distinct(values)
+        places = missing = None
+        if found.places is not None:
+            places = pa.array(found.places, pa.int32())
+            missing = places.is_null() if places.null_count else None
+        arrays: list[Array] = []
+        lossy: set[int] = set()
+        for convert_member, kind in zip(members, fields, strict=True):
+            column = values_of(found.objects, kind.name)
+            if column is None:
+                arrays.append(pa.nulls(len(values), kind.type))
+                continue
+            array, unsaid = convert_member(column)
+            arrays.append(array if places is None else array.take(places))
+            lossy.update(unsaid)
+        array = pa.StructArray.from_arrays(arrays, fields=fields, mask=missing)
+        return Converted(array, found.spread(lossy))
 
     return convert
 
 
 def _of_lists(convert_items: Convert, kind: DataType) -> Convert:
-    def convert(values: Sequence[Sequence[Any]]) -> Converted:
-        offsets = [0, *accumulate(map(len, values))]
-        items = convert_items(list(chain.from_iterable(values)))
-        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items.array, type=kind)
+    def convert(values: Sequence[Sequence[Any] | None]) -> Converted:
+        lists = [value or () for value in values]
+        offsets = [0, *accumulate(map(len, lists))]
+        absent = list(map(is_, values, repeat(None)))
+        missing = pa.array(absent, pa.bool_()) if True in absent else None
+        items = convert_items(list(chain.from_iterable(lists)))
+        array = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items.array, type=kind, mask=missing)
         if not items.lossy:
             return Converted(array)
         unsaid = set(items.lossy)
@@ -142,25 +163,4 @@ def _of_lists(convert_items: Convert, kind: DataType) -> Convert:
     return convert
 
 
-def _distinctly(convert_distinct: Convert, kind: DataType) -> Convert:
-    """Converts each distinct object of the values once; `convert_distinct` is given no None."""
-
-    def convert(values: Sequence[Any]) -> Converted:
-        identities = list(map(id, values))
-        objects = dict(zip(identities, values, strict=True))
-        objects.pop(_NONE, None)
-        if not objects:
-            return Converted(pa.nulls(len(values), kind))
-        array, lossy = convert_distinct(list(objects.values()))
-        if len(objects) == len(values):
-            return Converted(array, lossy)
-        places: dict[int, int | None] = dict(zip(objects, range(len(objects)), strict=True))
-        places[_NONE] = None
-        indices = list(map(places.__getitem__, identities))
-        array = array.take(pa.array(indices, pa.int32()))
-        if not lossy:
-            return Converted(array)
-        unsaid = set(lossy)
-        return Converted(array, list(compress(range(len(indices)), map(unsaid.__contains__, indices))))
-
-    return convert
+_SIMPLE: Final[dict[Kind, Convert]] = {Kind.JSON: _json_texts, Kind.TIME: _timestamps}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
-from operator import attrgetter
+from itertools import compress, repeat
 from typing import Final
 
 from devrev_async._decoders.interning import InterningDecoder
@@ -22,6 +20,7 @@ from .columns import Converted, converter
 from .fields import Field, Kind
 from .schema import arrow_type, select
 from .turns import Turns
+from .values import Values, columns_of
 
 __all__ = ["INVALID", "WorksConverter"]
 
@@ -62,10 +61,13 @@ class WorksConverter:
         self._items = work_items(InterningDecoder())
         self._turns = Turns()
         self._raw = selection.raw
-        self._columns = [_Column(field) for field in selection.fields]
+        self._shown = len(selection.fields)
         # `raw` says the same whatever the other columns are, so all are looked at where it is wanted
         unseen = () if selection.raw is None else selection.others
-        self._unseen = [_Column(kept) for field in unseen if (kept := field.restricted_to(_MAY_NOT_FIT)) is not None]
+        others = [kept for field in unseen if (kept := field.restricted_to(_MAY_NOT_FIT)) is not None]
+        fields = (*selection.fields, *others)
+        self._names = [field.name for field in fields]
+        self._columns = [_Column(field) for field in fields]
 
     def convert(self, works: Sequence[Work]) -> RecordBatch:
         """The works as one batch, a row each, in their order."""
@@ -87,21 +89,19 @@ class WorksConverter:
         return whole
 
     def _convert(self, works: Sequence[Work]) -> RecordBatch:
-        kinds = set(map(type, works))
-        columns = list(self._converted(self._columns, works, kinds))
-        arrays = [column.array for column in columns]
+        columns = columns_of(works, self._names)
+        self._turns.offer()
+        arrays: list[Array] = []
+        lossy: set[int] = set()
+        for column, field in zip(columns, self._columns, strict=True):
+            array, unsaid = field.convert(column, len(works))
+            arrays.append(array)
+            lossy.update(unsaid)
+            self._turns.offer()
         if self._raw is not None:
-            unseen = list(self._converted(self._unseen, works, kinds))
-            lossy = set(chain.from_iterable(column.lossy for column in (*columns, *unseen)))
+            del arrays[self._shown :]
             arrays.insert(self._raw, _raw(works, lossy))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-    def _converted(
-        self, columns: Sequence[_Column], works: Sequence[Work], kinds: AbstractSet[type[Work]]
-    ) -> Iterator[Converted]:
-        for column in columns:
-            yield column.convert(works, kinds)
-            self._turns.offer()
 
     def convert_json(self, works: Sequence[bytes]) -> RecordBatch:
         """The same from the JSON of each work, as `raw_batches` yields it.
@@ -133,33 +133,25 @@ class WorksConverter:
 
 
 class _Column:
-    """One column of works, of which some types may lack the field."""
+    """One column of works."""
 
-    __slots__ = ("_convert", "_get", "_kind", "_name")
+    __slots__ = ("_convert", "_kind")
 
     def __init__(self, field: Field) -> None:
-        self._name = field.name
-        self._get = attrgetter(field.name)
         self._kind = arrow_type(field)
         self._convert = converter(field)
 
-    def convert(self, works: Sequence[Work], types: AbstractSet[type[Work]]) -> Converted:
-        """The column of these works, all of which are of these types."""
-        having = sum(hasattr(kind, self._name) for kind in types)
-        if not having:
-            return Converted(pa.nulls(len(works), self._kind))
-        if having == len(types):
-            return self._convert(list(map(self._get, works)))
-        return self._convert([getattr(work, self._name, None) for work in works])
+    def convert(self, values: Values, rows: int) -> Converted:
+        """The column of so many works, which have these values in it."""
+        return Converted(pa.nulls(rows, self._kind)) if values is None else self._convert(values)
 
 
-def _raw(works: Sequence[Work], lossy: AbstractSet[int]) -> Array:
-    texts = [_text(work) if at in lossy or _is_odd(work) else None for at, work in enumerate(works)]
-    return pa.array(texts, pa.string())
-
-
-def _is_odd(work: Work) -> bool:
-    return isinstance(work, UnknownWork) or hasattr(work, INVALID)
+def _raw(works: Sequence[Work], lossy: set[int]) -> Array:
+    lossy.update(compress(range(len(works)), map(hasattr, works, repeat(INVALID))))
+    lossy.update(compress(range(len(works)), map(isinstance, works, repeat(UnknownWork))))
+    if not lossy:
+        return pa.nulls(len(works), pa.string())
+    return pa.array([_text(work) if at in lossy else None for at, work in enumerate(works)], pa.string())
 
 
 def _text(work: Work) -> str:
