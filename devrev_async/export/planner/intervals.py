@@ -84,7 +84,7 @@ class Interval:
         below, above: works a second just outside either end, as far as known.
         seen_below, seen_above: the nearest second outside either end in which a work was seen; what lies between is
             proved. A page of a server that sorts reaches the end of the interval if it shows a work from there.
-        shown: works in it that were seen in a page which proved nothing, at least.
+        shown: the works in it that were seen in a page which proved nothing.
         needs_list: only `works.list` can prove it.
     """
 
@@ -95,7 +95,7 @@ class Interval:
     above: float | None = None
     seen_below: int | None = None
     seen_above: int | None = None
-    shown: int = 0
+    shown: frozenset[Key] = frozenset()
     needs_list: bool = False
 
     def wants(self, key: Key) -> bool:
@@ -226,15 +226,15 @@ def without(
         if interval.low < start:
             beyond = seen[0] if seen else interval.seen_above if end == interval.high else None
             rate_above = rate if rate is not None else interval.above
-            left.append(replace(interval, high=start, above=rate_above, seen_above=beyond, shown=0))
+            left.append(replace(interval, high=start, above=rate_above, seen_above=beyond, shown=frozenset()))
         if upto is not None and second_of(upto) < end:
             past = upto if interval.past is None else max(upto, interval.past)
             below = seen[1] if seen and seen[1] < second_of(upto) else None
-            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below, shown=0))
+            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below, shown=frozenset()))
         elif end < interval.high:
             beyond = seen[1] if seen else interval.seen_below if start == interval.low else None
             rate_below = rate if rate is not None else interval.below
-            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond, shown=0))
+            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond, shown=frozenset()))
     return left
 
 
@@ -260,7 +260,7 @@ def cut(interval: Interval, points: Sequence[int]) -> list[Interval]:
             above=interval.above if high == interval.high else middle,
             seen_below=interval.seen_below if low == interval.low else None,
             seen_above=interval.seen_above if high == interval.high else None,
-            shown=0,
+            shown=frozenset(),
         )
         for low, high in pairwise(edges)
     ]

@@ -40,9 +40,9 @@ def state(*intervals: Interval, domain: Domain | None = None, lists: bool = True
     return known
 
 
-def interval(low: int, high: int, shown: int = 0) -> Interval:
-    """An interval in seconds after the start."""
-    return Interval(SECOND + low, SECOND + high, shown=shown)
+def interval(low: int, high: int, *shown: float) -> Interval:
+    """An interval in seconds after the start, in which works were shown that were created then."""
+    return Interval(SECOND + low, SECOND + high, shown=frozenset(keys(*shown)))
 
 
 def export(low: int, high: int, *, descending: bool = False, number: int = 1) -> Request:

@@ -74,11 +74,12 @@ def test_no_work_is_lost_whatever_pages_are_empty(count: Count) -> None:
         ([(-50, 200)], [], False),  # it is open beyond the range on both sides
         ([(10, 100)], [50], False),
         ([], [], False),
-        # one that shows fewer works than were seen in an interval, whether or not it shows others
-        ([(0, 100, 2)], [1, 2], False), ([(0, 100, 2)], [1], True), ([(0, 100, 2)], [1, 1], True),
-        ([(0, 100, 2)], [1, 150], True), ([(0, 50, 1), (50, 100, 1)], [1, 2], True),
-        ([(0, 50, 1), (50, 100, 1)], [1, 60], False), ([(0, 50), (50, 100, 1)], [60], False),
-        ([(200, 300, 9)], [1], False),  # of another range
+        # one that lacks a work which was seen in an interval, whether or not it shows others
+        ([(0, 100, 1, 2)], [1, 2], False), ([(0, 100, 1, 2)], [1], True), ([(0, 100, 1, 2)], [1, 1], True),
+        ([(0, 100, 1, 2)], [1, 150], True), ([(0, 100, 1, 2)], [1, 3], True), ([(0, 100, 1, 2)], [1, 2, 3], False),
+        ([(0, 50, 1), (50, 100, 60)], [1, 2], True), ([(0, 50, 1), (50, 100, 60)], [1, 60], False),
+        ([(0, 50), (50, 100, 60)], [60], False),
+        ([(200, 300, 210)], [1], False),  # of another range
     ],
 )  # fmt: skip
 def test_what_was_seen_in_the_range_of_a_page_is_in_it(

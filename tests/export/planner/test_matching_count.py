@@ -106,9 +106,9 @@ def test_counts_that_are_too_low_hide_nothing(caps: Cap, count: CountAccuracy) -
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_count_over_everything_does_not_settle_a_page_that_lacks_works_shown_before(gone: bool) -> None:
+def test_a_count_over_everything_does_not_prove_a_page_that_lacks_works_shown_before(gone: bool) -> None:
     """One work that was found is deleted since, and one that is there is missing on a page: the sum is right."""
-    planned = state(interval(0, 100, shown=1))
+    planned = state(interval(0, 100, 1))
     planned.fresh, planned.tally.proved = True, 9
     request = export(0, 100)
     waiting = AwaitingCount(request, page([]), [])
@@ -117,6 +117,16 @@ def test_a_count_over_everything_does_not_settle_a_page_that_lacks_works_shown_b
     batches = judge_count(planned, waiting, 0 if gone else 1)
     assert [(batch.proof, batch.keys) for batch in batches] == ([("count", [])] if gone else [])
     assert bool(left(planned)) is not gone
+
+
+def test_a_count_too_low_proves_no_pages_that_lack_a_work_of_the_same_second() -> None:
+    """Half of all works are counted, and the pages that are left happen to hold so many; 28 were shown in all."""
+    rng = random.Random(17)
+    model = Model(Quirks(cap=12, cap_pattern="random", sort_by="random", count="low"), rng)
+    fill(model, works=16, shape="dense", ties=30)
+    run = Run(model, parallel=rng.choice((1, 2, 4)))
+    run.finish(rng)
+    run.check(list(model.items.values()))
 
 
 def test_works_that_blank_pages_hide_twice_are_not_lost() -> None:

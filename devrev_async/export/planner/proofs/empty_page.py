@@ -1,7 +1,7 @@
 """Why a page without works proves nothing by itself: a glitch looks the same as a range that is empty.
 
 It is checked like a short one. Where works must be in it, by what was seen or counted, it is asked for once more; so is
-a short one that shows fewer works than an earlier page, which proved nothing, did.
+a short one that lacks a work which an earlier page, that proved nothing, showed.
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ def contradicts_seen(state: State[T], request: Request, page: Page[T]) -> bool:
     intervals = state.coverage.open(request.low, request.high)
     if not page.keys and any(each.low > request.low or each.high < request.high for each in intervals):
         return True
-    return any(each.shown > len(wanted(each, page.keys)) for each in intervals if each.shown)
+    return any(each.shown - wanted(each, page.keys) for each in intervals if each.shown)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 def whole_matches(state: State[T], count: int) -> bool:
     """Returns whether a count over everything says exactly what was found and what the pages would add.
 
-    It must not be lower than what a single page showed, nor settle a page that lacks works which an earlier one showed:
+    It must not be lower than what a single page showed, nor prove a page that lacks works which an earlier one showed:
     then it would agree by chance, as with a work that was found and is deleted since. A count of the page's own range
     says whether those are gone.
     """
