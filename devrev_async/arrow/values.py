@@ -1,6 +1,6 @@
 """The values of each field of many Structs at once, and which of them are one object. Pure, and free of pyarrow.
 
-Most fields of most works are absent. A column without a value is told apart here, so that nobody converts it.
+Most fields of most works are absent. A field that no object has is None, not a column of nulls, and is not converted.
 """
 
 from __future__ import annotations

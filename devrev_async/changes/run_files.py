@@ -144,8 +144,8 @@ class RunFiles:
     def _path(self, number: int, format: FileFormat) -> Path:
         return self.folder / f"works-{number:06}.{format}"
 
-    def settle(self, file: RunFile, number: int, format: FileFormat) -> int:
-        """Has a file that has ended keep its number if it repeats a run; returns the number.
+    def choose_number(self, file: RunFile, number: int, format: FileFormat) -> int:
+        """Returns the number of a file that has ended; where that is not its own, the file is renamed.
 
         A file of its number is there if a run was cut off before its state moved. Then this one has all of its works.
         Else it is of a run with another state, and the works in it are nowhere else: the file takes a free number.

@@ -261,14 +261,14 @@ class Sync:
         file.end()
         if self._replaces(everything):
             return number
-        settled = self._files.settle(file, number, self._options.format)
-        if settled != number:
+        used = self._files.choose_number(file, number, self._options.format)
+        if used != number:
             log.warning(
                 "%s: the file of run %d has works that this run has not, and is kept: this one becomes run %d. "
                 "If it is of another state, give each state a folder of its own",
-                *(self._options.folder, number, settled),
+                *(self._options.folder, number, used),
             )
-        return settled
+        return used
 
     def _moved(self, changes: WorkChanges, organisation: str | None, *, everything: bool) -> State:
         """The state after the run."""

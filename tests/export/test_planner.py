@@ -396,6 +396,16 @@ def fill(model: Model, *, works: int, shape: str, undated: int = 0, ties: int = 
 SHAPES = ("spread", "dense", "in order", "backdated", "lumps")
 
 
+def exported(plan: Plan[Item], model: Model) -> list[str]:
+    """The ids of all works, one request after the other."""
+    got: list[str] = []
+    while (request := plan.take()) is not None:
+        answer = model.answer(request)
+        batches = plan.feed(request, answer) if isinstance(answer, Page) else plan.feed_count(request, answer)
+        got += [item.id for batch in batches for item in batch.items]
+    return got
+
+
 def simulate(
     seed: int, how: Quirks, *, works: int, shape: str, churn: float = 0.0, interrupt: float = 0.0, **more: int
 ) -> Run:

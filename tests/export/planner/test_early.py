@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 
-from devrev_async.export.planner import Domain, Key, Page
+from devrev_async.export.planner import Domain, Key
 from devrev_async.export.planner.planner import Plan
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
-from tests.export.test_planner import Item, Model, fill
+from tests.export.test_planner import Item, Model, exported, fill
 
 from .pages import keys, opened, page, plan, take
 
@@ -125,9 +125,4 @@ def test_a_server_that_does_not_sort_gains_nothing_by_it() -> None:
         model = Model(Quirks(sort_by=order), rng)
         fill(model, works=300, shape="in order")
         planned = Plan[Item](Domain(), now=MODEL_NOW, first=20, limit=5, parallel=5)
-        got: list[str] = []
-        while (request := planned.take()) is not None:
-            answer = model.answer(request)
-            batches = planned.feed(request, answer) if isinstance(answer, Page) else planned.feed_count(request, answer)
-            got += [item.id for batch in batches for item in batch.items]
-        assert sorted(got) == sorted(model.items)
+        assert sorted(exported(planned, model)) == sorted(model.items)

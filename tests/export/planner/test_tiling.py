@@ -8,14 +8,14 @@ from math import sin
 
 import pytest
 
-from devrev_async.export.planner import Domain, Page, Request
+from devrev_async.export.planner import Domain, Request
 from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.price import most_requests, most_works, parallel_for
 from devrev_async.export.planner.tuning import UNEVEN, WAITING
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
-from tests.export.test_planner import Item, Model, fill
+from tests.export.test_planner import Item, Model, exported, fill
 
 from .pages import START, SortedServer, keys, opened, page, plan, take
 
@@ -114,9 +114,4 @@ def test_what_comes_from_the_middle_proves_nothing_by_itself(order: SortBy) -> N
     model = Model(Quirks(sort_by=order, cap=100), random.Random(5), first=100)
     fill(model, works=1150, shape="in order")
     planned = Plan[Item](Domain(), now=MODEL_NOW, first=100, limit=5, parallel=SLOW)
-    got: list[str] = []
-    while (request := planned.take()) is not None:
-        answer = model.answer(request)
-        batches = planned.feed(request, answer) if isinstance(answer, Page) else planned.feed_count(request, answer)
-        got += [item.id for batch in batches for item in batch.items]
-    assert sorted(got) == sorted(model.items)
+    assert sorted(exported(planned, model)) == sorted(model.items)
