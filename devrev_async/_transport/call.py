@@ -50,9 +50,6 @@ T = TypeVar("T")
 _LARGE = 1 << 20
 """Bytes; aiohttp warns of a longer body that is not a file."""
 
-_HELD = 0.05
-"""Seconds without a response after which the event loop may have been held, and not know what became of connections."""
-
 _PASSES = 3
 """Passes of the event loop until it has read the end of a connection: the socket, TLS above it, one to spare."""
 
@@ -265,7 +262,7 @@ class Call:
             AttemptFailedError: there is no response, or another one.
         """
         manager, request = self.manager, self.request
-        if not request.idempotent and time.monotonic() - manager.last_response > _HELD:
+        if not (request.idempotent or manager.owned):  # the client's own connector looks at each connection
             await _read_what_arrived()
         limiter, source, session = manager.limiter, manager.auth.source, manager.current
         connection = self._connection = ConnectionState()
@@ -300,7 +297,6 @@ class Call:
             header = response.header
             self.date = header("Date")
             self._answered = True
-            manager.last_response = time.monotonic()
             limiter.responded(
                 self._since,
                 limit=header("X-Ratelimit-Limit"),
@@ -403,9 +399,10 @@ class Call:
 
 
 async def _read_what_arrived() -> None:
-    """Let the event loop read its sockets: while the program held it, the server may have closed kept connections.
+    """Let the event loop read its sockets: the server may have closed kept connections meanwhile.
 
-    A write would be sent over one of those, and nobody could say whether it was applied. Reads are sent again.
+    It may close each one right after its response, or while the program held the event loop. A write would be sent over
+    one of those, and nobody could say whether it was applied. Reads are sent again.
     """
     for _ in range(_PASSES):
         await asyncio.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import select
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -73,6 +74,9 @@ class Connector(aiohttp.TCPConnector):
             # aiohttp retries a GET by itself; here the retry policy decides
             raise aiohttp.ServerDisconnectedError
         connection = await super().connect(req, traces, timeout)
+        while connection.protocol in self._used and _is_stale(connection):
+            connection.close()  # the server has closed it: it would never see the request
+            connection = await super().connect(req, traces, timeout)
         if state is not None:
             protocol: Any = connection.protocol
             protocol.new = True
@@ -113,6 +117,24 @@ class Connector(aiohttp.TCPConnector):
             if not timer.expired:
                 raise
         raise aiohttp.ConnectionTimeoutError
+
+
+def _is_stale(connection: Any) -> bool:
+    """Whether the socket of an idle connection has something to read: most often the server's end of it.
+
+    The event loop has not read it yet, since it came just now or the program held the loop.
+    """
+    socket = connection.transport.get_extra_info("socket")
+    if socket is None:
+        return False
+    descriptor: int = socket.fileno()
+    if descriptor < 0:
+        return True  # it is closed
+    if hasattr(select, "poll"):  # which takes any descriptor, and costs less
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])
 
 
 def request_class(headers: Mapping[str, str]) -> type[aiohttp.ClientRequest]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
@@ -41,7 +40,6 @@ class SessionManager:
         registry: the calls in flight; it is bound to `loop`.
         current: the session; None before it is opened.
         loop: the event loop that the session was opened in.
-        last_response: when the last one began (monotonic); infinite before the first.
         owned: whether the client made the session, with a connector that reports the state of connections.
         proxy: that `proxy=` or the environment names, as host and port, or None.
         request_options: keyword arguments of every request.
@@ -81,7 +79,6 @@ class SessionManager:
             self.request_options["ssl"] = ssl
         self.current: aiohttp.ClientSession | None = session
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.last_response = math.inf
         self._closer: AsyncGenerator[None, None] | None = None
         self._open_options = (headers, trace_configs, quota_reserve)
         self._rate_limit: tuple[object, RateLimit | None] = (None, None)

@@ -15,7 +15,7 @@ import pytest
 import trustme
 from yarl import URL
 
-from devrev_async import DevRevClient, Timeout
+from devrev_async import DevRevClient, Timeout, WorkUpdate
 from devrev_async._transport.request import Request
 from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError, OutcomeUnknownError
 from tests.transport.conftest import TOKEN, Clients, free_slots, in_flight
@@ -612,6 +612,22 @@ async def test_a_write_is_not_sent_over_a_connection_that_was_closed_while_the_l
             closed.clear()
         thread.join()
     assert len(received) == 3
+    if session is not None:
+        await session.close()
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+@pytest.mark.parametrize("own_session", [False, True])
+async def test_a_write_is_not_sent_over_a_connection_that_was_closed_right_after_its_response(
+    server: FaultServer, connect: Clients, own_session: bool, ending: str
+) -> None:
+    server.usual = raw(message(), then=ending)  # without a word of it in the head
+    session = aiohttp.ClientSession() if own_session else None
+    client = connect(session=session)
+    for _ in range(5):
+        await client.works.update("ISS-1", title="x")
+    await client.works.update_many([WorkUpdate(id=f"ISS-{n}", title="x") for n in range(50)], on_error="raise")
+    assert len(server.requests) == 55
     if session is not None:
         await session.close()
 
