@@ -7,6 +7,7 @@ All errors can be pickled, and none holds the token.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 from .reports import ChangesReport, ExportReport
@@ -287,6 +288,14 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001 - an int of many digits has no repr, and a caller's own may raise anything
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known: ``; did you mean 'title'?``, or nothing if none is close."""
+    from difflib import get_close_matches  # noqa: PLC0415 - of no use to a program without mistakes
+
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def with_unknown_outcome(error: E) -> E:

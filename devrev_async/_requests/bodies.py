@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from devrev_async.errors import InvalidArgumentError, shown
+from devrev_async.errors import InvalidArgumentError, did_you_mean, shown
 from devrev_async.models.base import is_array, is_object
 from devrev_async.models.filters import Filters, StageFilter
 from devrev_async.models.ids import Id, check_id, is_plain, type_of_id
@@ -52,6 +52,15 @@ _SORT: Final = re.compile(r"\A[A-Za-z_][A-Za-z0-9_.]*:(asc|desc)\Z")
 _SET_LISTS: Final = ("owned_by", "reported_by", "developed_with", "channels", "contacts")
 _LIST_UPDATES: Final = ("artifacts", "tags")
 """The lists of an update that the API can add to and remove from."""
+
+_SIZES: Final = {
+    ("export", "limit"): "; did you mean 'first'?",
+    ("export_stream", "limit"): "; did you mean 'first'?",
+    ("export_all", "limit"): "; it yields all works: leave its loop early, or call export(first=...)",
+    ("export_all", "first"): "; it yields all works: leave its loop early, or call export(first=...)",
+    ("list", "first"): "; did you mean 'limit', the size of a page, or 'max_items'?",
+}
+"""The bound that one call has and another names otherwise."""
 
 _is_surrogate: Final = re.compile("[\ud800-\udfff]").search
 _encode: Final = msgspec.json.Encoder().encode
@@ -205,7 +214,8 @@ def _checked(fields: Mapping[str, Any], model: Any, method: str, *, none: str) -
     known: Mapping[str, Any] = model.__annotations__
     for name in fields:
         if name not in known:
-            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
+            advice = _SIZES.get((method, name)) or did_you_mean(name, known)
+            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{advice}")
     _refuse_list_updates(fields, _LIST_UPDATES if model is UpdateFields else ())
     return converted({name: value for name, value in fields.items() if value is not UNSET}, model, none=none)
 

@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from numbers import Integral, Rational, Real
-from typing import Any, Final, TypeGuard
+from types import UnionType
+from typing import Any, Final, TypeGuard, Union, get_args, get_type_hints, is_typeddict
 
 import msgspec
 
 from devrev_async._json.msgspec_errors import breaks_pattern, located, mismatch
 from devrev_async.errors import InvalidArgumentError
-from devrev_async.models.filters import check_aware
+from devrev_async.models.filters import DateRange, LastDays, NextDays, check_aware
 
 _EXACT: Final = frozenset({str, int, bool, type(None)})
 _TEXT: Final = (str, bytes, bytearray, memoryview)
@@ -132,7 +133,7 @@ def converted(given: Mapping[str, Any], model: Any, *, none: str) -> dict[str, A
     try:
         checked = msgspec.convert(values, model)
     except msgspec.ValidationError as error:
-        raise _argument_error(str(error), none, given) from None
+        raise _argument_error(str(error), none, given, model) from None
     except UnicodeEncodeError as error:  # a str where no str is right
         names = [name for name, value in values.items() if value == error.object]
         raise InvalidArgumentError(f"{', '.join(names or given)}: lone surrogate: cannot be encoded as UTF-8") from None
@@ -153,21 +154,24 @@ _NAMES: Final = {
 }
 _STEP: Final = re.compile(r"(\w+)|\[(\d+)\]")
 _OF_JSON: Final = (str, int, float, Mapping, Collection, datetime, enum.Enum)
+_UNIONS: Final = (UnionType, type(Union[int, str]))  # noqa: UP007 - the class of one with forward references
 _QUOTED: Final = re.compile(r"`(\w+)`")
 
 
-def _argument_error(said: str, none: str, given: Mapping[str, Any]) -> Exception:
+def _argument_error(said: str, none: str, given: Mapping[str, Any], model: Any) -> Exception:
     problem, path = located(said)
     where = path or "arguments"
     types = mismatch(problem)
     value = _value_at(given, path)
+    structs = _structs_at(model, path)
     if types is not None:
         if types.found == "null":
             return InvalidArgumentError(f"{where}=None: {none}")
-        takes = f"{where} takes {' or '.join(map(_name, types.expected))}"
+        names = {**_NAMES, "object": structs} if structs else _NAMES
+        takes = f"{where} takes {' or '.join(names.get(kind, kind) for kind in types.expected)}"
         if isinstance(value, msgspec.Struct) and "str" in types.expected and hasattr(value, "id"):
             return TypeError(f"{takes}, not {type(value).__name__}: pass its id")
-        return TypeError(f"{takes}, not {_article(value) or _name(types.found)}")
+        return TypeError(f"{takes}, not {_article(value) or _NAMES.get(types.found, types.found)}")
     if isinstance(value, date | time | timedelta) and not isinstance(value, datetime):
         return TypeError(f"{where} takes an aware datetime, not {_article(value)}")
     if breaks_pattern(problem):
@@ -176,7 +180,8 @@ def _argument_error(said: str, none: str, given: Mapping[str, Any]) -> Exception
         )
     problem = _QUOTED.sub(lambda quoted: _NAMES.get(quoted[1], quoted[0]), problem)
     kind = f"{_article(value)} does not fit: " if isinstance(value, msgspec.Struct) else ""
-    return InvalidArgumentError(f"{where}: {kind}{problem[0].lower()}{problem[1:]}")
+    instead = f"; pass {structs}" if structs and isinstance(value, Mapping) else ""
+    return InvalidArgumentError(f"{where}: {kind}{problem[0].lower()}{problem[1:]}{instead}")
 
 
 def _value_at(given: Any, path: str) -> Any:
@@ -190,10 +195,29 @@ def _value_at(given: Any, path: str) -> Any:
     return value
 
 
+def _structs_at(model: Any, path: str) -> str:
+    """The public Structs that a model takes at a path, as ``a DateRange, LastDays or NextDays``; else empty."""
+    types = [model]
+    for key, index in _STEP.findall(path):
+        inner = [type_ for outer in types for type_ in (get_args(outer)[:1] if index else _types_of_field(outer, key))]
+        types = [member for type_ in inner for member in (get_args(type_) if isinstance(type_, _UNIONS) else (type_,))]
+    if DateRange in types:  # presets are one private Struct to msgspec
+        types += [LastDays, NextDays]
+    names = [type_.__name__ for type_ in types if _is_struct(type_) and not type_.__name__.startswith("_")]
+    if not names:
+        return ""
+    return f"{'an' if names[0][0] in 'AEIOU' else 'a'} {' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}"
+
+
+def _types_of_field(model: Any, name: str) -> list[Any]:
+    hints = get_type_hints(model) if _is_struct(model) or is_typeddict(model) else {}
+    return [hints[name]] if name in hints else []
+
+
+def _is_struct(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
+
+
 def _article(value: object) -> str:
     """The type of a value that is none of JSON's own, as ``a Decimal``; else empty."""
     return "" if value is None or isinstance(value, _OF_JSON) else f"a {type(value).__name__}"
-
-
-def _name(kind: str) -> str:
-    return _NAMES.get(kind, kind)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
 from msgspec import inspect
 
-from devrev_async.errors import InvalidArgumentError, shown
+from devrev_async.errors import InvalidArgumentError, did_you_mean, shown
 from devrev_async.models import Issue, Opportunity, Task, Ticket
 
 __all__ = ["RAW", "Field", "Kind", "column_names", "fields_of_works"]
@@ -99,8 +98,7 @@ def _checked(columns: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise TypeError(f"columns takes names, not {type(name).__name__}")
         if name not in known:
-            close = get_close_matches(name.lower(), known, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else "; works_schema().names has all of them"
+            advice = did_you_mean(name.lower(), known) or "; works_schema().names has all of them"
             raise InvalidArgumentError(f"columns: works have no column {shown(name)}{advice}")
         if name in names:
             raise InvalidArgumentError(f"columns: {name!r} is named twice")

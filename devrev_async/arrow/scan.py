@@ -6,12 +6,11 @@ import copy
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from devrev_async._requests.bodies import query_body
 from devrev_async.client import DevRevClient
-from devrev_async.errors import InvalidArgumentError
+from devrev_async.errors import InvalidArgumentError, did_you_mean
 from devrev_async.models import Filters, Work
 
 from .annotations import RecordBatchReader, Schema
@@ -169,7 +168,7 @@ def _checked(options: Mapping[str, Any] | None) -> dict[str, Any]:
         if name in _NOT_OPTIONS:
             raise InvalidArgumentError(f"options: {name} {_NOT_OPTIONS[name]}")
         if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            advice = f"; did you mean {close[0]!r}?" if close else ""
-            raise InvalidArgumentError(f"options: DevRevClient has no argument {name!r}{advice}")
+            raise InvalidArgumentError(
+                f"options: DevRevClient has no argument {name!r}{did_you_mean(str(name), known)}"
+            )
     return dict(options)

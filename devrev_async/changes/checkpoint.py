@@ -141,9 +141,9 @@ def _decoded(checkpoint: str) -> _Saved:
     try:
         data = urlsafe_b64decode(checkpoint.encode("ascii") + b"=" * (-len(checkpoint) % 4))
     except (UnicodeEncodeError, binascii.Error):
-        raise InvalidArgumentError(_NO_CHECKPOINT) from None
+        raise InvalidArgumentError(f"{_NO_CHECKPOINT}; for a time, pass an aware datetime") from None
     if len(data) < 5 or data[:4] != zlib.crc32(data[4:]).to_bytes(4, "big"):
-        raise InvalidArgumentError(f"{_NO_CHECKPOINT}, or it was cut or altered")
+        raise InvalidArgumentError(f"{_NO_CHECKPOINT}, or it was cut or altered; for a time, pass an aware datetime")
     try:
         version = msgspec.msgpack.decode(data[4:], type=_Versioned).version
         if version > _VERSION:

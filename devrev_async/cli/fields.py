@@ -5,13 +5,13 @@ The field says how its value is read, so that a title may be ``123`` and a prior
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import inspect
 
 from devrev_async import WorkUpdate
+from devrev_async.errors import did_you_mean
 
 from .codes import UsageError
 from .values import NOT_JSON, as_json, as_time, split
@@ -87,9 +87,8 @@ def _kinds(type_: inspect.Type) -> list[str]:
 def _value(name: str, text: str) -> Any:
     known = _kinds_of_fields()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        meant = f"did you mean {close[0]}?" if close else f"custom fields are {_CUSTOM}.NAME"
-        raise UsageError(f"--set: no such field {name!r}; {meant}")
+        meant = did_you_mean(name, known) or f"; custom fields are {_CUSTOM}.NAME"
+        raise UsageError(f"--set: no such field {name!r}{meant}")
     wanted = known[name]
     value = as_json(text)
     if value is None and "null" not in wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 import sys
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, cast
 import msgspec
 
 from devrev_async import WorkUpdate
+from devrev_async.errors import did_you_mean
 
 from .codes import UsageError
 
@@ -121,18 +121,13 @@ def _convert(given: dict[str, Any]) -> WorkUpdate:
         raise ValueError('has no "id"')  # noqa: TRY004 - of the line, not of an argument
     for name in given:
         if name not in _FIELDS:
-            raise ValueError(f"no such field {name!r}{_meant(name)}")
+            raise ValueError(f"no such field {name!r}{did_you_mean(name, _FIELDS)}")
     try:
         return msgspec.convert({name: _plain(name, value) for name, value in given.items()}, WorkUpdate)
     except msgspec.ValidationError as error:
         place = _PATH.search(str(error))
         problem = _PATH.sub("", str(error))
         raise ValueError(f"{place[1]}: {problem}" if place else problem) from None
-
-
-def _meant(name: str) -> str:
-    close = difflib.get_close_matches(name, _FIELDS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _plain(name: str, value: Any) -> Any:

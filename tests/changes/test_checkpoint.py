@@ -28,6 +28,7 @@ WHOLE = Start(
     NOW, NOW - 300, Remembered(NOW, NOW - 300, NOW - 200, 2, {_RANDOM.randbytes(8): NOW - n for n in range(12)})
 )
 TEXT = encode(WHOLE, QUERY)
+CUT = "since= is no checkpoint of changes(), or it was cut or altered; for a time, pass an aware datetime"
 PLAIN = urlsafe_b64decode(TEXT + "=" * (-len(TEXT) % 4))[4:]
 TOKENS = [
     b"\xc0",
@@ -148,11 +149,13 @@ def test_one_that_is_too_long_forgets_the_older_half(horizon: int, over: int, ke
     ("text", "error", "message"),
     [
         (TEXT.encode(), TypeError, "since= takes a datetime, a checkpoint or None, not bytes"),
-        ("\u00e9", InvalidArgumentError, "since= is no checkpoint of changes()"),
-        ("A", InvalidArgumentError, "since= is no checkpoint of changes()"),
-        ("", InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
-        ("AAAAAA", InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
-        (TEXT[:-4], InvalidArgumentError, "since= is no checkpoint of changes(), or it was cut or altered"),
+        ("\u00e9", InvalidArgumentError, "since= is no checkpoint of changes(); for a time, pass an aware datetime"),
+        ("A", InvalidArgumentError, "since= is no checkpoint of changes(); for a time, pass an aware datetime"),
+        ("2025-01-31", InvalidArgumentError, CUT),
+        ("2025-01-31T12:00:00Z", InvalidArgumentError, "since= is no checkpoint of changes(); for a time, pass an aware datetime"),
+        ("", InvalidArgumentError, CUT),
+        ("AAAAAA", InvalidArgumentError, CUT),
+        (TEXT[:-4], InvalidArgumentError, CUT),
         (sealed(b"\x01"), InvalidArgumentError, "since= is no checkpoint of changes()"),
         (sealed(b"\x91\x02"), InvalidArgumentError,
          "since= is a checkpoint of version 2, and this release knows 1: use a newer release"),

@@ -124,7 +124,7 @@ def test_a_dry_run_prints_the_bodies_and_sends_nothing(here: Here, sandbox: Sand
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "ISS-1", "titel": "x"}', "edits.jsonl:2: no such field 'titel'; did you mean title?"),
+        ('{"id": "ISS-1", "titel": "x"}', "edits.jsonl:2: no such field 'titel'; did you mean 'title'?"),
         ('{"id": "ISS-1", "title": 5}', "edits.jsonl:2: title: Expected `str`"),
         ('{"id": "ISS-1", "severity": "high"}', "edits.jsonl:2: severity is a field of type 'ticket'"),
         ('{"id": "ISS-1", "title": ""}', "edits.jsonl:2: "),

@@ -68,7 +68,7 @@ def test_custom_fields_add_up() -> None:
     [
         (["title"], "NAME=VALUE"),
         (["=x"], "NAME=VALUE"),
-        (["titel=x"], "did you mean title?"),
+        (["titel=x"], "did you mean 'title'?"),
         (["id=ISS-2"], "no such field 'id'"),
         (["type=issue"], "no such field 'type'"),
         (["stage.name=x"], "no such field 'stage.name'"),

@@ -163,9 +163,30 @@ def test_a_plain_mapping_does_for_a_filter(canned: Canned) -> None:
         "issue": {"priority": ["p0"]},
         "stage": {"name": ["n"]},
     }
-    refused(canned, InvalidArgumentError, "prio", issue={"prio": ["p0"]})
-    refused(canned, TypeError, "issue takes a mapping, not a sequence", issue=["p0"])
+    refused(canned, InvalidArgumentError, "unknown field `prio`; pass an IssueFilter", issue={"prio": ["p0"]})
+    refused(canned, InvalidArgumentError, "; pass a DateRange, LastDays or NextDays", created_date={"after": AT})
+    refused(canned, TypeError, "issue takes an IssueFilter, not a sequence", issue=["p0"])
     refused(canned, TypeError, "issue.priority takes a sequence, not a str", issue=IssueFilter(priority="p0"))
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"created_date": "2025-01-31"}, "created_date takes a DateRange, LastDays or NextDays, not a str"),
+        ({"created_date": AT}, "created_date takes a DateRange, LastDays or NextDays, not a datetime"),
+        ({"stage": "triage"}, "stage takes a StageFilter or a sequence, not a str"),
+        ({"opportunity": 5}, "opportunity takes an OpportunityFilter, not an int"),
+        ({"custom_fields": 5}, "custom_fields takes a mapping, not an int"),
+        (
+            {"issue": {"sla_summary": {"target_time": "soon"}}},
+            "issue.sla_summary.target_time takes a DateRange, LastDays or NextDays, not a str",
+        ),
+    ],
+)
+def test_what_a_filter_takes_is_named_by_its_class(canned: Canned, filters: Any, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        canned.run(canned.devrev.works.export(**filters))
+    assert str(caught.value) == message
 
 
 def test_stages(canned: Canned) -> None:

@@ -314,9 +314,29 @@ def test_an_unset_first_is_the_default(canned: Canned) -> None:
 
 
 def test_unknown_arguments_are_type_errors(canned: Canned) -> None:
-    refused(canned, TypeError, r"update\(\) got an unexpected keyword argument 'titel'", titel="t")
-    with pytest.raises(TypeError, match=r"export\(\) got an unexpected keyword argument 'created_after'"):
-        canned.run(canned.devrev.works.export(created_after=1))  # type: ignore[call-arg]
+    refused(
+        canned, TypeError, r"update\(\) got an unexpected keyword argument 'titel'; did you mean 'title'\?", titel="t"
+    )
+    with pytest.raises(TypeError, match=r"export\(\) got an unexpected keyword argument 'tpye'; did you mean 'type'\?"):
+        canned.run(canned.devrev.works.export(tpye=["issue"]))  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"export\(\) got an unexpected keyword argument 'qqq'$"):
+        canned.run(canned.devrev.works.export(qqq=1))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "advice"),
+    [
+        ("export", "limit", "; did you mean 'first'?"),
+        ("export_stream", "limit", "; did you mean 'first'?"),
+        ("list", "first", "; did you mean 'limit', the size of a page, or 'max_items'?"),
+        ("export_all", "limit", "; it yields all works: leave its loop early, or call export(first=...)"),
+        ("export_all", "first", "; it yields all works: leave its loop early, or call export(first=...)"),
+    ],
+)
+def test_the_bound_of_another_call_is_told_the_own_one(canned: Canned, method: str, name: str, advice: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        canned.run(getattr(canned.devrev.works, method)(**{name: 10}))
+    assert str(caught.value) == f"{method}() got an unexpected keyword argument {name!r}{advice}"
 
 
 def test_stages(canned: Canned) -> None:
