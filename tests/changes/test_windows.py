@@ -178,12 +178,12 @@ class Reads:
 class Overflows(Reads):
     """A window that proves too full after these seconds were seen."""
 
-    seen: tuple[int, ...] = ()
+    seen: tuple[float, ...] = ()
 
     def play(self, windows: Windows, step: Count | Read | None) -> None:
         assert isinstance(step, Read)
         assert (step.low, step.high) == (self.low * SECOND, self.high * SECOND - 1)
-        windows.overflowed([second * SECOND for second in self.seen])
+        windows.overflowed([int(second * SECOND) for second in self.seen])
 
 
 @dataclass
@@ -226,15 +226,42 @@ def play(windows: Windows, steps: list[Step]) -> None:
         # one that is too full still is cut again, and the density tells where
         (260, [Probed(FIRST_YEAR, 0), Counted(0, 500, 100), Counted(0, 250, 50), Counted(0, 375, 90), Reads(0, 375, 90),
                Counted(375, 824, 90), Reads(375, 824, 90), Reads(824, 1000)]),
+        (300, [Probed(FIRST_YEAR, 0), Counted(0, 500, 60), Reads(0, 500, 60), Counted(500, 999, 200),
+               Counted(500, 719, 90), Reads(500, 719, 90), Counted(719, 933, 90), Reads(719, 933, 90), Reads(933, 1000)]),
         # a difference is below zero where works were added meanwhile
         (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 99), Counted(0, 250, 60), Reads(0, 250, 60), Reads(250, 1000)]),
+        # a window without works is read with the one before, which may fill the room but for a twentieth
+        (190, [Probed(FIRST_YEAR, 0), Counted(0, 500, 190), Counted(0, 250, 95), Reads(0, 250, 95), Reads(250, 1000)]),
+        # thrice far more works than there can be, which twice as many are not: counts are used no more
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 300), Counted(0, 250, 700), Counted(0, 125, 1500), Reads(0, 1000)]),
+        (96, [Probed(FIRST_YEAR, 0), Counted(0, 500, 192), Counted(0, 250, 384), Counted(0, 125, 768), Counted(0, 62, 60),
+              Reads(0, 62, 60), Counted(62, 124, 2), Reads(62, 124, 2), Reads(124, 125, patient=True), Reads(125, 1000)]),
         # no exact count: it is read, and cut where it proves too full
         (300, [Probed(FIRST_YEAR, 0), Counted(0, 500, None), Reads(0, 500), Counted(500, 1000, None), Reads(500, 1000)]),
         (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 50), Counted(500, 1000, 30), Reads(0, 1000)]),
+        # only that they are many: it is cut without regard to their number
+        (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 60), Counted(500, 1000, MANY), Reads(0, 500, 60),
+                Counted(500, 999, MANY), Counted(500, 749, 90), Counted(749, 999, 90), Reads(500, 749, 90),
+                Counted(999, 1000, 40), Reads(749, 999, 90), Reads(999, 1000, 40, patient=True)]),
+        (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 40), Counted(500, 1000, MANY), Counted(0, 750, MANY),
+                Counted(0, 625, 60), Counted(625, 750, 60), Reads(0, 625, 60), Counted(750, 1000, 90),
+                Reads(625, 750, 60), Reads(750, 1000, 90)]),
         (None, [Overflows(0, 1000, seen=tuple(range(200))), Reads(0, 100), Reads(100, 1000)]),
         (None, [Overflows(0, 1000, seen=(0, 0, 0)), Reads(0, 1, patient=True), Reads(1, 1000)]),
+        (None, [Overflows(0, 1000, seen=(0.5, 100.5, 101.5)), Reads(0, 100), Reads(100, 1000)]),
+        (300, [Probed(FIRST_YEAR, 0), Counted(0, 500, None), Overflows(0, 500, seen=tuple(range(200))), Reads(0, 100),
+               Reads(100, 500), Counted(500, 1000, 40), Reads(500, 1000, 40)]),
         # the server ignores the range: everything is read
         (300, [Probed(FIRST_YEAR, 270), Reads(0, 1000, patient=True, everything=True)]),
+        (300, [Probed(FIRST_YEAR, 270), Reads(0, 1000, patient=True, everything=True, bound=500, tie=101),
+               Reads(500, 1000, crowd=True, patient=True, everything=True)]),
+        # it counts works in a year that has none, but not nearly all: it does not ignore the range
+        (96, [Probed(FIRST_YEAR, 86), Counted(0, 500, 60), Reads(0, 500, 60), Reads(500, 1000)]),
+        # neighbours that are read together are counted again, or read again, as one
+        (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 50), Counted(500, 1000, 30), Reads(0, 1000, bound=400, tie=1),
+                Counted(400, 1000, 40), Reads(400, 1000, 40)]),
+        (MANY, [Probed(FIRST_YEAR, 0), Counted(0, 500, 50), Counted(500, 1000, 30), Unproved(0, 1000),
+                Reads(0, 1000, patient=True, everything=True)]),
         (96, [Probed(FIRST_YEAR, None), Counted(0, 500, 60), Reads(0, 500, 60), Reads(500, 1000)]),
     ],
 )  # fmt: skip
@@ -287,18 +314,90 @@ def test_an_interval_that_was_counted_further_than_it_reaches(count: int | None,
             Counted(500, 1000, 40),
             Reads(500, 1000, 40),
         ],
+        [
+            Unproved(0, 1000),
+            Reads(0, 1000, patient=True, everything=True, bound=300),
+            Counted(300, 1000, 40),
+            Reads(300, 1000, 40, bound=500),
+            Counted(500, 1000, 40),
+            Unproved(500, 1000),
+            Reads(500, 1000, patient=True, everything=True, bound=700),
+            Counted(700, 1000, 40),
+            Reads(700, 1000, 40),
+        ],
     ],
 )
 def test_where_a_window_does_not_end_as_planned(steps: list[Step]) -> None:
     play(windows_of(95), steps)
 
 
-def test_counts_that_prove_far_too_high_are_used_no_more() -> None:
+@pytest.mark.parametrize("tie", [1, 101])
+def test_counts_that_prove_far_too_high_are_used_no_more(tie: int) -> None:
     windows = windows_of(95)
     steps: list[Step] = [Reads(0, 1000, 95, bound=100, tie=1, shown=9)]
     steps += [Counted(100, 1000, 90), Reads(100, 1000, 90, bound=200, tie=1, shown=9)]
-    steps += [Counted(200, 1000, 90), Reads(200, 1000, 90, bound=300, tie=1, shown=9), Reads(300, 1000)]
+    steps += [Counted(200, 1000, 90), Reads(200, 1000, 90, bound=300, tie=tie, shown=9)]
+    play(windows, [*steps, Reads(300, 1000, crowd=tie > 100, patient=tie > 100)])
+
+
+@pytest.mark.parametrize(
+    ("shown", "doubted"),
+    [(0, True), (40, True), (42, True), (43, False), (90, False)],  # 90 is more than 47 above, and more than twice
+)
+def test_a_count_is_far_too_high_by_half_a_window_and_by_twice_what_there_is(shown: int, doubted: bool) -> None:
+    windows = windows_of(95)
+    steps: list[Step] = [Reads(0, 1000, 95, bound=100, tie=1, shown=9), Counted(100, 1000, 90)]
+    steps += [Reads(100, 1000, 90, bound=200, tie=1, shown=9), Counted(200, 1000, 90)]
+    steps += [Reads(200, 1000, 90, bound=300, tie=1, shown=shown)]
+    steps += [Reads(300, 1000)] if doubted else [Counted(300, 1000, 90), Reads(300, 1000, 90)]
     play(windows, steps)
+
+
+@pytest.mark.parametrize(("above", "doubted"), [(0, False), (1, True), (20, True)])
+def test_neighbours_that_are_read_together_are_judged_by_what_was_counted_of_both(above: int, doubted: bool) -> None:
+    windows = windows_of(MANY)
+    steps: list[Step] = [Probed(FIRST_YEAR, 0), Counted(0, 500, 47), Counted(500, 1000, above)]
+    steps += [Reads(0, 1000, bound=100, tie=1, shown=0), Counted(100, 1000, 90)]
+    steps += [Reads(100, 1000, 90, bound=200, tie=1, shown=9), Counted(200, 1000, 90)]
+    steps += [Reads(200, 1000, 90, bound=300, tie=1, shown=9)]
+    steps += [Reads(300, 1000)] if doubted else [Counted(300, 1000, 90), Reads(300, 1000, 90)]
+    play(windows, steps)
+
+
+def test_what_was_read_without_a_range_says_nothing_of_a_count() -> None:
+    windows = windows_of(95)
+    steps: list[Step] = [Unproved(0, 1000)]
+    steps += [Reads(0, 1000, patient=True, everything=True, bound=100, tie=1, shown=9), Counted(100, 1000, 90)]
+    steps += [Reads(100, 1000, 90, bound=200, tie=1, shown=9), Counted(200, 1000, 90)]
+    steps += [Reads(200, 1000, 90, bound=300, tie=1, shown=9), Counted(300, 1000, 90), Reads(300, 1000, 90)]
+    play(windows, steps)
+
+
+def test_a_window_that_begins_within_a_second_is_cut_at_a_whole_one() -> None:
+    low, high = SECOND // 4, 1000 * SECOND - 1
+    windows = Windows(low, high, count=None, now=2000 * SECOND, room=100)
+    assert windows.next() == Read(low, high, None, False, asked(low, high))
+    windows.overflowed([low, low, low + 1])
+    assert windows.next() == Read(low, SECOND - 1, None, True, asked(low, SECOND - 1))
+
+
+@pytest.mark.parametrize(("room", "count", "read"), [(1, 1, True), (1, 2, False), (2, 1, True), (2, 2, False)])
+def test_a_window_of_one_work_is_read_however_little_room_there_is(room: int, count: int, read: bool) -> None:
+    windows = Windows(0, 1000 * SECOND - 1, count=count, now=2000 * SECOND, room=room)
+    assert isinstance(windows.next(), Read) is read
+    assert windows.filtered_here is False
+
+
+@pytest.mark.parametrize("bound", [UNDATED, 500 * SECOND - 1])
+def test_works_without_a_date_are_thought_of_no_more_once_they_were_read(bound: int) -> None:
+    windows = Windows(UNDATED, 1000 * SECOND - 1, count=95, now=2000 * SECOND, room=100)
+    assert isinstance(windows.next(), Read)
+    windows.done(bound, 1, 95)
+    Probed((bound + 1, 1000 * SECOND - 1), 150).play(windows, windows.next())
+    Probed(FIRST_YEAR, 0).play(windows, windows.next())
+    step = windows.next()
+    assert isinstance(step, Count)
+    assert step.low == bound + 1  # the count of a part: how many works have a date is not asked
 
 
 @pytest.mark.parametrize(
@@ -315,7 +414,10 @@ def test_works_without_a_date_are_in_no_range_unless_three_counts_say_that_there
     assert step is not None
     assert isinstance(step, Read) is undated
     assert step.low == (UNDATED if undated else EARLIEST)
-    assert not isinstance(step, Read) or (step.crowd, step.patient, step.asked) == (UNDATED, True, (None, None))
+    if isinstance(step, Read):
+        assert (step.crowd, step.patient, step.asked) == (UNDATED, True, (None, None))
+        assert windows.unproved(ranged=False)
+        assert windows.next() == step
 
 
 def test_what_was_read_without_a_range_is_read_once_more() -> None:

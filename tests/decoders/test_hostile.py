@@ -23,7 +23,7 @@ GOOD = [issue(1), tiny(2), issue(3, sla_summary=None, applies_to_part=None), tin
 )
 def test_a_body_cut_anywhere_is_truncated(body: bytes) -> None:
     for end in range(len(body)):
-        with pytest.raises(Truncated):
+        with pytest.raises(Truncated, match=r"^the body ends before its JSON does$"):
             read(pieces_of(body[:end], 64 if end % 2 else 1 << 20), small_page(), eager=end % 3 == 0)
 
 
@@ -45,6 +45,16 @@ def test_what_is_no_page_is_malformed(body: bytes) -> None:
         for eager in (False, True):
             with pytest.raises(Malformed):
                 read(pieces_of(body, size), eager=eager)
+
+
+@pytest.mark.parametrize("before", [0, 1, 70])
+def test_what_stands_behind_a_work_in_place_of_a_comma_is_named_by_that_work(before: int) -> None:
+    body = (
+        b'{"works":[' + compact(tiny(0)) + b"," + (compact(tiny(0)) + b",") * before + b'5 {"type":"task","id":"1"}]}'
+    )
+    for size in (1, 300, 1 << 20):
+        with pytest.raises(Malformed, match=rf"^neither comma nor bracket after item {before + 1}$"):
+            read(pieces_of(body, size), small_page())
 
 
 @pytest.mark.parametrize(
