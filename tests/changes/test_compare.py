@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devrev_async.changes.compare import rows_of_works
+from devrev_async.changes.compare import Comparison, rows_of_file, rows_of_works
+from devrev_async.changes.run_files import RunFile
+from devrev_async.errors import SyncStateError
+from devrev_async.sinks._names import FileFormat
 
 DATED = b'"type":"issue","id":"ISS-1","modified_date":"2025-01-31T12:00:00Z"'
 BIG = b"9" * 30
@@ -54,3 +61,108 @@ def test_the_order_of_keys_is_no_difference(one: bytes, other: bytes, same: bool
     if format != "jsonl":
         pytest.importorskip("pyarrow")
     assert (content(work(one), format) == content(work(other), format)) is same
+
+
+FORMATS: list[FileFormat] = ["jsonl", "jsonl.gz", "csv", "parquet"]
+
+
+def issue(n: int, title: str = "title", modified: str | None = "2025-01-31T12:00:00.250Z") -> bytes:
+    return json.dumps({"type": "issue", "id": f"ISS-{n}", "modified_date": modified, "title": title}).encode()
+
+
+NAMELESS = b'{"type":"issue","title":"without an id"}'
+
+
+def written(folder: Path, number: int, format: FileFormat, *works: bytes) -> tuple[int, FileFormat, Path]:
+    """The file of a run."""
+    if format in ("csv", "parquet"):
+        pytest.importorskip("pyarrow")
+    path = folder / f"works-{number:06}.{format}"
+    file = RunFile(path, format)
+    file.write(works)
+    file.end()
+    file.publish()
+    return number, format, path
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_rows_of_a_run_file_are_those_of_the_works_it_was_written_of(tmp_path: Path, format: FileFormat) -> None:
+    works = [issue(2), NAMELESS, issue(1, title='[1, "a"]'), issue(3, modified=None), b"{}"]
+    _, _, path = written(tmp_path, 1, format, *works)
+    rows = list(rows_of_file(path, format))
+    assert [row.id for row in rows] == ["ISS-2", "ISS-1", "ISS-3"]
+    assert rows == list(rows_of_works(works, format))
+    assert len({row.content for row in rows}) == 3
+    assert rows[0].modified == rows[1].modified != rows[2].modified
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_run_file_has_works_beyond_one_batch(tmp_path: Path, format: FileFormat) -> None:
+    _, _, path = written(tmp_path, 1, format, *map(issue, range(2500)))
+    assert [row.id for row in rows_of_file(path, format)] == [f"ISS-{n}" for n in range(2500)]
+
+
+LATER = "2025-02-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("formats", [*((each, each) for each in FORMATS), ("csv", "jsonl"), ("parquet", "jsonl.gz")])
+@pytest.mark.parametrize(
+    ("runs", "export", "missing", "differing"),
+    [
+        (([], []), [issue(1)], [], []),
+        (([issue(1), issue(2)], []), [issue(1), issue(2)], [], []),
+        (([issue(3), issue(1), issue(2)], [issue(4)]), [issue(2)], ["ISS-1", "ISS-3", "ISS-4"], []),
+        # what the last run that had a work wrote of it counts
+        (([issue(1, "old")], [issue(1, "new")]), [issue(1, "new")], [], []),
+        (([issue(1, "new")], [issue(1, "old")]), [issue(1, "new")], [], ["ISS-1"]),
+        (([issue(2), issue(1)], [issue(3)]), [issue(3, "x"), issue(2, "x"), issue(1)], [], ["ISS-2", "ISS-3"]),
+        # a change that shows, and works that no run wrote yet, are what the next run is for
+        (([issue(1)], []), [issue(1, "new", LATER), issue(2)], [], []),
+        (([issue(1, modified=None)], []), [issue(1, "new", None)], [], ["ISS-1"]),
+    ],
+)
+def test_what_is_missing_from_an_export_and_what_differs(
+    tmp_path: Path,
+    formats: tuple[FileFormat, FileFormat],
+    runs: tuple[list[bytes], list[bytes]],
+    export: list[bytes],
+    missing: list[str],
+    differing: list[str],
+) -> None:
+    files = [written(tmp_path, n, formats[n], *works) for n, works in enumerate(runs)]
+    comparison = Comparison(files)
+    comparison.see(export[:1])
+    comparison.see(export[1:])
+    assert comparison.missing() == missing
+    assert comparison.differing() == differing
+
+
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [
+        ("jsonl", b'{"id"'), ("jsonl", issue(1)), ("jsonl.gz", b"\x1f\x8b"), ("jsonl.gz", b"text"),
+        ("jsonl.gz", gzip.compress(issue(1) + b"\n")[:-9]), ("csv", b""), ("csv", b"id,modified_date\r\nISS-1,"),
+        ("csv", b"id,modified_date\r\nISS-1,\n"), ("csv", b"id\r\nISS-1\r\n"), ("csv", b"modified_date\r\n\r\n"),
+        ("csv", b'id,modified_date\r\n"ISS-1"x,\r\n'), ("csv", b"id,modified_date\r\nISS-1\r\n"), ("csv", b"\r\n"),
+        ("csv", b"id,modified_date\r\n\xff,\r\n"), ("parquet", b""), ("parquet", b"PAR1"),
+    ],
+)  # fmt: skip
+def test_a_run_file_that_is_not_whole_is_named(tmp_path: Path, format: FileFormat, content: bytes) -> None:
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / "works-000001"
+    path.write_bytes(content)
+    with pytest.raises(SyncStateError, match=rf"works-000001: is no whole {format} file: .") as caught:
+        list(rows_of_file(path, format))
+    assert caught.value.path == str(path)
+    assert caught.value.hint == "restore it from a backup, or start anew with full_refresh=True (--full-refresh)"
+
+
+def test_a_csv_file_may_end_with_its_header_and_python_reads_cells_as_before(tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    path = tmp_path / "works-000001.csv"
+    path.write_bytes(b"id,modified_date\r\n")
+    assert list(rows_of_file(path, "csv")) == []
+    path.write_bytes(b"id,x,modified_date\r\nISS-1,%b,now\r\n" % (b"x" * 2 * limit))
+    assert [(row.id, row.modified) for row in rows_of_file(path, "csv")] == [("ISS-1", "now")]
+    assert csv.field_size_limit() == limit
