@@ -104,23 +104,31 @@ def test_a_run_file_has_works_beyond_one_batch(tmp_path: Path, format: FileForma
 
 LATER = "2025-02-01T00:00:00Z"
 
+PAIRS: list[tuple[FileFormat, FileFormat]] = [
+    *zip(FORMATS, FORMATS, strict=True),
+    ("csv", "jsonl"),
+    ("parquet", "jsonl.gz"),
+]
+"""The formats of two runs."""
 
-@pytest.mark.parametrize("formats", [*((each, each) for each in FORMATS), ("csv", "jsonl"), ("parquet", "jsonl.gz")])
-@pytest.mark.parametrize(
-    ("runs", "export", "missing", "differing"),
-    [
-        (([], []), [issue(1)], [], []),
-        (([issue(1), issue(2)], []), [issue(1), issue(2)], [], []),
-        (([issue(3), issue(1), issue(2)], [issue(4)]), [issue(2)], ["ISS-1", "ISS-3", "ISS-4"], []),
-        # what the last run that had a work wrote of it counts
-        (([issue(1, "old")], [issue(1, "new")]), [issue(1, "new")], [], []),
-        (([issue(1, "new")], [issue(1, "old")]), [issue(1, "new")], [], ["ISS-1"]),
-        (([issue(2), issue(1)], [issue(3)]), [issue(3, "x"), issue(2, "x"), issue(1)], [], ["ISS-2", "ISS-3"]),
-        # a change that shows, and works that no run wrote yet, are what the next run is for
-        (([issue(1)], []), [issue(1, "new", LATER), issue(2)], [], []),
-        (([issue(1, modified=None)], []), [issue(1, "new", None)], [], ["ISS-1"]),
-    ],
-)
+
+CASES: list[tuple[tuple[list[bytes], list[bytes]], list[bytes], list[str], list[str]]] = [
+    (([], []), [issue(1)], [], []),
+    (([issue(1), issue(2)], []), [issue(1), issue(2)], [], []),
+    (([issue(3), issue(1), issue(2)], [issue(4)]), [issue(2)], ["ISS-1", "ISS-3", "ISS-4"], []),
+    # what the last run that had a work wrote of it counts
+    (([issue(1, "old")], [issue(1, "new")]), [issue(1, "new")], [], []),
+    (([issue(1, "new")], [issue(1, "old")]), [issue(1, "new")], [], ["ISS-1"]),
+    (([issue(2), issue(1)], [issue(3)]), [issue(3, "x"), issue(2, "x"), issue(1)], [], ["ISS-2", "ISS-3"]),
+    # a change that shows, and works that no run wrote yet, are what the next run is for
+    (([issue(1)], []), [issue(1, "new", LATER), issue(2)], [], []),
+    (([issue(1, modified=None)], []), [issue(1, "new", None)], [], ["ISS-1"]),
+]
+"""What two runs wrote, what the export has, and what is missing from it and differs."""
+
+
+@pytest.mark.parametrize("formats", PAIRS)
+@pytest.mark.parametrize(("runs", "export", "missing", "differing"), CASES)
 def test_what_is_missing_from_an_export_and_what_differs(
     tmp_path: Path,
     formats: tuple[FileFormat, FileFormat],

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from devrev_async.export.planner import AtLeast, Domain, Page, Request, Unprovable, key_of
-from devrev_async.export.planner.totals import Ahead, Counted, Totals
+from devrev_async.export.planner.totals import FIRST_DAY, Ahead, Counted, LastCount, Totals
 from devrev_async.export.planner.tuning import AHEAD, BLATANT, BLATANT_SHARE, TRIES
 from devrev_async.sandbox import Quirks
 from tests.export.test_planner import Item, Model, Run, fill
 
-from .pages import NOW, START
+from .pages import NOW, SECOND, START
 
 
 def test_one_count_is_enough_if_it_says_no_more_than_was_found() -> None:
@@ -61,6 +61,150 @@ def test_counts_ahead_are_void_once_a_page_is_asked_for_and_bounded() -> None:
         assert ahead.answer(number, 5)
         assert ahead.take() is None
     assert not ahead.wanted
+
+
+MILLI, ONE = timedelta(milliseconds=1), timedelta(seconds=1)
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("domain", "all_", "dated", "early"),
+    [
+        (Domain(), (None, None), (FIRST_DAY, None), (FIRST_DAY, NOW)),
+        (Domain(START, None), (START - MILLI, None), (START - MILLI, None), (START - MILLI, NOW)),
+        (Domain(None, START), (None, START + ONE), (FIRST_DAY, START + ONE), (FIRST_DAY, START + ONE)),
+        (Domain(None, LATER), (None, LATER + ONE), (FIRST_DAY, LATER + ONE), (FIRST_DAY, NOW)),
+    ],
+)
+def test_what_is_counted_over_everything(
+    domain: Domain, all_: tuple[object, object], dated: tuple[object, object], early: tuple[object, object]
+) -> None:
+    totals = Totals(domain, NOW)
+    assert [totals.range_of(kind) for kind in Counted] == [all_, dated, early]
+
+
+@pytest.mark.parametrize(("before", "upto"), [(None, None), (LATER, LATER + ONE)])
+def test_what_is_counted_from_a_second_on(before: datetime | None, upto: datetime | None) -> None:
+    assert Totals(Domain(None, before), NOW).range_from(SECOND) == (START, upto)
+
+
+FOUND, BY_FAR = 1000, int(1000 * BLATANT_SHARE) + 1
+
+
+RANGE = Domain(START, None)
+
+
+@pytest.mark.parametrize(
+    ("domain", "found", "counts", "following", "too_many"),
+    [
+        # each is asked for while the one before says that works are missing: of all, one; of the others, by far too many
+        (Domain(), FOUND, [], Counted.ALL, False), (Domain(), FOUND, [FOUND], None, False), (Domain(), FOUND, [None], None, False),
+        (Domain(), FOUND, [FOUND + 1], Counted.DATED, False), (Domain(), FOUND, [BY_FAR, BY_FAR - 1], None, False),
+        (Domain(), FOUND, [BY_FAR, None], None, False), (Domain(), FOUND, [BY_FAR, BY_FAR], Counted.EARLY, False),
+        (Domain(), FOUND, [BY_FAR, BY_FAR, BY_FAR - 1], None, False), (Domain(), FOUND, [BY_FAR, BY_FAR, BY_FAR], None, True),
+        # where few were found, by ten at least
+        (Domain(), 0, [BLATANT, BLATANT, BLATANT], None, True), (Domain(), 0, [BLATANT, BLATANT - 1], None, False),
+        (Domain(), 5, [BLATANT + 5] * 3, None, True), (Domain(), 5, [BLATANT + 5, BLATANT + 4], None, False),
+        # within a range of the user's all works have a date
+        (RANGE, FOUND, [], Counted.ALL, False), (RANGE, FOUND, [BY_FAR - 1], None, False), (RANGE, FOUND, [BY_FAR], Counted.EARLY, False),
+        (RANGE, FOUND, [BY_FAR, BY_FAR - 1], None, False), (RANGE, FOUND, [BY_FAR, None], None, False), (RANGE, FOUND, [BY_FAR] * 2, None, True),
+    ],
+)  # fmt: skip
+def test_which_count_is_next(
+    domain: Domain, found: int, counts: list[int | None], following: Counted | None, too_many: bool
+) -> None:
+    totals = Totals(domain, NOW)
+    for count in counts:
+        kind = totals.next(found)
+        assert kind is not None
+        assert kind not in totals
+        totals.answer(kind, count)
+        assert kind in totals
+    assert totals.next(found) is following
+    assert totals.too_many(found) is too_many
+
+
+@pytest.mark.parametrize(("limited", "count", "following"), [(False, 6, True), (False, 5, False), (True, 6, False)])
+def test_of_everything_one_work_more_than_was_found_is_enough(limited: bool, count: int, following: bool) -> None:
+    totals = Totals(Domain(START, None) if limited else Domain(), NOW)
+    totals.answer(Counted.ALL, count)
+    assert (totals.next(5) is not None) is following
+    assert totals.unexplained(5) is following
+
+
+def test_asked_anew_every_count_is_exact() -> None:
+    totals = Totals(Domain(START, None), NOW)
+    totals.answer(Counted.ALL, 6)
+    totals.ask_anew()
+    assert totals.next(5) is Counted.ALL
+    totals.answer(Counted.ALL, 6)
+    assert totals.next(5) is Counted.EARLY
+    totals.answer(Counted.EARLY, 6)
+    assert totals.next(5) is None
+    assert totals.too_many(5)
+    totals.ask_again()
+    assert totals.next(5) is Counted.ALL
+    assert not totals.too_many(5)
+
+
+def test_a_server_that_counts_nothing_is_asked_no_more() -> None:
+    totals = Totals(Domain(), NOW)
+    totals.answer(Counted.ALL, 7)
+    totals.end()
+    assert all(kind in totals for kind in Counted)
+    assert totals.next(5) is None
+    assert not totals.show_undated()
+    assert totals.unexplained(5)  # what it said before stands
+    assert not Totals(Domain(), NOW).unexplained(5)
+
+
+@pytest.mark.parametrize(
+    ("all_", "dated", "undated"), [(7, 6, True), (7, 7, False), (6, 7, False), (7, None, False), (None, 6, False)]
+)
+def test_when_counts_show_works_without_a_date(all_: int | None, dated: int | None, undated: bool) -> None:
+    totals = Totals(Domain(), NOW)
+    totals.answer(Counted.ALL, all_)
+    assert not totals.show_undated()
+    totals.answer(Counted.DATED, dated)
+    assert totals.show_undated() is undated
+
+
+def test_a_count_ahead_is_taken_once_if_it_is_the_last_one() -> None:
+    ahead = Ahead()
+    assert ahead.take() is None
+    ahead.ask(3)
+    assert ahead.answer(3, 50)
+    assert not ahead.answer(4, 60)
+    assert (ahead.take(), ahead.take()) == (50, None)
+    ahead.void()
+    ahead.ask(5)
+    assert ahead.answer(3, 70)
+    assert ahead.take() is None
+    assert ahead.answer(5, 80)
+    ahead.void()
+    assert ahead.take() is None
+
+
+def test_what_the_last_count_over_everything_says() -> None:
+    last = LastCount()
+    assert (last.known, last.exact, last.checked, last.says_more(0)) == (False, False, False, False)
+    last.note(Counted.DATED, 9)
+    assert not last.known
+    last.note(Counted.ALL, 9)
+    assert (last.known, last.exact, last.says_more(8), last.says_more(9)) == (True, True, True, False)
+    last.note(Counted.EARLY, 7, exact=False)
+    assert (last.known, last.exact, last.says_more(6), last.says_more(7)) == (True, False, True, False)
+    last.note(Counted.ALL, 0)
+    assert (last.known, last.says_more(0)) == (True, False)
+
+
+def test_a_count_that_pages_contradicted_says_nothing_any_more() -> None:
+    last = LastCount()
+    last.note(Counted.ALL, 9)
+    last.contradict()
+    assert (last.known, last.exact, last.says_more(0)) == (False, False, False)
+    last.note(Counted.ALL, 9)
+    assert (last.known, last.exact) == (False, False)
 
 
 def test_of_a_server_that_sorts_the_first_count_will_do() -> None:
