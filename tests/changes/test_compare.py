@@ -149,7 +149,7 @@ def test_what_is_missing_from_an_export_and_what_differs(
     ("format", "content"),
     [
         ("jsonl", b'{"id"'), ("jsonl", issue(1)), ("jsonl.gz", b"\x1f\x8b"), ("jsonl.gz", b"text"),
-        ("jsonl.gz", gzip.compress(issue(1) + b"\n")[:-9]), ("csv", b""), ("csv", b"id,modified_date\r\nISS-1,"),
+        ("jsonl.gz", gzip.compress(issue(1) + b"\n", mtime=0)[:-9]), ("csv", b""), ("csv", b"id,modified_date\r\nISS-1,"),
         ("csv", b"id,modified_date\r\nISS-1,\n"), ("csv", b"id\r\nISS-1\r\n"), ("csv", b"modified_date\r\n\r\n"),
         ("csv", b'id,modified_date\r\n"ISS-1"x,\r\n'), ("csv", b"id,modified_date\r\nISS-1\r\n"), ("csv", b"\r\n"),
         ("csv", b"id,modified_date\r\n\xff,\r\n"), ("parquet", b""), ("parquet", b"PAR1"),

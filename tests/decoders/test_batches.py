@@ -9,7 +9,7 @@ import pytest
 from devrev_async._decoders.envelope import Cursors, Followed
 from devrev_async._decoders.item_decoders import DICTS, RAW
 from devrev_async._decoders.json_scanner import Malformed
-from devrev_async._decoders.page_parser import PageParser
+from devrev_async._decoders.page_parser import BATCH_ITEMS, PageParser
 from tests.decoders.bodies import pieces_of
 
 HEAD = b'{"works":['
@@ -52,6 +52,16 @@ def test_no_batch_has_more_bytes_than_it_may_once_the_separator_of_works_is_know
     # the end of each work looked for, a batch has the work as well in which its bytes end; a guessed cut has not
     batches = arriving(page_of(40), pieces, first_batch=1500, batch=5500)
     assert [works for _, works in batches[:6]] == [2, 5, 5, 5, 5, 5]
+
+
+@pytest.mark.parametrize(("first_batch", "works"), [(1, 1), (1001, 1), (1002, 2), (2001, 2), (2002, 3)])
+def test_the_first_batch_has_the_works_that_begin_within_its_bytes(first_batch: int, works: int) -> None:
+    assert arriving(page_of(9), 1 << 20, first_batch=first_batch, batch=5500)[0][1] == works
+
+
+def test_a_batch_of_tiny_works_has_no_more_than_may_hold_up_others() -> None:
+    body = HEAD + b",".join([b"{}"] * 1000) + b"]}"
+    assert arriving(body, 1 << 20, first_batch=1 << 20, batch=1 << 20)[0][1] == BATCH_ITEMS
 
 
 def test_a_work_that_an_eager_reader_waits_for_comes_before_a_quarter_more_bytes_have() -> None:
