@@ -198,7 +198,8 @@ class PageParser(Generic[T]):
         buffer = self._buffer
         spans: list[Span] = []
         limit, mark = buffer.at + self._sizes.target, 0x2C
-        while start < limit and len(spans) < BATCH_ITEMS and mark == 0x2C:
+        # the first item in any case: white space may fill the batch
+        while (start < limit or not spans) and len(spans) < BATCH_ITEMS and mark == 0x2C:
             try:
                 end = value_end(buffer, start, final=self._final)
             except NeedMore:

@@ -12,7 +12,7 @@ from devrev_async._decoders.interning import InterningDecoder
 from devrev_async._decoders.item_decoders import ItemDecoder
 from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.misfits import Decoded
-from devrev_async._decoders.page_parser import BATCH_BYTES, PageParser
+from devrev_async._decoders.page_parser import BATCH_BYTES, FIRST_BATCH_BYTES, PageParser
 from tests.decoders.bodies import compact, expected, issue, pieces_of, raw_page, read, small_page, tiny, works_page
 
 PAGE = msgspec.json.Decoder(
@@ -72,6 +72,24 @@ def test_other_keys_may_stand_before_and_after(works: list[Any]) -> None:
         got = read(pieces_of(body, size), small_page())
         assert got.works == expected(works)
         assert got.cursors == ("after", "before")
+
+
+@pytest.mark.parametrize("space", [b" " * (FIRST_BATCH_BYTES - 1), b" " * FIRST_BATCH_BYTES, b"\n" * (2 * BATCH_BYTES)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"works":[ %b {"type":"task","id":"0"},{"type":"task","id":"1"}]}',
+        b'{"works":[{"type":"task","id":"0"},%b{"type":"task","id":"1"}]}',
+        b'{"works":[{"type":"task","id":"0"}%b,{"type":"task","id":"1"}]}',
+        b'{"works":[{"type":"task","id":"0"},{"type":"task","id":"1"}%b]}',
+        b'%b{"works":%b[{"type":"task","id":"0"},{"type":"task","id":"1"}]}',
+    ],
+)
+def test_white_space_may_be_longer_than_a_batch(body: bytes, space: bytes) -> None:
+    body = body.replace(b"%b", space)
+    for size in (1000, 1 << 30):
+        for eager in (False, True):
+            assert read(pieces_of(body, size), eager=eager).works == expected([tiny(0), tiny(1)])
 
 
 def test_the_key_may_be_escaped() -> None:
