@@ -47,7 +47,9 @@ def read_works(
     """The works that match, as a Dask DataFrame whose partitions are the slices of `works.plan_slices`.
 
     It plans when it is called, with one count that authorises and some more that divide the works; it exports when it
-    is computed, each time anew. To compute often, keep what was read: ``persist()`` or ``to_parquet()``.
+    is computed, each time anew. To compute often, keep what was read: ``persist()`` or ``to_parquet()``. pandas cannot
+    read the types of nested columns by name, so files of these are read with
+    ``dask.dataframe.read_parquet(..., dtype_backend="pyarrow")``; other readers need no option.
 
     Example:
         >>> tickets = read_works(npartitions=8, columns=["id", "severity"], type=["ticket"])

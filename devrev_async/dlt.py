@@ -50,6 +50,9 @@ _ANEW: Final = "Run once with refresh='drop_resources' to load everything anew"
 
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
+_NUL: Final = "\0"
+"""What dlt leaves out of a text that it writes as SQL, since databases refuse it; nested in JSON it is escaped."""
+
 _DEEPEST: Final = 200
 """Levels of nested JSON in a column at most: dlt writes with orjson, which refuses more than 254 in all."""
 
@@ -211,7 +214,7 @@ def _row(work: Work) -> dict[str, Any]:
             continue
         if field.kind is not Kind.TIME:
             value = wire[field.name]
-        if not _is_storable(value):
+        if not _is_storable(value) or (isinstance(value, str) and _NUL in value):
             lossy = True
             continue
         row[field.name] = value

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dask
+import dask.dataframe as dd
 import pytest
 
 from devrev_async import BadRequestError, ConfigurationError, DateRange, InvalidArgumentError, UnauthorizedError
@@ -98,6 +100,20 @@ def test_only_the_columns_that_are_needed_are_converted(sandbox: Sandbox) -> Non
     assert "columns=['title']" in frame[["title"]].optimize().expr.tree_repr()
     assert sorted(frame["title"].compute()) == sorted(work["title"] for work in works(sandbox))
     assert int(frame.groupby("type").size().compute().sum()) == WORKS
+
+
+@pytest.mark.filterwarnings("default")  # Dask uses what pandas deprecates
+def test_what_it_wrote_is_read_back(sandbox: Sandbox, tmp_path: Path) -> None:
+    columns = ["id", "owned_by", "created_date"]
+    frame: Any = read_works(sandbox.token, base_url=sandbox.url, npartitions=2, columns=columns)
+    frame.to_parquet(tmp_path)
+    read_parquet: Any = getattr(dd, "read_parquet")  # noqa: B009 - neither checker knows it
+    kept = read_parquet(tmp_path, dtype_backend="pyarrow").compute()
+    nested = {work["id"]: [owner["id"] for owner in work["owned_by"]] for work in works(sandbox)}
+    assert {
+        id: [owner["id"] for owner in owners] for id, owners in zip(kept["id"], kept["owned_by"], strict=True)
+    } == nested
+    assert (kept.dtypes[["owned_by", "created_date"]] == frame.dtypes[["owned_by", "created_date"]]).all()
 
 
 def test_in_processes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,6 +189,16 @@ def test_what_the_columns_cannot_say_is_in_raw(pipeline: dlt.Pipeline, sandbox: 
     [nameless] = [id for id, (title, *_) in found.items() if title == "nameless"]
     assert nameless.startswith("unknown:")
     assert sum(raw is not None for *_, raw in found.values()) == 4
+
+
+def test_a_nul_in_a_text_is_in_raw_and_one_in_json_stays(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    text = sandbox.add({"type": "task", "title": "a\0b", "body": "whole"})
+    nested = sandbox.add({"type": "task", "title": "nested", "custom_fields": {"tnt__a\0": "x\0y"}})
+    assert load(pipeline, sandbox) == WORKS + 2
+    [(title, body, raw)] = rows(pipeline, f"select title, body, raw from works where id = '{text}'")
+    assert (title, body, json.loads(raw)["title"]) == (None, "whole", "a\0b")
+    [(fields, raw)] = rows(pipeline, f"select custom_fields, raw from works where id = '{nested}'")
+    assert (json.loads(fields), raw) == ({"tnt__a\0": "x\0y"}, None)
 
 
 def test_a_date_that_no_year_of_utc_has_is_in_raw_and_ends_no_load(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
