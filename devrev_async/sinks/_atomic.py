@@ -36,7 +36,7 @@ from ._files import Rights, create_new, open_existing, remove, rights_of, sync, 
 from ._lock import FileLock
 from ._names import LONGEST_NAME, Names
 
-__all__ = ["PartFile", "State", "names_of"]
+__all__ = ["PartFile", "State", "check_numbered", "names_of"]
 
 _VERSION: Final = 3
 _CHECK: Final = b',"check":%d}'
@@ -330,6 +330,18 @@ def names_of(target: Path) -> Names:
         with contextlib.suppress(OSError, ValueError):
             longest = min(longest, os.pathconf(target.parent, "PC_NAME_MAX"))
     return Names(target, longest)
+
+
+def check_numbered(names: Names) -> None:
+    """Checks that numbered files can be made in place of those of an earlier export, before any of them is removed.
+
+    Raises:
+        OSError: their names are too long, or a folder has one of them; it names the folder.
+    """
+    names.numbered(0).exists()
+    for old in names.numbered_among(_names_in(names.target.parent)):
+        if old.is_dir() and not old.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, "is a folder, in the place of a numbered file", os.fspath(old))
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -31,7 +31,7 @@ from devrev_async.errors import IncompleteExportError, InvalidArgumentError
 from devrev_async.options import check_callback, check_flag
 from devrev_async.reports import ExportReport
 
-from ._atomic import PartFile, names_of
+from ._atomic import PartFile, check_numbered, names_of
 from ._conversion import Writer, write_outputs
 from ._files import check_target, naming
 from ._memory import release_unused
@@ -260,7 +260,7 @@ class FileExport:
         target = check_target(self._options.path, numbered=self._options.rows_per_file is not None)
         names = names_of(target)
         if self._options.rows_per_file is not None:
-            names.numbered(0).exists()  # refuses a name that is too long
+            check_numbered(names)
         part = self._part = PartFile(
             names, self._identity, shown=self._options.path, shape=self._options.shape, resume=self._resume
         )

@@ -494,6 +494,22 @@ async def test_a_folder_that_cannot_be_written(devrev: DevRevClient, sandbox: Sa
     assert sandbox.request_count == before
 
 
+async def test_a_folder_with_the_name_of_a_numbered_file_costs_no_request_and_no_older_file(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    older = [tmp_path / f"works-0000{number}.csv" for number in (0, 1, 3)]
+    for path in older:
+        path.write_bytes(b"older")
+    folder = tmp_path / "works-00002.csv"
+    folder.mkdir()
+    before = sandbox.request_count
+    with pytest.raises(IsADirectoryError, match="in the place of a numbered file") as raised:
+        await devrev.works.export_to(tmp_path / "works.csv", rows_per_file=WORKS)
+    assert raised.value.filename == str(folder)
+    assert sandbox.request_count == before
+    assert files_in(tmp_path) == sorted([folder.name, *(path.name for path in older)])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="root without its powers, as Linux has it")
 def test_numbered_files_of_a_folder_that_cannot_be_listed_cost_no_request(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
