@@ -36,8 +36,9 @@ _EXPECTED: Final = 4
 
 _TICK: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
-_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+_LAST: Final = (_END_OF_TIME - _EPOCH) // timedelta(seconds=1)
 
 
 class WorkSlice(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +198,7 @@ class SlicePlan:
 
     def _both_sides(self, at: int) -> tuple[DateRange, DateRange]:
         """The ranges below and above, with bounds at their outer ends too."""
-        after, before = _moment(self._low), _moment(self._high)
+        after, before = _moment(self._low), _END_OF_TIME if self._high == _LAST else _moment(self._high)
         after = after if self._whole.after is None else max(after, self._whole.after)
         before = before if self._whole.before is None else min(before, self._whole.before)
         middle = _moment(at)

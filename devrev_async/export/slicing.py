@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from devrev_async import errors
 from devrev_async.models import DateRange
 
-from .planner import Domain
 from .planner.totals import FIRST_DAY
 from .runner import NO_ENDPOINT
 from .slices import SlicePlan, WorkSlice, slices_of
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from .query import ExportQuery
 
 __all__ = ["SliceSource", "plan_slices"]
+
+_ALL_OF_TIME: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""Servers show a missing date as that of year 1, too."""
 
 log: Final = logging.getLogger("devrev_async.export")
 
@@ -54,7 +56,7 @@ async def plan_slices(source: SliceSource, query: ExportQuery, shares: int) -> l
         if not plan.consistent:
             # works may have changed meanwhile, or the order be none of the server's: once more, and between wider ends
             works = await _count(source, query, whole) or works
-            plan = await _count_rounds(source, query, SlicePlan(shares, works, *_widest(query.domain), whole))
+            plan = await _count_rounds(source, query, SlicePlan(shares, works, *_ALL_OF_TIME, whole))
         if plan.consistent:
             return slices_of(query.body, plan.shares())
         log.warning("plan_slices: works without created_date, or counts that do not add up; the plan is one slice")
@@ -111,19 +113,14 @@ async def _ends(source: SliceSource, query: ExportQuery) -> tuple[datetime, date
     async with _tasks() as group:
         tasks = [group.create_task(_end(source, query, order)) for order in ("asc", "desc")]
     oldest, newest = (task.result() for task in tasks)
-    first, last = _widest(query.domain)
-    return oldest or first, newest or last
+    return oldest or query.domain.after or FIRST_DAY, newest or query.domain.before or datetime.now(UTC)
 
 
 async def _end(source: SliceSource, query: ExportQuery, order: str) -> datetime | None:
     body: dict[str, Any] = {**query.body, "first": 1, "sort_by": [f"created_date:{order}"]}
     # a lower bound, so that works without a date are not in the way
-    body["created_date"] = DateRange(after=query.domain.after or FIRST_DAY, before=query.domain.before)
+    body["created_date"] = DateRange(after=query.domain.after or _ALL_OF_TIME[0], before=query.domain.before)
     try:
         return await source.first_created(body)
     except errors.BadRequestError:  # the server does not sort, or knows no ranges
         return None
-
-
-def _widest(domain: Domain) -> tuple[datetime, datetime]:
-    return domain.after or FIRST_DAY, domain.before or datetime.now(UTC)

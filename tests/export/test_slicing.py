@@ -186,6 +186,19 @@ async def test_servers_that_do_not_show_where_works_begin_and_end(quirks: Quirks
                 assert sorted(parts) == sorted(sandbox.ids())
 
 
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(sort_by="refused")])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"])
+async def test_a_work_at_either_end_of_time_leaves_the_others_divided(moment: str, quirks: Quirks) -> None:
+    with run_in_thread(Sandbox(works=400, seed=2, quirks=quirks)) as sandbox:
+        sandbox.add({"type": "task", "title": "no date, as some servers show it", "created_date": moment})
+        async with client_of(sandbox) as client:
+            plan = await client.works.plan_slices(4)
+            parts = [await exported(client, part) for part in plan]
+    assert [len(ids) for ids in parts] == [part.works for part in plan]
+    assert max(map(len, parts)) <= 1.75 * 401 / 4
+    assert sorted(name for ids in parts for name in ids) == sorted(sandbox.ids())
+
+
 async def test_works_without_a_date_that_match_every_range_are_in_one_slice() -> None:
     with run_in_thread(Sandbox(works=60, seed=2, quirks=Quirks(undated_in_ranges=True))) as sandbox:
         sandbox.add({"type": "task", "title": "no date", "id": "x", "created_date": None}, complete=False)
