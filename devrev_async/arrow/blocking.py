@@ -114,8 +114,8 @@ class _Run(Generic[T]):
             return  # the garbage collector runs anywhere, in this thread too
         # `Thread.join` would put an engine's own thread on the list of `threading.enumerate`, for good
         if self._done.wait(_PATIENCE):
-            while thread.is_alive():
-                time.sleep(0)
+            while thread.is_alive():  # pragma: no branch - it has done all but end, and most often that too
+                time.sleep(0)  # pragma: no cover - likewise
 
     def _work(self) -> None:
         end = _End(None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -198,3 +200,56 @@ def test_threads_that_python_did_not_make_leave_no_trace() -> None:
     _thread.start_new_thread(read, ())
     assert done.wait(10)
     assert threading.enumerate() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="a signal is sent to one thread")
+def test_ctrl_c_ends_the_wait_and_the_thread() -> None:
+    closed: list[bool] = []
+    main = threading.main_thread().ident
+    assert main is not None
+
+    async def waits() -> AsyncGenerator[int, None]:
+        try:
+            signal.pthread_kill(main, signal.SIGINT)
+            await asyncio.Event().wait()
+            yield 0
+        finally:
+            closed.append(True)
+
+    iterator = BlockingIterator(waits)
+    with pytest.raises(KeyboardInterrupt):
+        next(iterator)
+    assert (closed, iterator.closed) == ([True], True)
+    assert list(iterator) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stack of any size may be had")
+def test_where_the_system_has_no_thread_to_give_the_error_says_so() -> None:
+    before = threading.stack_size(1 << 46)
+    try:
+        iterator = BlockingIterator(Source(3))
+        with pytest.raises(RuntimeError, match="thread"):
+            next(iterator)
+    finally:
+        threading.stack_size(before)
+    assert iterator.closed
+    assert list(iterator) == []
+
+
+def test_closing_waits_for_a_call_that_cannot_be_cancelled_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devrev_async.arrow.blocking._PATIENCE", 0.0)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    async def stuck() -> AsyncGenerator[int, None]:
+        yield 0
+        begun.set()
+        goes_on.wait()
+
+    iterator = BlockingIterator(stuck)
+    assert next(iterator) == 0
+    assert begun.wait(10)
+    iterator.close()
+    assert any(thread.name == "devrev-async scan" for thread in threading.enumerate())
+    goes_on.set()
+    while any(thread.name == "devrev-async scan" for thread in threading.enumerate()):
+        pass

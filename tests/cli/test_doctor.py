@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -17,6 +18,7 @@ import trustme
 
 from devrev_async import RateLimit
 from devrev_async.cli.findings import certificate_finding, clock_finding, proxy_finding, quota_finding, token_finding
+from devrev_async.cli.probe import probe
 from devrev_async.sandbox import Quirks, Sandbox, run_in_thread
 
 from .conftest import SMALL, Ended
@@ -196,6 +198,52 @@ def test_tls(here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None
         assert found["TLS"][1].startswith("TLSv1")
         assert found["clock"][0] == "warn"  # the server lives in May 2026
         assert found["access"][0] == "fail"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+    ],
+)
+def test_a_server_whose_answer_has_no_date(answer: bytes) -> None:
+    with answering(answer) as port:
+        *_, clock = asyncio.run(probe(f"http://127.0.0.1:{port}"))
+    assert (clock.what, clock.state, clock.text) == ("clock", "warn", "the server sends no Date that can be read")
+
+
+def test_a_server_that_hangs_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        found = asyncio.run(probe(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        thread.join()
+    assert [(each.what, each.state) for each in found] == [("reachable", "ok"), ("TLS", "ok"), ("clock", "warn")]
+
+
+def test_a_server_that_speaks_plain_http_where_tls_is_due() -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        (found,) = asyncio.run(probe(f"https://127.0.0.1:{port}"))
+    assert (found.what, found.state, found.advice) == ("TLS", "fail", "does a plain http server listen there?")
+    assert found.text.startswith(f"no TLS with 127.0.0.1:{port}: ")
+
+
+def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devrev_async.cli.probe.TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        (found,) = asyncio.run(probe(f"https://127.0.0.1:{port}"))
+    assert (found.what, found.state) == ("reachable", "fail")
+    assert found.text.startswith(f"127.0.0.1:{port} does not answer within ")
+    assert "firewall" in found.advice
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 import pytest
 
 from devrev_async._decoders.envelope import Cursors, Followed
-from devrev_async._decoders.item_decoders import DICTS, RAW
+from devrev_async._decoders.item_decoders import DICTS, RAW, ItemDecoder
 from devrev_async._decoders.json_scanner import Malformed
+from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.page_parser import BATCH_ITEMS, PageParser
-from tests.decoders.bodies import pieces_of
+from tests.decoders.bodies import compact, pieces_of, works_page
 
 HEAD = b'{"works":['
 SIZE = 1000
@@ -75,6 +77,57 @@ def test_a_work_beyond_a_batch_comes_before_twice_its_bytes_have_arrived() -> No
     (arrived, works), *_ = arriving(page_of(9, 1100), 1, first_batch=100, batch=5500)
     assert works == 1
     assert 1100 < arrived <= 2 * 1100
+
+
+def test_only_an_eager_reader_takes_a_work_before_what_stands_behind_it() -> None:
+    page = PageParser("works", RAW, first_batch=4)
+    page.feed(HEAD + b'{"a":1}')
+    assert page.take() is None
+    assert page.take(eager=True) == [b'{"a":1}']
+
+
+@pytest.mark.parametrize("start", [b"5", b"-1.5", b"1e3"])
+def test_a_number_may_go_on_and_is_not_taken_before_what_stands_behind_it(start: bytes) -> None:
+    page = PageParser("works", RAW)
+    page.feed(HEAD + start)
+    assert page.take(eager=True) is None
+    page.feed(b"5]}")
+    page.finish()
+    assert page.take(eager=True) == [start + b"5"]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_work_that_does_not_fit_is_named_by_its_place_in_the_page(eager: bool) -> None:
+    page = works_page()
+    places: list[int] = []
+    for n in range(12):
+        page.feed(
+            (b"," if n else HEAD) + compact({"type": "issue", "id": str(n), "title": n if n % 5 == 3 else "fits"})
+        )
+        while page.take(eager=eager) is not None:
+            places = [misfit.number for misfit in page.misfits]
+    page.feed(b"]}")
+    page.finish()
+    while page.take() is not None:
+        pass
+    assert places == ([3, 8] if eager else [])
+    assert [misfit.number for misfit in page.misfits] == [3, 8]
+
+
+@pytest.mark.parametrize("odd", [set[int](), {0}, {40}, {99}, {7, 8, 70}])
+def test_only_works_that_do_not_fit_are_decoded_by_themselves(odd: set[int]) -> None:
+    alone: list[bytes] = []
+
+    def single(item: bytes) -> Decoded[int]:
+        alone.append(item)
+        return int(item.strip(b'"')), None
+
+    page = PageParser("works", ItemDecoder(msgspec.json.Decoder(list[int]).decode, single))
+    page.feed(HEAD + b",".join(b'"%d"' % n if n in odd else b"%d" % n for n in range(100)) + b"]}")
+    page.finish()
+    found = [item for batch in iter(page.take, None) for item in batch]
+    assert found == list(range(100))
+    assert alone == [b'"%d"' % n for n in sorted(odd)]
 
 
 @pytest.mark.parametrize("eager", [False, True])

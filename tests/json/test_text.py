@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devrev_async._json.text import (
+    _FIRST_LOOK,
     Incomplete,
     Token,
     _deep_members,
@@ -183,3 +184,107 @@ def test_numbers_beyond_pythons(text: bytes, value: Any) -> None:
     parsed = parse(text)
     assert parsed == value
     assert type(parsed) is type(value)
+
+
+OPEN, CLOSE, BEGIN, END, COMMA, COLON, QUOTE = b'[]{},:"'
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "found"),
+    [
+        (b"[]", 0, [(OPEN, 0, 1, 1), (CLOSE, 1, 2, 0)]),
+        (b"-1.5e3,", 0, [(0x2D, 0, 6, 0)]), (b'x "y" z', 1, [(QUOTE, 2, 5, 0)]),
+        (b' {"a" : [1, true],\n"b":{} } x', 0,
+         [(BEGIN, 1, 2, 1), (QUOTE, 2, 5, 1, True), (COLON, 6, 7, 1), (OPEN, 8, 9, 2), (0x31, 9, 10, 2), (COMMA, 10, 11, 2),
+          (0x74, 12, 16, 2), (CLOSE, 16, 17, 1), (COMMA, 17, 18, 1), (QUOTE, 19, 22, 1, True), (COLON, 22, 23, 1),
+          (BEGIN, 23, 24, 2), (END, 24, 25, 1), (END, 26, 27, 0)]),
+    ],
+)  # fmt: skip
+def test_the_tokens_of_a_value(text: bytes, at: int, found: list[Any]) -> None:
+    assert list(tokens(text, at)) == [Token(*each, *[False] * (5 - len(each))) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "found"),
+    [
+        (b'xx[[[1,{"a":[2]}]],3]', 2,
+         [(OPEN, 2, 3, 1), (OPEN, 3, 13, 5), (0x32, 13, 14, 5), (CLOSE, 14, 18, 1), (COMMA, 18, 19, 1), (0x33, 19, 20, 1),
+          (CLOSE, 20, 21, 0)]),
+        (b'[ {"k": 1, "s]": [ [5 ] ] } , 7 ]', 0,
+         [(OPEN, 0, 1, 1), (OPEN, 1, 20, 4), (0x35, 20, 21, 4), (END, 21, 27, 1), (COMMA, 28, 29, 1), (0x37, 30, 31, 1),
+          (CLOSE, 32, 33, 0)]),
+    ],
+)  # fmt: skip
+def test_a_run_of_brackets_is_one_token(text: bytes, at: int, found: list[Any]) -> None:
+    assert [token[:4] for token in tokens(text, at, each=False)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        (b"[1,]", 3), (b"[,1]", 1), (b'{"a":1,}', 7), (b"{,}", 1), (b'{"a"}', 4), (b'{"a":}', 5), (b'{"a" 1}', 5), (b"{1:2}", 1),
+        (b"[1 2]", 3), (b"[1:2]", 2), (b"]", 0), (b"}", 0), (b",", 0), (b":", 0), (b"[}", 1), (b"{]", 1), (b"[1}", 2),
+        (b'{"a":1]', 6), (b"[[1}]", 3), (b'{"a":[}}', 6), (b"[tru]", 1), (b'["\x01"]', 1), (b"[01]", 2), (b'["a\\x"]', 1),
+        (b"[[[]]}]", 5), (b'{"a" : , 1}', 7), (b"nul1", 0), (b"x", 0), (b'[{"a":1]]', 7), (b"[[1]}", 4), (b"[{}}", 3),
+        (b'[{"a":1},}', 9), (b'[{"a":{"b":1}]', 13),
+    ],
+)  # fmt: skip
+def test_the_byte_at_which_a_text_is_no_json_is_named(text: bytes, at: int) -> None:
+    for each in (True, False):
+        with pytest.raises(ValueError, match=rf"^JSON is malformed \(byte {at}\)$") as caught:
+            list(tokens(text, each=each))
+        assert type(caught.value) is ValueError
+    assert not is_cut_short(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b" ", b"[", b"[1", b"[1,", b"{", b'{"a', b'{"a"', b'{"a":', b'{"a":1', b"tr", b"-", b'"\\u12', b"[-", b"fals", b"nul", b'"\\', b"[[1],["],
+)  # fmt: skip
+def test_the_beginning_of_a_value_is_incomplete(text: bytes) -> None:
+    assert is_cut_short(text)
+    for each in (True, False):
+        with pytest.raises(Incomplete, match=r"^the JSON text ends inside a value$"):
+            list(tokens(text, each=each))
+    with pytest.raises(ValueError):
+        check(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"{}", {}), (b" { } ", {}), (b"[]", None), (b"5", None), (b'"{"', None), (b'{"a":1}', {"a": b"1"}),
+        (b' {"a" : [1, 2] , "b\\u0061":"x","a": {"c":null} } ', {"ba": b'"x"', "a": b'{"c":null}'}),
+        (b'{"\xc3\xa9":"\xc3\xa9"}', {"\u00e9": b'"\xc3\xa9"'}), (b'{"":{},"b":[[]]}', {"": b"{}", "b": b"[[]]"}),
+    ],
+)  # fmt: skip
+def test_the_members_of_an_object(text: bytes, found: dict[str, bytes] | None) -> None:
+    assert members(text) == _deep_members(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [(b'{"a":1} x', 8), (b'{"a":1}}', 7), (b'{"a" 1}', 5), (b'{"a":1 "b":2}', 7), (b"{1:2}", 1), (b'{"a":1,}', 7)],
+)
+def test_the_byte_at_which_a_text_is_no_object_is_named(text: bytes, at: int) -> None:
+    for read in (members, _deep_members):
+        with pytest.raises(ValueError, match=rf"^JSON is malformed \(byte [{at - 1}{at}]\)$"):
+            read(text)
+
+
+@pytest.mark.parametrize("size", [_FIRST_LOOK - 1, _FIRST_LOOK, _FIRST_LOOK + 1, 4 * _FIRST_LOOK, 4 * _FIRST_LOOK + 1])
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u20ac", "\U0001f9a6"])
+def test_a_value_ends_where_it_does_however_far_that_is(size: int, letter: str) -> None:
+    text = b'["' + letter.encode() * ((size - 4) // len(letter.encode())) + b'"]'
+    for behind in (b"", b",", b"]", b" 1", letter.encode()):
+        assert value_end(b"xx" + text + behind, 2, 2 + len(text + behind)) == 2 + len(text)
+    for end in (1, len(text) // 2, len(text) - 1):
+        with pytest.raises(Incomplete):
+            value_end(text, 0, end)
+
+
+@pytest.mark.parametrize("text", [b"[1 2]", b"[nul]", b"]", b'["\x01"]', b"[NaN]"])
+def test_what_is_no_value_has_no_end(text: bytes) -> None:
+    with pytest.raises(ValueError, match="JSON") as caught:
+        value_end(text, 0, len(text))
+    assert type(caught.value) is ValueError

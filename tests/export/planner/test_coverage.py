@@ -29,7 +29,7 @@ def page(*seconds: float) -> list[tuple[Key, str]]:
 
 
 def coverage(*intervals: Interval, seen: Sequence[float] = (), domain: Domain | None = None) -> Coverage:
-    made = Coverage(domain or Domain(), intervals, NOW * SECOND)
+    made = Coverage(domain or Domain(), intervals, NOW * SECOND + 250_000)
     made.note([shown for shown, _ in at(*seen)])
     return made
 
@@ -108,6 +108,7 @@ def test_closing_yields_what_each_open_interval_wants_of_a_page() -> None:
     rate = 9 / 37
     assert known.intervals == [Interval(0, 8, above=rate, seen_above=8), Interval(45, 50, below=rate, seen_below=41)]
     assert known.outside == 0
+    assert known.detours == {}
 
 
 @pytest.mark.parametrize(
@@ -204,10 +205,20 @@ def test_the_second_in_which_the_users_range_begins_stays_open_if_the_server_may
 ) -> None:
     domain = range_of(100.25)
     known = coverage(Interval(99, 200), domain=domain)
-    (*_, last) = known.close(99, 200, page(*works), None, "order")
+    batches = known.close(99, 200, page(*works), None, "count")
     assert [(each.low, each.high) for each in known.intervals] == open_
     assert domain.exact is exact
-    assert last.items == [f"{second}" for second in works if second > 100]
+    assert [item for each in batches for item in each.items] == [f"{second}" for second in works if second > 100]
+    assert {each.proof for each in batches} == {"count"}
+
+
+def test_works_without_a_date_are_closed_though_a_second_stays_open() -> None:
+    known = coverage(UNDATED_WORKS, Interval(99, 200), domain=range_of(100.25))
+    ordered = [((UNDATED * SECOND, "undated"), "undated"), *page(100, 120)]
+    assert [(each.items, each.proof) for each in known.close(UNDATED, 200, ordered, None, "count")] == [
+        (["undated"], "count"), (["120"], "count")
+    ]  # fmt: skip
+    assert [(each.low, each.high) for each in known.intervals] == [(99, 101)]
 
 
 @pytest.mark.parametrize(("low", "high"), [(99, 100), (101, 200)])
