@@ -14,6 +14,12 @@ CODE = re.compile(r"^( *)(```|:::).*?^\1\2|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 MORE = [ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
+FOLDERS = [
+    ROOT,
+    ROOT / "devrev_async",
+    ROOT / "devrev_async" / "export" / "planner",
+    ROOT / "tests" / "export" / "planner",
+]
 LINKED = [page for page in [*PAGES, *MORE] if page.is_file() and "_build" not in page.parts]
 
 
@@ -55,6 +61,15 @@ def test_every_link_goes_somewhere(link: Link) -> None:
     assert link.file.exists()
     _, _, anchor = link.target.partition("#")
     assert not anchor or anchor in anchors(link.file)
+
+
+PATHS = re.findall(r"`([\w./-]+/[\w./-]*|[\w/]+\.(?:py|toml))`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", sorted(set(PATHS)))
+def test_every_path_of_contributing_exists(path: str) -> None:
+    """It is one of the repository, of the package, or of the planner, whose table names its modules."""
+    assert any((folder / path).exists() for folder in FOLDERS)
 
 
 def test_every_page_is_two_clicks_from_the_readme() -> None:
