@@ -87,7 +87,7 @@ class PartFile:
         names: of the target, from `names_of`.
         identity: of the export.
         shown: the target's name in errors.
-        shape: what tells files of the same works apart, such as their columns.
+        shape: what distinguishes files of the same works, such as their columns.
         resume: whether what there is may be continued.
 
     Raises:

@@ -1,9 +1,10 @@
 """A complete export into a file, or into many: whole or not at all, and continued where it was interrupted.
 
 The part is JSON Lines whatever the format, and is converted once it is complete. Converting works as they arrive takes
-a quarter less CPU (84 instead of 108 us a work from the socket to Parquet, measured over 30,000 works), a few seconds
-in 100,000 works. But a Parquet file cannot be continued once it was interrupted, and JSON Lines can, after every batch.
-So there is one way to resume, exact for all formats, and a conversion that fails for want of space costs no request.
+a seventh less CPU (86 instead of 100 us a work from the socket to Parquet, see benchmarks/README.md), which is a second
+or two in 100,000 works. But a Parquet file cannot be continued once it was interrupted, and JSON Lines can, after every
+batch. So there is one way to resume, exact for all formats, and a conversion that fails for want of space costs no
+request.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ class FileOptions:
 
     @property
     def shape(self) -> str:
-        """What tells files of the same works and format apart."""
+        """What distinguishes files of the same works and format."""
         return msgspec.json.encode([self.columns, self.depth, self.rows_per_file, self.csv_safe]).decode()
 
     def open_writer(self, file: BinaryIO) -> Writer:
@@ -172,7 +173,7 @@ class FileExport:
     Args:
         open_export: opens the export.
         options: of the files.
-        source: what tells one source of works from another; a part of another one is not continued.
+        source: identifies server and account; a part of other ones is not continued.
         resume: whether a part may be continued.
         limit: works to export, any of them; None for all.
         on_progress: called with the report whenever it has changed.
