@@ -52,6 +52,9 @@ _ARGUMENT: Final = re.compile(
     r"\A(path|state|directory|format|columns|csv_safe|rows_per_file)(?= takes | is | begins |: )|\b(format|items)="
 )
 
+_CLASSES: Final = re.compile(r"(; pass )?\ban? (?:DateRange, LastDays or NextDays|\w+Filter)\b")
+"""What a program would pass for a filter, where the command takes JSON."""
+
 
 @contextmanager
 def refusals_as_usage() -> Generator[None]:
@@ -71,6 +74,7 @@ def _with_options(text: str) -> str:
         name = found[1] or found[2]
         return "-o" if name in ("path", "directory") else f"--{name.replace('_', '-')}"
 
+    text = _CLASSES.sub(lambda found: "" if found[1] else "a JSON object", text)
     return _ARGUMENT.sub(option, _INPUT.sub("", text))
 
 

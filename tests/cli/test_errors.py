@@ -31,6 +31,9 @@ Here = Callable[..., Ended]
         (["works", "count", "--created-after", "soon", *SMALL], "--created-after takes a date or a time"),
         (["works", "count", "--type", "nonsense", *SMALL], "works.count: 400 invalid_enum_value"),
         (["works", "count", "--filter", "type=[1]", *SMALL], "type"),
+        (["works", "count", "--filter", "issue=5", *SMALL], "issue takes a JSON object, not an int"),
+        (["works", "count", "--filter", 'created_date="2025"', *SMALL], "created_date takes a JSON object, not a str"),
+        (["works", "count", "--filter", "created_date={}", *SMALL], "missing required field `type`\n"),
         (["works", "get", "a b", *SMALL], "error: id: an id has no white space"),
         (["works", "export", "-o", "x.xlsx", *SMALL], "error: -o takes a file that ends in one of .jsonl, .jsonl.gz, "),
         (["works", "export", "-o", "x.xlsx", *SMALL], "not 'x.xlsx'; or say --format"),
@@ -60,7 +63,7 @@ def test_usage(here: Here, tmp_path: Path, args: list[str], said: str) -> None:
     ended = here(*args)
     assert (ended.code, ended.stdout) == (2, b"")
     assert ended.error.startswith("error: ")
-    assert said in ended.error
+    assert said in f"{ended.error.rstrip()}\n"
     assert list(tmp_path.iterdir()) == []
 
 
