@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
+import msgspec.inspect
 from msgspec import Raw
 
 from devrev_async.models.results import WorksCount
@@ -77,9 +79,39 @@ def decode_typed(kind: Any) -> Callable[[bytes], Any]:
 
 
 def check_decodable(name: str, kind: Any) -> None:
-    """Refuses a model of pydantic's before anything is sent: msgspec would refuse the answer, after a write as well."""
-    if hasattr(kind, "model_validate"):
+    """Refuses what msgspec decodes no JSON into, anywhere in a type: it would refuse the answer, after a write as well.
+
+    Raises:
+        TypeError: and says which part of the type it is.
+    """
+    try:
+        part = _undecodable(kind)
+    except TypeError:  # msgspec's decoder says what is wrong, or the type has no hash
+        return
+    if part is None:
+        return
+    shown = getattr(part, "__name__", repr(part))
+    if hasattr(part, "model_validate"):
         raise TypeError(
-            f"{name} takes a type that msgspec decodes, and {kind.__name__} is a model of pydantic's: "
+            f"{name} takes a type that msgspec decodes, and {shown} is a model of pydantic's: "
             "leave it out, and validate what you get"
         )
+    raise TypeError(f"{name} takes a type that msgspec decodes, which {shown} is not")
+
+
+@functools.lru_cache
+def _undecodable(kind: Any) -> Any:
+    """The first part of a type, at any depth, that msgspec leaves to a hook; None if there is none."""
+    root = msgspec.inspect.type_info(kind)  # it keeps its parts, and so what they are known by
+    left: list[Any] = [root]
+    seen: set[int] = set()
+    while left:
+        node = left.pop()
+        if isinstance(node, msgspec.inspect.CustomType):
+            return node.cls
+        if isinstance(node, tuple):
+            left.extend(node)  # pyright: ignore[reportUnknownArgumentType] - the parts of a node
+        elif isinstance(node, msgspec.inspect.Type | msgspec.inspect.Field) and id(node) not in seen:
+            seen.add(id(node))  # a type may contain itself
+            left.extend(getattr(node, field) for field in node.__struct_fields__)
+    return None

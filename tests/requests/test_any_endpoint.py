@@ -1,14 +1,15 @@
 """`client.request`: any endpoint, with the checks and the types of the rest."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pydantic
 import pytest
 
-from devrev_async import InvalidArgumentError, NotFoundError, ResponseDecodeError
+from devrev_async import DevRevClient, InvalidArgumentError, NotFoundError, ResponseDecodeError
 from devrev_async.models import UserSummary
 from tests.models.canned import Canned
 
@@ -84,15 +85,45 @@ def test_answers_are_typed(canned: Canned) -> None:
         canned.run(canned.devrev.request("nothing.here"))
 
 
-def test_a_type_that_msgspec_does_not_decode_is_refused_before_anything_is_sent(canned: Canned) -> None:
-    class Account(pydantic.BaseModel):
-        id: str
+class Account(pydantic.BaseModel):
+    id: str
 
+
+class Holder(msgspec.Struct):
+    accounts: dict[str, Account | None]
+    parent: "Holder | None" = None
+
+
+class Tree(msgspec.Struct):
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    children: list["Tree"] = []
+
+
+OF_PYDANTIC: list[Any] = [Account, list[Account], Account | None, tuple[int, Account], Holder, list[Holder]]
+
+
+@pytest.mark.parametrize("kind", OF_PYDANTIC)
+def test_a_model_of_pydantics_is_refused_anywhere_in_a_type_before_anything_is_sent(canned: Canned, kind: Any) -> None:
     canned.received.clear()
     with pytest.raises(TypeError, match=r"response_type .* Account is a model of pydantic's"):
-        canned.run(canned.devrev.request("accounts.create", {}, response_type=Account))
+        canned.run(canned.devrev.request("accounts.create", {}, response_type=kind))
     with pytest.raises(TypeError, match=r"item_type .* Account is a model of pydantic's"):
-        canned.devrev.paginate("accounts.list", item_type=Account)
-    with pytest.raises(TypeError):
-        canned.run(canned.devrev.request("accounts.create", {}, response_type=UserSummary | Users))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        canned.devrev.paginate("accounts.list", item_type=kind)
     assert canned.received == []
+
+
+@pytest.mark.parametrize("kind", [list[re.Pattern[str]], DevRevClient, dict[str, complex], UserSummary | Users, 5])
+def test_a_type_that_msgspec_does_not_decode_is_refused_before_anything_is_sent(canned: Canned, kind: Any) -> None:
+    canned.received.clear()
+    with pytest.raises(TypeError):
+        canned.run(canned.devrev.request("accounts.create", {}, response_type=kind))
+    with pytest.raises(TypeError):
+        canned.devrev.paginate("accounts.list", item_type=kind)
+    assert canned.received == []
+
+
+@pytest.mark.parametrize("kind", [Tree, list[Tree], Tree | None, Annotated[Tree, []]])
+def test_a_type_that_contains_itself_is_decoded(canned: Canned, kind: Any) -> None:
+    canned.answer(b'{"children":[{"name":"a"}]}' if kind != list[Tree] else b'[{"children":[{"name":"a"}]}]')
+    tree = canned.run(canned.devrev.request("parts.get", response_type=kind))
+    assert (tree[0] if kind == list[Tree] else tree) == Tree(children=[Tree("a")])
