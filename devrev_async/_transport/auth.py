@@ -162,6 +162,8 @@ class Authenticator:
 
     def __init__(self, source: TokenSource) -> None:
         self.source = source
+        self._ended = 0  # renewals that have ended, and what went wrong with the last one
+        self._problem: str | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -169,7 +171,7 @@ class Authenticator:
         self._renewing = asyncio.Lock()
 
     async def renew(self, version: int) -> str | None:
-        """Renews the token, unless another task has done so since `version`.
+        """Renews the token, unless another task has done so since `version`, or has failed to while this one waited.
 
         Returns:
             What went wrong, or None.
@@ -179,9 +181,12 @@ class Authenticator:
             if renewal.owner is self and renewal.under_way:  # it would wait for itself
                 renewal.blocked = True
                 return _WAITS_FOR_ITSELF
+        ended = self._ended
         async with self._renewing:
             if self.source.version != version:
                 return None
+            if self._ended != ended:
+                return self._problem
             renewal = _Renewal(self)
             before = _renewals.set((*outer, renewal))
             try:
@@ -189,7 +194,9 @@ class Authenticator:
             finally:
                 renewal.under_way = False
                 _renewals.reset(before)
-            return _WAITS_FOR_ITSELF if problem is not None and renewal.blocked else problem
+            self._ended += 1
+            self._problem = _WAITS_FOR_ITSELF if problem is not None and renewal.blocked else problem
+            return self._problem
 
 
 def _forms(token: str) -> list[str]:

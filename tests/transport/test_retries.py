@@ -15,7 +15,7 @@ import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from devrev_async import ClientEvent, DevRevClient, Timeout
+from devrev_async import ClientEvent, DevRevClient, Issue, Timeout
 from devrev_async.errors import (
     APIConnectionError,
     APIError,
@@ -467,6 +467,57 @@ async def test_a_renewal_while_a_call_waits_is_not_taken_for_its_own(server: Fau
     await asyncio.gather(client.works.get("ISS-1"), client.works.get("ISS-1"))
     sent = [request.headers["authorization"][-1] for request in server.requests]
     assert (sent, len(asked)) == (["1", "2", "3", "3"], 3)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+async def test_a_callable_that_fails_is_asked_once_for_all_that_wait_for_it(
+    server: FaultServer, connect: Clients, failing: int
+) -> None:
+    """A token service that is down takes its time to say so; were it asked for each call, the last would wait for all."""
+    asked: list[int] = []
+
+    async def give() -> str:
+        asked.append(1)
+        number = len(asked)
+        if number in (failing + 1, failing + 2):
+            waiting: Any = client._transport.manager.auth._renewing
+            for _ in range(1000):  # passes of the loop, until the others wait
+                if len(waiting._waiters or ()) == 19:
+                    break
+                await asyncio.sleep(0)
+            raise OSError("no service")
+        return f"token-number-{number}"
+
+    client = connect(give)
+    server.usual = guarded(f"token-number-{failing + 3}")
+    for round_ in (1, 2):
+        answers = await asyncio.gather(*(client.works.get("ISS-1") for _ in range(20)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {ConfigurationError}
+        assert len(asked) == failing + round_
+    await asyncio.gather(*(client.works.get("ISS-1") for _ in range(20)))
+    assert len(asked) == failing + 3
+
+
+async def test_who_waits_for_a_renewal_that_is_cancelled_asks_for_the_token_anew(
+    server: FaultServer, connect: Clients
+) -> None:
+    asked: list[int] = []
+
+    async def give() -> str:
+        asked.append(1)
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        return TOKEN
+
+    client = connect(give)
+    calls = [asyncio.ensure_future(client.works.get("ISS-1")) for _ in range(5)]
+    while not asked:
+        await asyncio.sleep(0)
+    calls[0].cancel()
+    first, *others = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert all(isinstance(other, Issue) for other in others)
+    assert len(asked) == 2
 
 
 async def test_a_plain_token_is_not_renewed(server: FaultServer, client: DevRevClient) -> None:
