@@ -13,10 +13,10 @@ PUBLIC = sorted({*devrev_async.__all__} - {"__version__", "UNSET", "Work"})
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_of_the_package(name: str) -> None:
+def test_each_public_name_has_type_hints_that_resolve(name: str) -> None:
     typing.get_type_hints(getattr(devrev_async, name), include_extras=True)
 
 
 @pytest.mark.parametrize("name", sorted(set(models.__all__) - {"Work", "DateFilter"}))
-def test_of_the_models(name: str) -> None:
+def test_each_model_has_type_hints_that_resolve(name: str) -> None:
     typing.get_type_hints(getattr(models, name), include_extras=True)

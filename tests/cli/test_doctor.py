@@ -339,7 +339,7 @@ def test_exclusive_bounds_of_modified_date_are_worth_a_word(here: Here, monkeypa
         ({"DEVREV_TOKEN": ""}, "fail", "none of the variables is set"),
     ],
 )
-def test_tokens(environment: dict[str, str], state: str, words: str) -> None:
+def test_what_is_said_of_each_token_without_showing_it(environment: dict[str, str], state: str, words: str) -> None:
     finding = token_finding(environment, NOW)
     assert (finding.state, finding.authorisation) == (state, state == "fail")
     assert words in finding.text
@@ -356,7 +356,7 @@ def test_tokens(environment: dict[str, str], state: str, words: str) -> None:
         (RateLimit(1000, 4, NOW - timedelta(seconds=1)), "warn", "4 of 1000 requests left, new in 0 s"),
     ],
 )
-def test_quotas(limit: RateLimit | None, state: str, text: str) -> None:
+def test_what_is_said_of_each_state_of_the_quota(limit: RateLimit | None, state: str, text: str) -> None:
     finding = quota_finding(limit, NOW)
     assert (finding.state, finding.text) == (state, text)
 

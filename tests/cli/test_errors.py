@@ -59,7 +59,7 @@ Here = Callable[..., Ended]
         (["works", "export", "-o", "-", "--columns", "id", *SMALL], "--columns needs a file"),
     ],
 )
-def test_usage(here: Here, tmp_path: Path, args: list[str], said: str) -> None:
+def test_a_mistaken_call_is_one_line_and_leaves_no_file(here: Here, tmp_path: Path, args: list[str], said: str) -> None:
     ended = here(*args)
     assert (ended.code, ended.stdout) == (2, b"")
     assert ended.error.startswith("error: ")

@@ -92,7 +92,9 @@ def test_ctrl_c_leaves_nothing(command: Command, sandbox: Sandbox, tmp_path: Pat
         (["tags.list", "-o", "-", "--items", "things"], 1, 'no array "things"'),
     ],
 )
-def test_what_cannot_be(here: Here, sandbox: Sandbox, args: list[str], code: int, words: str) -> None:
+def test_what_cannot_be_listed_is_said_in_one_line(
+    here: Here, sandbox: Sandbox, args: list[str], code: int, words: str
+) -> None:
     ended = here("list", *args)
     assert (ended.code, ended.stdout) == (code, b"")
     assert words in ended.error

@@ -90,7 +90,7 @@ def test_a_state_that_is_refused_ends_with_1_and_says_what_to_do(sync: Here, san
     assert sync("--type", "ticket", "--full-refresh").code == 0
 
 
-def test_usage(sync: Here, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_mistaken_call_ends_with_2_and_leaves_no_file(sync: Here, sandbox: Sandbox, tmp_path: Path) -> None:
     assert sync("--format", "xml").code == 2
     assert sync("--overlap", "-1").code == 2
     assert sync("--filter", 'created_date={"type":"preset","preset_type":"last_n_days","days":1}').code == 2

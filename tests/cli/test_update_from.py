@@ -156,7 +156,7 @@ def test_a_bad_line_is_named_and_nothing_is_sent(
         [],
     ],
 )
-def test_usage(here: Here, sandbox: Sandbox, args: list[str]) -> None:
+def test_a_mistaken_call_is_one_line_and_sends_nothing(here: Here, sandbox: Sandbox, args: list[str]) -> None:
     ended = here("works", "update", *args)
     assert (ended.code, ended.stdout) == (2, b"")
     assert ended.error.startswith("error: ")

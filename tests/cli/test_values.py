@@ -95,7 +95,7 @@ def test_the_fields_of_an_update_are_those_of_the_client() -> None:
     assert {*WorkUpdate.__struct_fields__} - {"id", "type"} == {*UpdateFields.__annotations__}
 
 
-def test_filters() -> None:
+def test_options_become_the_filters_of_the_api() -> None:
     options = FilterOptions(
         type=["issue", "ticket"],
         created_after="2025-01-01",

@@ -135,7 +135,7 @@ def test_the_environment_is_that_of_the_caller(sandbox: Sandbox, monkeypatch: py
         read_works(base_url=sandbox.url)
 
 
-def test_no_works() -> None:
+def test_no_works_are_a_frame_of_all_columns_without_rows() -> None:
     with run_in_thread(Sandbox(works=0)) as sandbox:
         frame = read_works(sandbox.token, base_url=sandbox.url, npartitions=4)
         assert len(frame) == 0

@@ -99,7 +99,7 @@ def test_the_key_may_be_escaped() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"works":null}', b'{"works":[]}', b' { "a":1, "works" : [ ] }\n', b'{"works": null }']
 )
-def test_no_works(body: bytes) -> None:
+def test_a_page_without_works_has_none_however_it_is_split(body: bytes) -> None:
     for size in (1, 100):
         assert read(pieces_of(body, size)).works == []
 
@@ -115,7 +115,7 @@ def test_every_split_in_two() -> None:
             assert got.cursors == ("n", None)
 
 
-def test_single_bytes() -> None:
+def test_a_body_may_arrive_byte_by_byte() -> None:
     body = compact({"works": FEW, "next_cursor": None})
     assert read(pieces_of(body, 1), small_page()).works == expected(FEW)
     assert read(pieces_of(body, 1), small_page(), eager=True).works == expected(FEW)

@@ -341,7 +341,7 @@ async def test_iterated_once() -> None:
     assert source.bodies == []
 
 
-async def test_arguments() -> None:
+async def test_a_batch_size_that_is_no_int_of_at_least_1_is_refused() -> None:
     model = model_of(5)
     for wrong in (0, -1, True, 1.5):
         export, _ = export_of(model)

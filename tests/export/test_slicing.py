@@ -223,7 +223,7 @@ async def test_a_slice_is_resumed(skewed: Sandbox) -> None:
             client.works.export_slice(other, resume=export.checkpoint)
 
 
-async def test_arguments(skewed: Sandbox) -> None:
+async def test_a_number_of_slices_that_is_no_int_of_at_least_1_is_refused(skewed: Sandbox) -> None:
     async with client_of(skewed) as client:
         for wrong in (0, -1):
             with pytest.raises(InvalidArgumentError):

@@ -109,7 +109,7 @@ def test_seconds_of_any_json(value: Any) -> None:
         ("9" * 19, None),
     ],
 )
-def test_counts(value: str, count: int | None) -> None:
+def test_a_count_is_at_most_18_digits_and_no_sign(value: str, count: int | None) -> None:
     assert parse_count(value) == count
 
 

@@ -162,14 +162,14 @@ def test_no_work_at_all(canned: Canned, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"count":"5"}', b"{}", b"[]", b'{"count":1.5}', b'{"count":null,"has_more":false}'])
-def test_no_count(canned: Canned, body: bytes) -> None:
+def test_a_body_without_a_count_is_a_decode_error(canned: Canned, body: bytes) -> None:
 
     canned.answer(body)
     with pytest.raises(ResponseDecodeError):
         canned.run(canned.devrev.works.count())
 
 
-def test_counts(canned: Canned) -> None:
+def test_a_count_takes_unknown_keys_and_a_null_has_more(canned: Canned) -> None:
     canned.answer({"count": 2**31 - 1, "has_more": True, "of_tomorrow": 1})
     count = canned.run(canned.devrev.works.count())
     assert (count.count, count.has_more) == (2**31 - 1, True)

@@ -189,7 +189,7 @@ def test_what_a_filter_takes_is_named_by_its_class(canned: Canned, filters: Any,
     assert str(caught.value) == message
 
 
-def test_stages(canned: Canned) -> None:
+def test_stages_are_names_or_a_stage_filter(canned: Canned) -> None:
     assert exported(canned, stage=["triage", "queued"]) == {"stage": {"name": ["triage", "queued"]}}
     assert exported(canned, stage=()) == {"stage": {"name": []}}
     assert exported(canned, stage=StageFilter(stages=["S-1"], name=["n"])) == {
@@ -247,7 +247,7 @@ def test_orders_that_are_none(canned: Canned, bad: Any) -> None:
         canned.devrev.works.list(sort_by=["created_date:asc", bad])
 
 
-def test_orders(canned: Canned) -> None:
+def test_sort_by_is_sent_as_given_any_sequence_as_a_list(canned: Canned) -> None:
     order = ("created_date:asc", "custom_fields.tnt__x:desc")
     assert exported(canned, sort_by=order) == {"sort_by": list(order)}
 

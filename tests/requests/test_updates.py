@@ -339,7 +339,7 @@ def test_the_bound_of_another_call_is_told_the_own_one(canned: Canned, method: s
     assert str(caught.value) == f"{method}() got an unexpected keyword argument {name!r}{advice}"
 
 
-def test_stages(canned: Canned) -> None:
+def test_a_stage_is_a_name_or_a_stage_update_and_its_id_has_another_key_in_a_create(canned: Canned) -> None:
     assert updated(canned, stage="triage")["stage"] == {"name": "triage"}
     assert updated(canned, stage=StageUpdate(name="triage"))["stage"] == {"name": "triage"}
     assert updated(canned, stage=StageUpdate(stage="S-1"))["stage"] == {"stage": "S-1"}

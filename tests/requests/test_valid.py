@@ -24,7 +24,9 @@ def given_ones(arguments: dict[str, Any]) -> set[str]:
 
 @given(some.an_update())
 @QUICK
-def test_updates(canned: Canned, update: tuple[str, dict[str, Any]]) -> None:
+def test_every_update_fits_the_spec_and_has_its_type_where_a_field_needs_it(
+    canned: Canned, update: tuple[str, dict[str, Any]]
+) -> None:
     type_, arguments = update
     canned.answer(WORK)
     endpoint, body = canned.sent(canned.devrev.works.update(**arguments))
@@ -87,7 +89,7 @@ def test_lists(canned: Canned, filters: dict[str, Any], limit: int | None, mode:
 
 @given(some.every_filter)
 @settings(QUICK, max_examples=examples(60))
-def test_counts(canned: Canned, filters: dict[str, Any]) -> None:
+def test_every_count_fits_the_spec(canned: Canned, filters: dict[str, Any]) -> None:
     canned.answer({"count": 3, "has_more": False})
     endpoint, body = canned.sent(canned.devrev.works.count(**filters))
     assert endpoint == "works.count"

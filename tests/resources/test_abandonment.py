@@ -64,7 +64,7 @@ async def _all(iteration: Any) -> None:
 
 @pytest.mark.parametrize("how", ["never begun", "dropped", "closed", "cancelled", "client closed"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_nothing_is_left(way: str, how: str) -> None:
+async def test_what_is_left_early_leaves_no_task_slot_or_connection(way: str, how: str) -> None:
     before = asyncio.all_tasks()
     several = Quirks(cap=200)  # requests, where a page of 5000 would be all there is
     async with (

@@ -30,7 +30,7 @@ async def test_works_of_chosen_dates(api: Api) -> None:
         api.sandbox.add({"created_date": NOON.replace(tzinfo=None)})
 
 
-async def test_update(api: Api) -> None:
+async def test_an_update_past_the_api_takes_any_value_and_moves_modified_date(api: Api) -> None:
     sandbox = api.sandbox
     sandbox.clock.freeze(NOON)
     before = sandbox.get("ISS-1")
@@ -77,7 +77,7 @@ async def test_mistaken_updates(api: Api) -> None:
         api.sandbox.update("ISS-1", {"title": {1, 2}.__iter__})
 
 
-async def test_delete(api: Api) -> None:
+async def test_a_work_that_is_deleted_past_the_api_is_gone_for_it(api: Api) -> None:
     api.sandbox.delete("ISS-1")
     await api.post("works.get", {"id": "ISS-1"}, 404)
     assert len(api.sandbox) == (await api.post("works.count", {}))["count"] == 299

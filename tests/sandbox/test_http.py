@@ -29,7 +29,7 @@ async def test_a_token_without_bearer_is_accepted(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "works.nothing", "works.get/", "internal/works.get", "accounts.create"])
-async def test_unknown_routes(api: Api, path: str) -> None:
+async def test_a_path_that_is_no_endpoint_is_a_route_that_is_not_found(api: Api, path: str) -> None:
     async with api.session.post(f"{api.sandbox.url}/{path}", json={}) as response:
         assert response.status == 404
         assert await response.json() == {"message": "route not found"}

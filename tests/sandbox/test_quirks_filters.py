@@ -113,7 +113,7 @@ def test_the_sandbox_filters_as_the_record_says(
     assert query.matches(Row(1, {"created_date": wire.get("date")}, {})) == quirks.in_range(date, after, before)
 
 
-async def test_no_count() -> None:
+async def test_a_missing_endpoint_is_a_route_that_is_not_found() -> None:
     async with serving(missing_endpoints=("works.count", "works.list")) as api:
         for endpoint in ("works.count", "works.list"):
             async with api.session.post(f"{api.sandbox.url}/{endpoint}", json={}) as response:

@@ -148,7 +148,9 @@ FILTERS: list[tuple[str, dict[str, Any], Callable[[Item], bool]]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "body", "fits"), FILTERS)
-async def test_filters(shared_api: Api, endpoint: str, body: dict[str, Any], fits: Callable[[Item], bool]) -> None:
+async def test_each_filter_of_a_list_leaves_exactly_the_items_that_fit(
+    shared_api: Api, endpoint: str, body: dict[str, Any], fits: Callable[[Item], bool]
+) -> None:
     validate_request(endpoint, body)
     whole = flat(await items_of(shared_api, endpoint, limit=100))
     expected = [item for item in whole if fits(item)]

@@ -266,7 +266,7 @@ async def test_an_external_ref_is_unique_within_its_type(api: Api) -> None:
     await api.post("works.create", {"type": "issue", **body}, 201)
 
 
-async def test_delete(api: Api) -> None:
+async def test_a_deleted_work_is_not_found_any_more(api: Api) -> None:
     work = api.sandbox.get("TKT-3")
     assert await api.post("works.delete", {"id": work["id"]}) == {}
     for ref in (work["id"], "TKT-3"):

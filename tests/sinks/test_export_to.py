@@ -384,7 +384,9 @@ async def test_a_report_is_complete_only_with_the_file(devrev: DevRevClient, tmp
 # --- two at once ---
 
 
-async def test_two_at_once(devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_of_three_exports_to_one_file_at_once_two_are_refused(
+    devrev: DevRevClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
     path = tmp_path / "works.jsonl"
     results = await asyncio.gather(*(devrev.works.export_to(path) for _ in range(3)), return_exceptions=True)
     refused = [error for error in results if isinstance(error, BaseException)]

@@ -59,7 +59,7 @@ async def test_the_network_loses_the_end_of_an_answer_and_nothing_in_the_middle(
     "SOAK" not in os.environ, reason="what it meets depends on the timing of the machine: SOAK=1 runs it"
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are stopped and disks are small as on POSIX")
-def test_nothing_is_left() -> None:
+def test_five_seconds_of_all_that_goes_wrong_leave_nothing() -> None:
     command = [sys.executable, "-m", "tests.soak", "--seconds", "5", "--users", "8"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=110)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "left: nothing"), done.stdout + done.stderr

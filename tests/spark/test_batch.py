@@ -73,7 +73,7 @@ def test_a_schema_names_the_columns(reader: Any, sandbox: Sandbox) -> None:
     assert {row.id: row.title for row in rows} == {work["id"]: work["title"] for work in works(sandbox)}
 
 
-def test_filters(reader: Any, sandbox: Sandbox) -> None:
+def test_filters_narrow_the_export(reader: Any, sandbox: Sandbox) -> None:
     filters = (
         '{"type": ["ticket"], "created_date": {"after": "2023-01-01T00:00:00Z", "before": "2024-06-30T00:00:00+02:00"}}'
     )

@@ -55,7 +55,7 @@ def test_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         read_options({})
 
 
-def test_filters() -> None:
+def test_filters_are_the_json_of_the_keyword_arguments() -> None:
     text = """{"type": ["issue"], "created_date": {"after": "2024-01-01T00:00:00Z"},
         "issue": {"actual_start_date": {"type": "range", "before": "2025-01-01T00:00:00+02:00"}},
         "modified_date": {"type": "preset", "preset_type": "last_n_days", "days": 7},
