@@ -24,7 +24,7 @@ from .row import Row
 from .shapes import check
 from .store import Store
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("devrev_async.sandbox")
 _BLOCK = 64  # works written between two turns of the event loop: some 300 kB
 _JSON = "application/json"
 
