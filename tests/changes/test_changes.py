@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from devrev_async import (
+    BadRequestError,
     ChangeBatch,
     ClientClosedError,
     DateRange,
@@ -614,6 +615,29 @@ async def test_closing_from_another_task_ends_the_request_and_the_consumer_learn
         with pytest.raises(ClientClosedError, match=r"works\.changes: closed"):
             await asyncio.wait_for(consumer, 5)
         assert not changes.report.complete
+
+
+@pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
+async def test_closing_the_client_ends_the_request_and_is_named_as_that(endpoint: str) -> None:
+    async with serving(works=9) as (sandbox, client):
+        arrived = asyncio.Event()
+        sandbox.on_request(lambda _: arrived.set(), endpoint)
+        sandbox.fail_next(endpoint, status=None, delay=30)
+        changes = client.works.changes()
+        consumer = asyncio.create_task(ids_of(changes))
+        await arrived.wait()
+        await client.close()
+        with pytest.raises(ClientClosedError) as caught:
+            await asyncio.wait_for(consumer, 5)
+        assert "works.changes" not in str(caught.value)
+        assert not changes.report.complete
+
+
+async def test_a_query_that_is_refused_without_a_range_is_the_servers_error() -> None:
+    async with serving(works=9) as (sandbox, client):
+        sandbox.fail_next("works.export", status=400, times=9)
+        with pytest.raises(BadRequestError):
+            await ids_of(client.works.changes())
 
 
 async def test_cancelling_the_consumer_cancels_it() -> None:

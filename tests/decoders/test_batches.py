@@ -9,7 +9,7 @@ import pytest
 
 from devrev_async._decoders.envelope import Cursors, Followed
 from devrev_async._decoders.item_decoders import DICTS, RAW, ItemDecoder
-from devrev_async._decoders.json_scanner import Malformed
+from devrev_async._decoders.json_scanner import Malformed, Truncated
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.page_parser import BATCH_ITEMS, PageParser
 from tests.decoders.bodies import compact, pieces_of, works_page
@@ -84,6 +84,17 @@ def test_only_an_eager_reader_takes_a_work_before_what_stands_behind_it() -> Non
     page.feed(HEAD + b'{"a":1}')
     assert page.take() is None
     assert page.take(eager=True) == [b'{"a":1}']
+
+
+@pytest.mark.parametrize(("tail", "error"), [(b"]x", Malformed), (b"]", Truncated), (b"]}]", Malformed)])
+def test_works_come_before_what_is_wrong_behind_the_array(tail: bytes, error: type[Malformed]) -> None:
+    page = PageParser("works", RAW)
+    page.feed(HEAD + b"{},{}" + tail)
+    page.finish()
+    assert page.take() == [b"{}", b"{}"]
+    with pytest.raises(error) as caught:
+        page.take()
+    assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("start", [b"5", b"-1.5", b"1e3"])
