@@ -180,3 +180,11 @@ def test_a_cursor_that_is_followed_is_a_string_or_the_page_is_malformed(
     else:
         assert page.take() is None
         assert page.cursors == read
+
+
+def test_the_cursor_of_the_next_page_may_have_another_key() -> None:
+    page = PageParser("works", RAW, next_key="page_token")
+    page.feed(b'{"works":[],"next_cursor":5,"page_token":"n","prev_cursor":"p"}')
+    page.finish()
+    assert page.take() is None
+    assert page.cursors == Cursors("n", "p")
