@@ -66,6 +66,12 @@ def test_a_batch_of_tiny_works_has_no_more_than_may_hold_up_others() -> None:
     assert arriving(body, 1 << 20, first_batch=1 << 20, batch=1 << 20)[0][1] == BATCH_ITEMS
 
 
+@pytest.mark.parametrize("first_batch", [500, 2000])
+def test_a_batch_has_about_so_many_works_by_their_size_so_far(first_batch: int) -> None:
+    batches = arriving(page_of(900), 1 << 20, first_batch=first_batch, batch=1 << 20)
+    assert [round(works, -1) for _, works in batches[1:]] == [BATCH_ITEMS] * 4 + [100]
+
+
 def test_a_work_that_an_eager_reader_waits_for_comes_before_a_quarter_more_bytes_have() -> None:
     size = 1100
     (arrived, works), *_ = arriving(page_of(3, size), 1, first_batch=1 << 20, batch=1 << 20, eager=True)
