@@ -124,7 +124,7 @@ class Coverage:
         pieces = cut(interval, split_points(interval, keys))
         if len(pieces) > 1:
             self.replace(
-                interval, [replace(piece, shown=frozenset(wanted(piece, [*keys, *interval.shown]))) for piece in pieces]
+                interval, [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in pieces]
             )
         return len(pieces) > 1
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import eq, itemgetter
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -226,16 +226,22 @@ def without(
         if interval.low < start:
             beyond = seen[0] if seen else interval.seen_above if end == interval.high else None
             rate_above = rate if rate is not None else interval.above
-            left.append(replace(interval, high=start, above=rate_above, seen_above=beyond, shown=frozenset()))
+            left.append(_part(interval, high=start, above=rate_above, seen_above=beyond))
         if upto is not None and second_of(upto) < end:
             past = upto if interval.past is None else max(upto, interval.past)
             below = seen[1] if seen and seen[1] < second_of(upto) else None
-            left.append(replace(interval, low=second_of(upto), past=past, seen_below=below, shown=frozenset()))
+            left.append(_part(interval, low=second_of(upto), past=past, seen_below=below))
         elif end < interval.high:
             beyond = seen[1] if seen else interval.seen_below if start == interval.low else None
             rate_below = rate if rate is not None else interval.below
-            left.append(replace(interval, low=end, past=None, below=rate_below, seen_below=beyond, shown=frozenset()))
+            left.append(_part(interval, low=end, past=None, below=rate_below, seen_below=beyond))
     return left
+
+
+def _part(interval: Interval, **changes: Any) -> Interval:
+    """Returns a part of an interval; what was shown there is still to be shown again."""
+    part = replace(interval, **changes)
+    return replace(part, shown=frozenset(wanted(part, interval.shown))) if interval.shown else part
 
 
 def _beside(interval: Interval, low: int, high: int, seen: tuple[int, int]) -> Interval:
@@ -251,7 +257,7 @@ def cut(interval: Interval, points: Sequence[int]) -> list[Interval]:
     edges = [interval.low, *sorted({point for point in points if interval.low < point < interval.high}), interval.high]
     middle = _mean(interval.below, interval.above)
     return [
-        replace(
+        _part(
             interval,
             low=low,
             high=high,
@@ -260,7 +266,6 @@ def cut(interval: Interval, points: Sequence[int]) -> list[Interval]:
             above=interval.above if high == interval.high else middle,
             seen_below=interval.seen_below if low == interval.low else None,
             seen_above=interval.seen_above if high == interval.high else None,
-            shown=frozenset(),
         )
         for low, high in pairwise(edges)
     ]

@@ -60,16 +60,17 @@ def test_closing_leaves_other_intervals_as_they_are() -> None:
     assert without([far], 0, 10) == without([far], 20, 30) == without([far], 5, 15, (9 * SECOND, "z")) == [far]
 
 
-def test_what_is_left_knows_the_density_beside_it_and_has_shown_nothing() -> None:
-    whole = Interval(0, 100, None, 1.0, 2.0, shown=frozenset({(1, "a")}), needs_list=True)
+def test_what_is_left_knows_the_density_beside_it_and_what_was_shown_there() -> None:
+    early, middle, late = (1, "a"), (50 * SECOND, "j"), (99 * SECOND, "z")
+    whole = Interval(0, 100, None, 1.0, 2.0, shown=frozenset({early, middle, late}), needs_list=True)
     assert without([whole], 40, 60, rate=5.0) == [
-        Interval(0, 40, None, 1.0, 5.0, needs_list=True),
-        Interval(60, 100, None, 5.0, 2.0, needs_list=True),
+        Interval(0, 40, None, 1.0, 5.0, shown=frozenset({early}), needs_list=True),
+        Interval(60, 100, None, 5.0, 2.0, shown=frozenset({late}), needs_list=True),
     ]
     below, above = without([whole], 40, 60)
     assert (below.above, above.below) == (2.0, 1.0)
     assert without([whole], 40, 60, (50 * SECOND, "k"), rate=5.0)[1] == Interval(
-        50, 100, (50 * SECOND, "k"), 1.0, 2.0, needs_list=True
+        50, 100, (50 * SECOND, "k"), 1.0, 2.0, shown=frozenset({late}), needs_list=True
     )
 
 
@@ -119,10 +120,11 @@ def test_pieces_are_the_interval_without_gap_or_overlap(points: Sequence[int]) -
 
 
 def test_pieces_keep_what_is_known_at_their_ends() -> None:
-    interval = Interval(10, 40, (10 * SECOND, "k"), 1.0, 3.0, 8, 44, shown=frozenset({(1, "a")}), needs_list=True)
+    shown = frozenset({(20 * SECOND, "a")})
+    interval = Interval(10, 40, (10 * SECOND, "k"), 1.0, 3.0, 8, 44, shown=shown, needs_list=True)
     assert cut(interval, [20, 30]) == [
         Interval(10, 20, (10 * SECOND, "k"), 1.0, 2.0, 8, None, needs_list=True),
-        Interval(20, 30, None, 2.0, 2.0, None, None, needs_list=True),
+        Interval(20, 30, None, 2.0, 2.0, None, None, shown=shown, needs_list=True),
         Interval(30, 40, None, 2.0, 3.0, None, 44, needs_list=True),
     ]
     for below, above, middle in ((1.0, None, 1.0), (None, 3.0, 3.0), (None, None, None)):
