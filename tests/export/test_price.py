@@ -175,6 +175,20 @@ async def test_repeated_empty_answers_never_make_a_complete_export_of_nothing(wo
                 assert sorted(map(str, ids)) == sorted(sandbox.ids())
 
 
+@pytest.mark.parametrize(("cap", "most"), [(100, 1.0), (60, 1.0), (50, 2.0)])
+async def test_a_server_that_caps_and_sorts_is_listed_only_where_that_takes_fewer_requests(
+    cap: int, most: float
+) -> None:
+    with run_in_thread(Sandbox(works=1200, seed=4, quirks=Quirks(cap=cap))) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            assert len({work.id async for work in export}) == 1200
+        asked = [request.endpoint for request in sandbox.requests]
+    assert export.report.works + export.report.duplicates <= (1.1 * most) * 1200 + 100
+    assert (asked.count("works.list") > 0) is (most > 1)
+    assert len(asked) <= 1.05 * min(1200 // cap, 2 * 1200 // 100) + 4
+
+
 async def test_more_works_on_one_timestamp_than_fit_a_page_take_two_passes_of_works_list() -> None:
     tied = [{"type": "task", "title": f"T{n}", "created_date": "2024-02-01T10:00:00.123Z"} for n in range(5300)]
     with run_in_thread(Sandbox(works=tied)) as sandbox:

@@ -123,9 +123,7 @@ class Coverage:
         """Cuts an interval whose page proved nothing; returns False if it is too short for that."""
         pieces = cut(interval, split_points(interval, keys))
         if len(pieces) > 1:
-            self.replace(
-                interval, [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in pieces]
-            )
+            self.replace(interval, [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in pieces])
         return len(pieces) > 1
 
     def replace(self, interval: Interval, pieces: Iterable[Interval]) -> None:

@@ -20,6 +20,7 @@ from .server import Order
 from .strategies.bisect import bisect
 from .strategies.tiling import cut_at_middle
 from .totals import Counted
+from .tuning import BOTH
 
 if TYPE_CHECKING:
     from .intervals import Batch
@@ -214,8 +215,10 @@ def _judge_without_count(state: State[T], waiting: AwaitingCount[T]) -> list[Bat
 
 def _incomplete(state: State[T], request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
     """A page behind which there may be more: as many as `count` in all, if that is known."""
-    limit = state.sizes.limit
-    if len(page.keys) <= limit and count <= 2 * limit and state.server.lists and not state.server.list_failed:
+    limit, listable = state.sizes.limit, state.server.lists and not state.server.list_failed
+    # pages of a server that sorts show each work once, two passes of `works.list` twice
+    cheap = len(page.keys) <= (limit // BOTH if state.server.sorts else limit)
+    if listable and cheap and count <= 2 * limit:
         state.coverage.list_instead(request.low, request.high)
         return []
     if state.server.sorts:
