@@ -189,6 +189,21 @@ async def test_a_server_that_caps_and_sorts_is_listed_only_where_that_takes_fewe
     assert len(asked) <= 1.05 * min(1200 // cap, 2 * 1200 // 100) + 4
 
 
+@pytest.mark.parametrize(("each", "most"), [(450, 12), (300, 17), (100, 14)])
+async def test_works_created_at_one_time_by_the_hundred_are_not_listed(each: int, most: int) -> None:
+    """A page has too few timestamps to prove the server's order: a page for what fits in it, a count for two of them."""
+    times = [(START + timedelta(seconds=number // each)).isoformat() for number in range(2700)]
+    works = [{"type": "task", "title": "T", "created_date": time} for time in times]
+    with run_in_thread(Sandbox(works=works, quirks=Quirks(cap=500))) as sandbox:
+        async with DevRevClient(sandbox.token, base_url=sandbox.url) as client:
+            export = client.works.export_all()
+            ids = [str(work.id) async for work in export]
+        asked = [request.endpoint for request in sandbox.requests]
+    assert sorted(ids) == sorted(sandbox.ids())
+    assert "works.list" not in asked
+    assert len(asked) <= most
+
+
 async def test_more_works_on_one_timestamp_than_fit_a_page_take_two_passes_of_works_list() -> None:
     tied = [{"type": "task", "title": f"T{n}", "created_date": "2024-02-01T10:00:00.123Z"} for n in range(5300)]
     with run_in_thread(Sandbox(works=tied)) as sandbox:

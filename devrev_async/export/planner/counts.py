@@ -62,6 +62,7 @@ class Counts(Generic[T]):
         undated_recounts: how often counts were asked for anew because passes of `works.list` showed no work without a
             date, and proved nothing.
         halves: where a count cut what is left in two.
+        misjudged: how often a count said something else than what a full page passes.
     """
 
     def __init__(self, domain: Domain, now: datetime) -> None:
@@ -76,6 +77,7 @@ class Counts(Generic[T]):
         self.probed = False
         self.sized = True
         self.undated_recounts = 0
+        self.misjudged = 0
         self.halves: Halves | None = None
         self._questions: dict[int, Question[T]] = {}
 

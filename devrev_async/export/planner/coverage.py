@@ -121,10 +121,18 @@ class Coverage:
 
     def cut(self, interval: Interval, keys: Sequence[Key]) -> bool:
         """Cuts an interval whose page proved nothing; returns False if it is too short for that."""
-        pieces = cut(interval, split_points(interval, keys))
+        pieces = self._pieces(interval, split_points(interval, keys), keys)
         if len(pieces) > 1:
-            self.replace(interval, [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in pieces])
+            self.replace(interval, pieces)
         return len(pieces) > 1
+
+    def cut_at(self, second: int, keys: Sequence[Key]) -> None:
+        """Cuts an interval at a second, of which a page that proved nothing showed these works."""
+        for interval in self.open(second - 1, second + 1):
+            self.replace(interval, self._pieces(interval, [second], keys))
+
+    def _pieces(self, interval: Interval, points: Sequence[int], keys: Sequence[Key]) -> list[Interval]:
+        return [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in cut(interval, points)]
 
     def replace(self, interval: Interval, pieces: Iterable[Interval]) -> None:
         """Puts others in the place of an interval."""

@@ -17,6 +17,7 @@ from .messages import Page
 from .pages import AwaitingCount, AwaitingOtherEnd
 from .proofs import constant_cap, empty_page, matching_count, opposite_ends, sorted_prefix
 from .server import Order
+from .strategies import passed
 from .strategies.bisect import bisect
 from .strategies.tiling import cut_at_middle
 from .totals import Counted
@@ -48,8 +49,9 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     ):
         state.ends.add(request, page)
         return _judge_early(state)
-    if request == state.ends.other_end:
-        return []  # the first page was judged without it
+    if request == state.ends.other_end:  # the first page was judged without it
+        passed.await_count(state, request, page)
+        return []
     is_first, state.awaits_first_page = state.awaits_first_page, False
     if is_first and state.fresh:
         state.first_page = AwaitingCount(request, page, page.ordered())
@@ -111,6 +113,12 @@ def judge_count(state: State[T], waiting: AwaitingCount[T], count: int) -> list[
         return []
     request, page = waiting.request, waiting.page
     shown = waiting.shown(state.now)
+    if waiting.passed:
+        state.pages.remove(waiting)
+        if count == len(shown):
+            return matching_count.prove(state, waiting, "count")
+        state.counts.misjudged += 1  # it is asked for by itself
+        return []
     lower = count < len(shown)
     if lower and (request.low, request.high) in state.repeated:
         state.counts.last.contradict()
@@ -143,7 +151,7 @@ def cease_to_count(state: State[T]) -> list[Batch[T]]:
     state.counts.expected = None
     batches = judge_first_page(state)
     for waiting in state.pages.clear():
-        if state.coverage.open(waiting.request.low, waiting.request.high):
+        if not waiting.passed and state.coverage.open(waiting.request.low, waiting.request.high):
             batches += _judge_without_count(state, waiting)
     return batches
 
@@ -162,6 +170,8 @@ def _judge_early(state: State[T]) -> list[Batch[T]]:
             ends.other_end = None  # it has works at least that the first page shows
             return []
         batches += _compare_ends(state, ends.first, ends.other_end, page)
+    elif ends.other_end is not None and page is not None:
+        passed.await_count(state, ends.other_end, page)
     for request in ends.unproved:
         if (early := ends.pop(request)) is not None:
             batches += judge_page(state, request, early)
@@ -225,7 +235,8 @@ def _incomplete(state: State[T], request: Request, page: Page[T], count: int = 0
         return _follow(state, request, page, full=True)
     if state.server.order is Order.UNKNOWN and page.keys and _ask_other_end(state, request, page, count):
         return []
-    bisect(state, request, page.keys)
+    if sorted_prefix.strong(page.times) or not passed.await_count(state, request, page):
+        bisect(state, request, page.keys)
     return []
 
 
@@ -235,6 +246,8 @@ def _follow(state: State[T], request: Request, page: Page[T], *, full: bool) -> 
         return batches
     if not full:
         return _await_count(state, request, page)
+    if passed.await_count(state, request, page):
+        return []
     if request.first < state.sizes.first:
         state.counts.sized = False  # one second has more works than were thought to be left
     else:
@@ -250,8 +263,9 @@ def _ask_other_end(state: State[T], request: Request, page: Page[T], count: int)
         return False
     if state.ends.first is not None:
         return False
-    if not (sorted_prefix.in_order(page.times, descending=False) and sorted_prefix.strong(page.times)):
+    if not sorted_prefix.in_order(page.times, descending=False):
         server.order = Order.NONE
+    if not (server.order is Order.UNKNOWN and sorted_prefix.strong(page.times)):
         return False
     state.ends.first = AwaitingOtherEnd(request, page)
     return True
@@ -265,11 +279,14 @@ def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request
         batches = opposite_ends.prove_ends(state, request, low, high)
         cut_at_middle(state)
         return batches
-    server.order = Order.NONE
+    if sorted_prefix.strong(high.times) or not sorted_prefix.in_order(high.times, descending=True):
+        server.order = Order.NONE
     if len(high.keys) < min(server.longest_page, answered.first):
         return _await_count(state, request, high)
     both = Page(low.keys + high.keys, low.items + high.items)
     if server.counts and state.fresh and len(set(both.keys)) == state.counts.expected:
         return _await_count(state, request, both)
-    bisect(state, request, both.keys)
+    awaited = passed.await_count(state, request, low), passed.await_count(state, answered, high)
+    if not any(awaited):
+        bisect(state, request, both.keys)
     return []

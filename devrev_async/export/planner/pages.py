@@ -72,11 +72,15 @@ class AwaitingCount(Generic[T]):
 
     Ends: proved by count, if `works.count` counts exactly as many, over everything or over the page's own range;
     incomplete, if it counts more; judged by order, by list, or by the cap alone, if it cannot be used.
+
+    Attributes:
+        passed: whether it is what a full page passes: bisected, if a count of its range says anything else.
     """
 
     request: Request
     page: Page[T]
     ordered: list[tuple[Key, T]]
+    passed: bool = False
 
     def shown(self, now: int) -> set[Key]:
         """Returns what a count of the same range should count: not what was created since `now`, in microseconds."""
@@ -130,6 +134,17 @@ class AwaitingCounts(Generic[T]):
     def cover(self, low: int, high: int) -> bool:
         """Returns whether a page that waits is for a part of this interval."""
         return any(page.request.low < high and page.request.high > low for page in self._pages)
+
+    def beside(self, part: Request, works: int) -> list[AwaitingCount[T]]:
+        """Returns a page next to what a full page passes, itself such a part of at most so many works."""
+        return [
+            page
+            for page in self._pages
+            if page.passed
+            and page.request.number not in self._asked
+            and (page.request.high == part.low or page.request.low == part.high)
+            and len(page.ordered) <= works
+        ][:1]
 
     def would_show(self, intervals: Sequence[Interval], domain: Domain) -> int:
         """Returns how many works they would close the open intervals with, those that the user's range excludes too."""

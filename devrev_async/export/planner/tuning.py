@@ -94,6 +94,11 @@ So many in a row are no coincidence; each costs two requests. Effect: `test_plan
 BORNE_OUT: Final = -24
 """Where to begin to number them once a count was right to contradict a page: four times the patience."""
 
+MISJUDGED: Final = 2
+"""Counts that contradict what full pages pass before that is counted no more: the server does not sort before it caps.
+
+Effect: `test_passed.py`."""
+
 SUSPECTS: Final = 4
 """Pages that a count contradicted and whose works are kept to compare with: as deep as bisecting goes at a time."""
 

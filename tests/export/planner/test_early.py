@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 
-from devrev_async.export.planner import Domain, Key
+from devrev_async.export.planner import Domain, Key, Request
 from devrev_async.export.planner.planner import Plan
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
 from tests.export.test_planner import Item, Model, exported, fill
 
-from .pages import keys, opened, page, plan, take
+from .pages import SECOND, keys, opened, page, plan, take
 
 
 def test_the_other_end_is_asked_for_as_soon_as_the_count_says_that_a_page_is_not_enough() -> None:
@@ -42,10 +42,8 @@ def test_it_is_not_asked_for_before_that_if_a_page_may_be_enough(counted: int) -
     assert planned.take() is None
 
 
-@pytest.mark.parametrize("first", [keys(*range(20, 0, -1)), keys(*[5.0] * 10, *[6.0] * 10)])
-@pytest.mark.parametrize("end_first", [True, False])
-def test_it_is_not_used_if_the_first_page_is_out_of_order(first: list[Key], end_first: bool) -> None:
-    planned = plan(first=20, parallel=3)
+def both_ends(planned: Plan[str], first: list[Key], *, end_first: bool) -> Request:
+    """Feeds the two ends in either order, and returns the request for the first page."""
     export, count = opened(planned)
     planned.feed_count(count, 45)
     answers = [
@@ -54,8 +52,24 @@ def test_it_is_not_used_if_the_first_page_is_out_of_order(first: list[Key], end_
     ]
     for answer in answers if end_first else answers[::-1]:
         assert answer() == []
+    return export
+
+
+@pytest.mark.parametrize("end_first", [True, False])
+def test_it_is_not_used_if_the_first_page_is_out_of_order(end_first: bool) -> None:
+    planned = plan(first=20, parallel=3)
+    export = both_ends(planned, keys(*range(20, 0, -1)), end_first=end_first)
     assert planned.duplicates == 40
     assert take(planned).high < export.high  # it is bisected
+
+
+@pytest.mark.parametrize("end_first", [True, False])
+def test_both_await_counts_if_the_first_page_has_few_timestamps(end_first: bool) -> None:
+    planned = plan(first=20, parallel=3)
+    both_ends(planned, keys(*[5.0] * 10, *[6.0] * 10), end_first=end_first)
+    assert planned.duplicates == 40 - 10 - 19
+    between = take(planned)
+    assert (between.low, between.high) == (SECOND + 6, SECOND + 26)
 
 
 def test_it_waits_for_a_first_page_that_is_asked_for_once_more() -> None:
