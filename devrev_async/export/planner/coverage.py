@@ -19,6 +19,7 @@ from .intervals import (
     Proof,
     chosen,
     cut,
+    mark_of,
     second_of,
     wanted,
     without,
@@ -132,7 +133,8 @@ class Coverage:
             self.replace(interval, self._pieces(interval, [second], keys))
 
     def _pieces(self, interval: Interval, points: Sequence[int], keys: Sequence[Key]) -> list[Interval]:
-        return [replace(piece, shown=piece.shown.union(wanted(piece, keys))) for piece in cut(interval, points)]
+        pieces = cut(interval, points)
+        return [replace(piece, shown=piece.shown.union(map(mark_of, wanted(piece, keys)))) for piece in pieces]
 
     def replace(self, interval: Interval, pieces: Iterable[Interval]) -> None:
         """Puts others in the place of an interval."""

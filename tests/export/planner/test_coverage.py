@@ -10,7 +10,17 @@ import pytest
 from devrev_async.export.planner.coverage import Coverage
 from devrev_async.export.planner.cutting import split_points
 from devrev_async.export.planner.halves import Halves
-from devrev_async.export.planner.intervals import EARLIEST, LATEST, SECOND, UNDATED, Batch, Domain, Interval, Key
+from devrev_async.export.planner.intervals import (
+    EARLIEST,
+    LATEST,
+    SECOND,
+    UNDATED,
+    Batch,
+    Domain,
+    Interval,
+    Key,
+    mark_of,
+)
 
 NOW = 1000
 """The second in which the run began."""
@@ -257,11 +267,13 @@ def test_where_a_page_that_proved_nothing_cuts_its_interval(seconds: list[int], 
 
 
 def test_an_interval_is_cut_and_remembers_which_works_were_shown_where() -> None:
-    first, second = Interval(2, 10, shown=frozenset(at(4, 9))), Interval(20, 30)
+    first, second = Interval(2, 10, shown=frozenset(map(mark_of, at(4, 9)))), Interval(20, 30)
     known = coverage(first, second)
     assert known.cut(first, at(3, 5, 8))
     assert known.intervals == [
-        Interval(2, 5, shown=frozenset(at(3, 4))), Interval(5, 10, shown=frozenset(at(5, 8, 9))), second
+        Interval(2, 5, shown=frozenset(map(mark_of, at(3, 4)))),
+        Interval(5, 10, shown=frozenset(map(mark_of, at(5, 8, 9)))),
+        second,
     ]  # fmt: skip
 
 

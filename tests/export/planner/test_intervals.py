@@ -21,6 +21,7 @@ from devrev_async.export.planner.intervals import (
     cut,
     dated,
     key_of,
+    mark_of,
     moment_of,
     outside,
     second_of,
@@ -37,6 +38,11 @@ RANGES = list(combinations(range(6), 2))
 def open_keys(intervals: Iterable[Interval]) -> list[Key]:
     """Those that the intervals want; twice where two of them do."""
     return [key for interval in intervals for key in KEYS if interval.wants(key)]
+
+
+def marks(*keys: Key) -> frozenset[int]:
+    """What an interval keeps of works that were shown."""
+    return frozenset(map(mark_of, keys))
 
 
 def intervals_of(low: int, high: int) -> list[Interval]:
@@ -56,21 +62,21 @@ def test_closing_takes_exactly_what_lies_there(low: int, high: int) -> None:
 
 
 def test_closing_leaves_other_intervals_as_they_are() -> None:
-    far = Interval(10, 20, (10 * SECOND, "a"), 1.5, 2.5, 7, 30, shown=frozenset({(11 * SECOND, "b")}), needs_list=True)
+    far = Interval(10, 20, (10 * SECOND, "a"), 1.5, 2.5, 7, 30, shown=marks((11 * SECOND, "b")), needs_list=True)
     assert without([far], 0, 10) == without([far], 20, 30) == without([far], 5, 15, (9 * SECOND, "z")) == [far]
 
 
 def test_what_is_left_knows_the_density_beside_it_and_what_was_shown_there() -> None:
     early, middle, late = (1, "a"), (50 * SECOND, "j"), (99 * SECOND, "z")
-    whole = Interval(0, 100, None, 1.0, 2.0, shown=frozenset({early, middle, late}), needs_list=True)
+    whole = Interval(0, 100, None, 1.0, 2.0, shown=marks(early, middle, late), needs_list=True)
     assert without([whole], 40, 60, rate=5.0) == [
-        Interval(0, 40, None, 1.0, 5.0, shown=frozenset({early}), needs_list=True),
-        Interval(60, 100, None, 5.0, 2.0, shown=frozenset({late}), needs_list=True),
+        Interval(0, 40, None, 1.0, 5.0, shown=marks(early), needs_list=True),
+        Interval(60, 100, None, 5.0, 2.0, shown=marks(late), needs_list=True),
     ]
     below, above = without([whole], 40, 60)
     assert (below.above, above.below) == (2.0, 1.0)
     assert without([whole], 40, 60, (50 * SECOND, "k"), rate=5.0)[1] == Interval(
-        50, 100, (50 * SECOND, "k"), 1.0, 2.0, shown=frozenset({late}), needs_list=True
+        50, 100, (50 * SECOND, "k"), 1.0, 2.0, shown=marks(late), needs_list=True
     )
 
 
@@ -111,6 +117,14 @@ def test_what_was_seen_is_known_on_both_sides_of_what_was_closed() -> None:
     assert without([Interval(0, 10)], 10, 20, upto, seen=(12, 14)) == [Interval(0, 10)]  # it is not closed up to there
 
 
+def test_marks_tell_works_of_one_timestamp_apart_and_know_where_they_stand() -> None:
+    for shown in (0, 1, -1, SECOND, -62_135_596_800 * SECOND, 253_402_300_799 * SECOND):
+        assert len(marks(*((shown, f"w{number}") for number in range(100)))) == 100
+        interval = Interval(shown // SECOND, shown // SECOND + 2, shown=marks((shown, "a")))
+        first, second = cut(interval, [shown // SECOND + 1])
+        assert (first.shown, second.shown) == (interval.shown, frozenset())
+
+
 @pytest.mark.parametrize("points", [[], [0], [5], [3], [1, 4], [4, 1, 1, 9, -1], [1, 2, 3, 4]])
 def test_pieces_are_the_interval_without_gap_or_overlap(points: Sequence[int]) -> None:
     for interval in intervals_of(0, 5):
@@ -120,7 +134,7 @@ def test_pieces_are_the_interval_without_gap_or_overlap(points: Sequence[int]) -
 
 
 def test_pieces_keep_what_is_known_at_their_ends() -> None:
-    shown = frozenset({(20 * SECOND, "a")})
+    shown = marks((20 * SECOND, "a"))
     interval = Interval(10, 40, (10 * SECOND, "k"), 1.0, 3.0, 8, 44, shown=shown, needs_list=True)
     assert cut(interval, [20, 30]) == [
         Interval(10, 20, (10 * SECOND, "k"), 1.0, 2.0, 8, None, needs_list=True),

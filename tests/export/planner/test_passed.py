@@ -9,7 +9,7 @@ from math import ceil
 import pytest
 
 from devrev_async.export.planner import Key, Unprovable, judge
-from devrev_async.export.planner.intervals import UNDATED, moment_of
+from devrev_async.export.planner.intervals import UNDATED, mark_of, moment_of
 from devrev_async.export.planner.server import Order
 from devrev_async.export.planner.state import State
 from devrev_async.export.planner.strategies import passed
@@ -80,7 +80,7 @@ def test_the_second_at_which_the_page_ends_is_not_passed(
     else:
         assert (waiting.request.after, waiting.request.before) == (request.after, moment_of(SECOND + high) - instant)
     rest = next(each for each in known.coverage.intervals if each.low != UNDATED and (each.low == SECOND) is descending)
-    assert rest.shown == set(found) - set(waiting.page.keys)
+    assert rest.shown == set(map(mark_of, set(found) - set(waiting.page.keys)))
     batches = judge.judge_count(known, waiting, len(waiting.page.keys))
     assert sorted(names(batches)) == sorted(name for _, name in waiting.page.keys)
     assert left(known) == [open_[not descending]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from devrev_async.export.planner.intervals import wanted
+from devrev_async.export.planner.intervals import mark_of
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.messages import Page, Request
@@ -22,4 +22,4 @@ def contradicts_seen(state: State[T], request: Request, page: Page[T]) -> bool:
     intervals = state.coverage.open(request.low, request.high)
     if not page.keys and any(each.low > request.low or each.high < request.high for each in intervals):
         return True
-    return any(each.shown - wanted(each, page.keys) for each in intervals if each.shown)
+    return any(each.shown.difference(map(mark_of, page.keys)) for each in intervals if each.shown)
