@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from devrev_async import errors
 from devrev_async._json import text as json_text
+from devrev_async._json.truncated import leading_members
 from devrev_async._limits.headers import parse_retry_after
 from devrev_async.models.base import is_array, is_object
 
@@ -136,7 +137,7 @@ def retry_after_of(response: ErrorResponse, *, now: float) -> float | None:
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:
-    """The fields of an error's body; of a body that is plain text, the text as its message.
+    """The fields of an error's body, those at its beginning if it is cut; of a body that is plain text, its message.
 
     What is no UTF-8 in it, as a character that was cut, is a replacement character.
     """
@@ -144,6 +145,8 @@ def _fields(body: bytes) -> Mapping[str, Any]:
     try:
         value = json_text.parse(body)
     except ValueError:
+        if body.lstrip()[:1] == b"{":
+            return leading_members(body)
         return {} if body.lstrip()[:1] in _MARKUP or b"\0" in body else _plain_text(body)  # with a null it is UTF-16
     return value if is_object(value) else {}
 

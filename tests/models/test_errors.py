@@ -53,7 +53,11 @@ EVERY: list[errors.DevRevError] = [
         (b"upstream connect error\n", "upstream connect error"),
         (b" no healthy \x1b[31mupstream", "no healthy \\u001b[31mupstream"),
         (b"<html>", None),
-        (b'{"message":"cut', None),
+        (b'{"message":"cut', "cut"),
+        (b'{"message":"cut \\u00', "cut "),
+        (b'{"type":"t","message":"m","x":{"message":"y', "m"),
+        (b'{"type":"t","message":', None),
+        (b'{"type":"t","message":5,oops', None),
         (b"\xff\xfe", None),
         (b"null", None),
         (b" ", None),
@@ -198,6 +202,8 @@ def test_bytes_that_are_no_utf_8_cost_no_other_word(body: bytes, type_: str | No
         ({"retry-after": "Thu, 01 Jan 1970 00:00:30 GMT"}, b"{}", 30.0),
         ({}, b'{"retry_after":-9223372036854775808}', 0.0),
         ({}, b'{"retry_after":null}', None),
+        ({}, b'{"retry_after":12,"message":"cut', 12.0),
+        ({}, b'{"message":"cut","retry_after":1', None),  # of 120, may be
         ({}, b"<html>", None),
     ],
 )

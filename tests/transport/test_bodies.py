@@ -14,6 +14,7 @@ from devrev_async import ClientEvent, DevRevClient, UnknownWork
 from devrev_async.errors import (
     APIConnectionError,
     APIError,
+    BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     ResponseDecodeError,
@@ -286,6 +287,19 @@ async def test_64_kib_of_an_error_are_kept(server: FaultServer, connect: Clients
     with pytest.raises(APIError) as caught:
         await connect().works.get("ISS-1")
     assert caught.value.body == b"x" * 65536
+
+
+async def test_an_error_whose_body_is_cut_says_what_came_before(server: FaultServer, connect: Clients) -> None:
+    allowed = ", ".join(f'"tnt__{number}"' for number in range(10_000))
+    server.usual = answer(
+        f'{{"type": "invalid_enum_value", "message": "no", "field_name": "a", "allowed_values": [{allowed}]}}', 400
+    )
+    with pytest.raises(BadRequestError) as caught:
+        await connect().works.get("ISS-1")
+    error = caught.value
+    assert (error.type, error.message, error.field_name) == ("invalid_enum_value", "no", "a")
+    assert error.allowed_values is None
+    assert len(error.body) == 65536
 
 
 async def test_a_too_large_answer_to_a_write_leaves_it_open(server: FaultServer, connect: Clients) -> None:

@@ -1,0 +1,53 @@
+"""Reads what a JSON object says before the place where it is cut or broken. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from .text import Incomplete, parse, tokens
+
+__all__ = ["leading_members"]
+
+_NUMBER: Final = b"-0123456789"
+_ENDS: Final = (b",", b"}", b" ", b"\t", b"\n", b"\r")
+"""What follows a number that is whole."""
+
+_LONGEST_CUT_ESCAPE: Final = len(rb"\u12f")
+
+
+def leading_members(text: bytes) -> dict[str, Any]:
+    """Returns the members of an object, which must be UTF-8, as far as they are whole; empty for any other value.
+
+    Of a string that the end of the text cuts, the value is its beginning.
+    """
+    found: dict[str, Any] = {}
+    key, start = "", -1
+    try:
+        for token in tokens(text, each=False):
+            if token.is_key and token.depth == 1:
+                key = json.loads(text[token.start : token.end])
+            elif token.kind == 0x3A and token.depth == 1:
+                start = token.end
+            elif token.depth == 1 and start >= 0:
+                if token.kind in _NUMBER and text[token.end : token.end + 1] not in _ENDS:
+                    break  # more of the number may have followed
+                found[key] = parse(text[start : token.end])
+                start = -1
+    except Incomplete:
+        beginning = text[start:].lstrip(b" \t\n\r") if start >= 0 else b""
+        if beginning.startswith(b'"'):
+            found[key] = _cut_string(beginning)
+    except ValueError:
+        pass
+    return found
+
+
+def _cut_string(beginning: bytes) -> str:
+    for dropped in range(_LONGEST_CUT_ESCAPE + 1):
+        try:
+            value: str = json.loads(beginning[: len(beginning) - dropped] + b'"')
+        except ValueError:
+            continue  # the last escape is cut
+        return value
+    raise AssertionError("unreachable: all before the last escape is a string")

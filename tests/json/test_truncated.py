@@ -1,0 +1,68 @@
+"""The beginning of an object, cut anywhere, says what it said whole, and no more."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from devrev_async._json.truncated import leading_members
+from devrev_async.models.base import is_object
+from tests.json.test_text import documents
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"", {}),
+        (b"{", {}),
+        (b'{"a', {}),
+        (b'{"a"', {}),
+        (b'{"a":', {}),
+        (b'{"a":"', {"a": ""}),
+        (b'{"a": "b', {"a": "b"}),
+        (b'{"a":"b"', {"a": "b"}),
+        (b'{"a":"b","c', {"a": "b"}),
+        (b'{"a":"b","c":1', {"a": "b"}),
+        (b'{"a":"b","c":1e', {"a": "b"}),
+        (b'{"a":"b","c":1.', {"a": "b"}),
+        (b'{"a":"b","c":1 ', {"a": "b", "c": 1}),
+        (b'{"a":"b","c":true', {"a": "b", "c": True}),
+        (b'{"a":"b","c":t', {"a": "b"}),
+        (b'{"a":{"b":"c","d', {}),
+        (b'{"a":{"b":"c"},"d":["e","f', {"a": {"b": "c"}}),
+        (b'{"a":[[[["b"]]]],"c":"d', {"a": [[[["b"]]]], "c": "d"}),
+        (b'{"a":1,"a":2,"b', {"a": 2}),
+        (b'{"a":"b\\', {"a": "b"}),
+        (b'{"a":"b\\\\', {"a": "b\\"}),
+        (b'{"a":"b\\u', {"a": "b"}),
+        (b'{"a":"b\\u00e', {"a": "b"}),
+        (b'{"a":"b\\u00e4', {"a": "b\u00e4"}),
+        (b'{"a":"b","c":oops', {"a": "b"}),
+        (b'{"a":"b"}}', {"a": "b"}),
+        (b'{"a":"b\n', {}),
+        (b'["a", {"b":"c"', {}),
+        (b'[{"b":"c"}', {}),
+        (b'"a":1', {}),
+        (b'{"a":"b","c":' + b"[" * 100_000, {"a": "b"}),
+    ],
+)
+def test_what_the_beginning_of_an_object_says(text: bytes, found: dict[str, Any]) -> None:
+    assert leading_members(text) == found
+
+
+def test_a_member_that_is_nested_deeply_hides_none_behind_it() -> None:
+    found = leading_members(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b',"b":"c')
+    assert found["b"] == "c"
+
+
+@given(documents())
+def test_an_object_that_is_cut_anywhere_says_what_it_said_whole(document: tuple[Any, bytes]) -> None:
+    value, text = document
+    if not is_object(value):
+        assert leading_members(text) == {}
+        return
+    assert leading_members(text) == value
+    for end in range(len(text)):
+        if text[end] & 0xC0 != 0x80:  # not inside of a character
+            for key, found in leading_members(text[:end]).items():
+                assert found == value[key] or (isinstance(found, str) and value[key].startswith(found))
