@@ -34,6 +34,7 @@ from devrev_async.client import DevRevClient
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.models import Filters, UnknownWork, Work
 from devrev_async.models.base import is_array, is_object
+from devrev_async.options import OVERLAP
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -67,10 +68,11 @@ _DATA_TYPES: Final[Mapping[Kind, TDataType]] = {
 
 
 class _Page(NamedTuple):
-    """Attributes.
+    """Works of a load, as rows.
 
-    rows: of works; none in the last page.
-    until: the position of the next load, in the last page.
+    Attributes:
+        rows: of works; none in the last page.
+        until: the position of the next load, in the last page.
     """
 
     rows: list[dict[str, Any]]
@@ -84,7 +86,7 @@ def devrev(
     start_date: datetime | None = None,
     end_date: datetime | None = None,
     base_url: str | None = None,
-    overlap: timedelta = timedelta(minutes=5),
+    overlap: timedelta = OVERLAP,
     options: Mapping[str, Any] | None = None,
     **filters: Unpack[Filters],
 ) -> DltResource:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 import typer
 
 from devrev_async import __version__
+from devrev_async.options import OVERLAP
 
 from .bulk import update_from
 from .codes import Code, CommandError, UsageError, describe
@@ -177,7 +178,7 @@ def sync_command(
     format: Annotated[str, typer.Option(metavar="FORMAT", help="jsonl, jsonl.gz, csv or parquet.")] = "jsonl",
     overlap: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Look back so far for changes that became visible late.")
-    ] = 300.0,
+    ] = OVERLAP.total_seconds(),
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Write all works, and remove the files of earlier runs.")
     ] = False,

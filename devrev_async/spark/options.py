@@ -17,6 +17,7 @@ from devrev_async.arrow.schema import select
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.models import DateRange, Filters
 from devrev_async.models.base import Timestamp
+from devrev_async.options import OVERLAP
 
 __all__ = ["Options", "read_options"]
 
@@ -26,7 +27,6 @@ _KNOWN: Final = {name.lower(): name for name in _NAMES}
 _OF_A_TABLE: Final = "provider"
 """What CREATE TABLE adds to the options."""
 
-_OVERLAP: Final = timedelta(minutes=5)
 _LONGEST_OVERLAP: Final = 10**9
 
 _WHOLE: Final = re.compile(r"\A[0-9]{1,12}\Z")
@@ -75,7 +75,7 @@ def read_options(options: Mapping[str, str]) -> Options:
         filters=filters,
         partitions=partitions,
         depth=_depth(given),
-        overlap=_OVERLAP if overlap is None else timedelta(seconds=overlap),
+        overlap=OVERLAP if overlap is None else timedelta(seconds=overlap),
     )
 
 
