@@ -49,7 +49,7 @@ class Connection:
         str | None,
         _server("An HTTP proxy. (default: $HTTPS_PROXY, unless $NO_PROXY names the server)", "--proxy", metavar="URL"),
     ] = None
-    verbose: Annotated[bool, _server("Log each retry and wait to stderr.", "--verbose", "-v")] = False
+    verbose: Annotated[bool, _server("Log each response, retry and wait to stderr.", "--verbose", "-v")] = False
     sandbox: Annotated[
         bool, _server("Ask a fresh sandbox of made-up works, always the same; needs no token.", "--sandbox")
     ] = False
