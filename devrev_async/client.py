@@ -15,12 +15,12 @@ from ._transport.auth import Authenticator, TokenProvider, find_token
 from ._transport.checks import (
     check_base_url,
     check_count,
-    check_headers,
     check_hook,
     check_policy,
     check_session,
     check_timeout,
     check_trace_configs,
+    find_headers,
     headers_of,
     proxy_of,
 )
@@ -106,9 +106,12 @@ class DevRevClient:
         on_event: Callable[[ClientEvent], object] | None = None,
     ) -> None:
         source, problem = find_token(token)
-        del token  # tracebacks show local variables
+        own_headers, mistake = find_headers(headers)
+        del token, headers  # tracebacks show local variables
         if source is None:
             raise MissingTokenError(problem)
+        if mistake is not None:
+            raise mistake
         for name, flag in (("beta", beta), ("trust_env", trust_env)):
             check_flag(name, flag)
         for name, count in (("max_concurrency", max_concurrency), ("max_connections", max_connections)):
@@ -125,7 +128,7 @@ class DevRevClient:
         if session is not None:
             check_session(session, self._base_url)
         self._beta = beta
-        self._own_headers = check_headers(headers)
+        self._own_headers = own_headers
         manager = SessionManager(
             auth=Authenticator(source),
             max_concurrency=max_concurrency,
@@ -167,13 +170,17 @@ class DevRevClient:
 
         It shares the session and the limiter, and closing either closes both.
         """
+        own_headers, mistake = find_headers(headers)
+        del headers  # tracebacks show local variables
+        if mistake is not None:
+            raise mistake
         old = self._transport.settings
         check_flag("beta", self._beta if beta is None else beta)
         size = old.max_response_bytes if max_response_bytes is None else max_response_bytes
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))  # of a subclass, its own attributes as well
         copy._beta = self._beta if beta is None else beta
-        copy._own_headers = {**self._own_headers, **check_headers(headers)}
+        copy._own_headers = {**self._own_headers, **own_headers}
         settings = Settings(
             headers=headers_of(copy._own_headers, beta=copy._beta, manager=self._transport.manager),
             timeout=check_timeout(timeout, old.timeout),

@@ -24,12 +24,12 @@ from .session import SessionManager
 __all__ = [
     "check_base_url",
     "check_count",
-    "check_headers",
     "check_hook",
     "check_policy",
     "check_session",
     "check_timeout",
     "check_trace_configs",
+    "find_headers",
     "headers_of",
     "proxy_of",
 ]
@@ -135,21 +135,23 @@ def check_hook(on_event: Callable[[ClientEvent], object] | None) -> Callable[[Cl
     return on_event
 
 
-def check_headers(given: Mapping[str, str] | None) -> dict[str, str]:
+def find_headers(given: Mapping[str, str] | None) -> tuple[dict[str, str], Exception | None]:
+    """Returns the headers, or what is wrong with them: the caller raises it without them, since one may be a token."""
     if given is not None and not isinstance(given, Mapping):
-        raise TypeError(f"headers takes a mapping, not {type(given).__name__}")
+        return {}, TypeError(f"headers takes a mapping, not {type(given).__name__}")
     headers: dict[str, str] = {}
     for name, value in (given or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"headers takes strings, not {shown(name)} with a value of type {type(value).__name__}")
+            problem = f"headers takes strings, not {shown(name)} with a value of type {type(value).__name__}"
+            return {}, TypeError(problem)
         if name.lower() in _TAKEN_HEADERS:
-            raise ConfigurationError(f"headers: {name} is up to the client")
+            return {}, ConfigurationError(f"headers: {name} is up to the client")
         if not _HEADER_NAME.match(name) or any(
             ord(c) < 32 or ord(c) == 127 or "\ud800" <= c <= "\udfff" for c in value
         ):
-            raise ConfigurationError(f"headers: invalid header name or value: {shown(name)}")
+            return {}, ConfigurationError(f"headers: invalid header name or value: {shown(name)}")
         headers[str.__str__(name)] = str.__str__(value)
-    return headers
+    return headers, None
 
 
 def check_trace_configs(given: Sequence[aiohttp.TraceConfig]) -> tuple[aiohttp.TraceConfig, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import functools
 import json
 import logging
 import pickle
@@ -240,6 +241,24 @@ def test_a_bad_token_is_refused_without_being_shown(bad: str) -> None:
         DevRevClient(bad)
     assert isinstance(caught.value, ValueError)
     assert_clean(caught.value)
+
+
+MISTAKEN: list[Any] = [
+    {"Authorization": f"Bearer {TOKEN}"},
+    {"X-Key": f"{TOKEN}\n"},
+    {"X-Key": TOKEN.encode()},
+    [("Authorization", TOKEN)],
+]
+
+
+@pytest.mark.parametrize("headers", MISTAKEN)
+def test_mistaken_headers_are_refused_without_being_shown(headers: Any) -> None:
+    client = DevRevClient(TOKEN)
+    for make in (functools.partial(DevRevClient, TOKEN), client.with_options):
+        with pytest.raises((ConfigurationError, TypeError)) as caught:
+            make(headers=headers)
+        assert "headers" in str(caught.value)
+        assert_clean(caught.value)
 
 
 def test_reprs_and_pickles() -> None:
