@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from .text import Incomplete, parse, tokens
@@ -13,7 +14,10 @@ _NUMBER: Final = b"-0123456789"
 _ENDS: Final = (b",", b"}", b" ", b"\t", b"\n", b"\r")
 """What follows a number that is whole."""
 
-_LONGEST_CUT_ESCAPE: Final = len(rb"\u12f")
+_CUT_ESCAPE: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
+)
+"""Half a surrogate pair and the beginning of an escape at the end of a string, after whole escapes of backslashes."""
 
 
 def leading_members(text: bytes) -> dict[str, Any]:
@@ -37,17 +41,7 @@ def leading_members(text: bytes) -> dict[str, Any]:
     except Incomplete:
         beginning = text[start:].lstrip(b" \t\n\r") if start >= 0 else b""
         if beginning.startswith(b'"'):
-            found[key] = _cut_string(beginning)
+            found[key] = json.loads(_CUT_ESCAPE.sub(rb"\1", beginning) + b'"')
     except ValueError:
         pass
     return found
-
-
-def _cut_string(beginning: bytes) -> str:
-    for dropped in range(_LONGEST_CUT_ESCAPE + 1):
-        try:
-            value: str = json.loads(beginning[: len(beginning) - dropped] + b'"')
-        except ValueError:
-            continue  # the last escape is cut
-        return value
-    raise AssertionError("unreachable: all before the last escape is a string")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from devrev_async._json.truncated import leading_members
 from devrev_async.models.base import is_object
@@ -37,6 +38,12 @@ from tests.json.test_text import documents
         (b'{"a":"b\\u', {"a": "b"}),
         (b'{"a":"b\\u00e', {"a": "b"}),
         (b'{"a":"b\\u00e4', {"a": "b\u00e4"}),
+        (b'{"a":"b\\ud83d', {"a": "b"}),
+        (b'{"a":"b\\uD83D\\', {"a": "b"}),
+        (b'{"a":"b\\ud83d\\ude0', {"a": "b"}),
+        (b'{"a":"b\\ud83d\\ude00', {"a": "b\U0001f600"}),
+        (b'{"a":"b\\\\ud83d', {"a": "b\\ud83d"}),
+        (b'{"a":"b\\\\\\', {"a": "b\\"}),
         (b'{"a":"b","c":oops', {"a": "b"}),
         (b'{"a":"b"}}', {"a": "b"}),
         (b'{"a":"b\n', {}),
@@ -66,3 +73,18 @@ def test_an_object_that_is_cut_anywhere_says_what_it_said_whole(document: tuple[
         if text[end] & 0xC0 != 0x80:  # not inside of a character
             for key, found in leading_members(text[:end]).items():
                 assert found == value[key] or (isinstance(found, str) and value[key].startswith(found))
+
+
+SCRAPS = st.lists(
+    st.sampled_from(
+        ["\\", '"', "u", "d83d", "0", "\n", "\x00", "\x7f", "\u00e4", "{", "}", "[", ":", ",", " ", "1e", "true"]
+    ),
+    max_size=12,
+)
+
+
+@given(SCRAPS)
+def test_nothing_that_a_body_may_hold_is_an_exception(scraps: list[str]) -> None:
+    text = "".join(scraps)
+    assert is_object(leading_members(f"{{{text}".encode()))
+    assert is_object(leading_members(f'{{"a":"{text}'.encode()))
