@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 
@@ -20,10 +21,10 @@ from tests.export.test_planner import CAPS, COUNTS, START, Count, Model, Run, wi
 
 from .pages import SECOND, SortedServer, export, interval, keys, left, names, page, plan, state
 
-TIED = [*[3] * 8, *[4] * 6, *[5] * 6]
+TIED = [*[3.5] * 8, *[4.0] * 6, *[5.5] * 6]
 
 
-def shown(seconds: list[int]) -> list[Key]:
+def shown(seconds: Sequence[float]) -> list[Key]:
     """A page of works, some of one timestamp."""
     return [(keys(second)[0][0], f"w{number}") for number, second in enumerate(seconds)]
 
