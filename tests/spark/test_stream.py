@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,24 @@ def test_what_changed_arrives_run_after_run(spark: Any, tmp_path: Path) -> None:
         later = [run_once(spark, frame, tmp_path) for _ in range(2)]
         assert set(changed) == {id for ids in later for id in ids}
         assert sandbox.token not in texts(tmp_path)
+
+
+@pytest.mark.skipif(find_spec("pyspark.sql.streaming.datasource") is None, reason="Spark 4.2 asks sources for it")
+def test_a_run_after_a_crash_repeats_its_batch_and_goes_on(spark: Any, tmp_path: Path) -> None:
+    def crash(batch: Any, _: int) -> None:
+        batch.collect()
+        raise RuntimeError
+
+    with run_in_thread(Sandbox(works=50, seed=4)) as sandbox:
+        options = {"token": sandbox.token, "baseUrl": sandbox.url, "overlapSeconds": "0"}
+        frame = spark.readStream.format("devrev").schema("id string").options(**options).load()
+        writer = frame.writeStream.foreachBatch(crash).option("checkpointLocation", str(tmp_path))
+        with pytest.raises(PySparkException):
+            writer.trigger(availableNow=True).start().awaitTermination()
+        sandbox.clock.advance(timedelta(minutes=5))
+        sandbox.update(sandbox.ids()[0], {"title": "changed meanwhile"})
+        sandbox.clock.advance(timedelta(minutes=5))
+        assert sorted(run_once(spark, frame, tmp_path)) == sorted(sandbox.ids())
 
 
 def test_a_schema_and_filters(spark: Any, tmp_path: Path) -> None:
