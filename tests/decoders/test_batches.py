@@ -92,13 +92,26 @@ def test_only_an_eager_reader_takes_a_work_before_what_stands_behind_it() -> Non
     assert page.take(eager=True) == [b'{"a":1}']
 
 
-@pytest.mark.parametrize(("tail", "error"), [(b"]x", Malformed), (b"]", Truncated), (b"]}]", Malformed)])
-def test_works_come_before_what_is_wrong_behind_the_array(tail: bytes, error: type[Malformed]) -> None:
+CUT = "^the body ends before its JSON does$"
+
+
+@pytest.mark.parametrize(
+    ("tail", "error", "message"),
+    [
+        (b"]x", Malformed, "."),
+        (b"]}]", Malformed, "."),
+        (b"]", Truncated, CUT),
+        (b",{", Truncated, CUT),
+        (b",", Truncated, CUT),
+        (b',"\\ud83e"', Truncated, CUT),
+    ],
+)
+def test_works_come_before_what_is_wrong_behind_them(tail: bytes, error: type[Malformed], message: str) -> None:
     page = PageParser("works", RAW)
     page.feed(HEAD + b"{},{}" + tail)
     page.finish()
     assert page.take() == [b"{}", b"{}"]
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=message) as caught:
         page.take()
     assert type(caught.value) is error
 

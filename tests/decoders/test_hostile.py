@@ -47,6 +47,25 @@ def test_what_is_no_page_is_malformed(body: bytes) -> None:
                 read(pieces_of(body, size), eager=eager)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"<html>",
+        b'{"works":{}}',
+        b'"\\ud83e"',
+        b'{"a":"\\ud83e"}',
+        b'{"a":["\\ud83e"]} ',
+        b'{"a":"\\udc00","b":1}',
+    ],
+)
+def test_what_is_whole_and_no_page_is_not_taken_for_cut_short(body: bytes) -> None:
+    for size in (1, 1 << 20):
+        with pytest.raises(Malformed, match=r'^the body has no array "works"$|^JSON is malformed') as caught:
+            read(pieces_of(body, size))
+        assert type(caught.value) is Malformed
+
+
 @pytest.mark.parametrize("before", [0, 1, 70])
 def test_what_stands_behind_a_work_in_place_of_a_comma_is_named_by_that_work(before: int) -> None:
     body = (
@@ -126,6 +145,15 @@ def test_huge_numbers_spoil_nothing(number: str) -> None:
         got = read([b'{"works":[' + b",".join(text) + b"]}"])
         assert len(got.works) == len(text)
         assert got.works[-1] == expected([issue(2)])[0]
+
+
+@pytest.mark.parametrize("item", [b'"\\ud83e"', b'["\\ud83e"]', b'{"a":"\\ud83e"}', b'{"\\ud83e":1}'])
+def test_half_a_surrogate_pair_at_the_very_end_is_not_taken_for_cut_short(item: bytes) -> None:
+    for size in (1, 1 << 20):
+        for eager in (False, True):
+            (work,) = read(pieces_of(b'{"works":[%b]}' % item, size), eager=eager).works
+            assert isinstance(work, UnknownWork)
+            assert work.raw == item
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])

@@ -33,6 +33,11 @@ def at(*seconds: float) -> list[Key]:
     return [(int(second * SECOND), f"{second}") for second in seconds]
 
 
+def marks(*seconds: float) -> frozenset[int]:
+    """What is remembered of works that were shown in these seconds."""
+    return frozenset(map(mark_of, at(*seconds)))
+
+
 def page(*seconds: float) -> list[tuple[Key, str]]:
     """Works in these seconds, each its own identity."""
     return [(key, key[1]) for key in at(*seconds)]
@@ -251,30 +256,48 @@ def test_a_server_that_once_showed_a_fraction_does_not_trim() -> None:
 @pytest.mark.parametrize(
     ("seconds", "points"),
     [
-        ([], []), ([3, 5, 8], [5]), ([3, 5, 8, 9], [8]), ([8, 3, 5], [5]),
+        ([], []), ([3, 5, 8], [5]), ([3, 5, 8, 9], [8]), ([8, 3, 5], [5]), ([3.9, 5.5, 8.1], [5]),
         # half of the works in one second: on either side of it
         ([3, 5, 5, 8], [5, 6]), ([5, 5, 5, 8, 3], [5, 6]), ([5, 5, 3, 8, 9], [5]),
         # nearly all: the second behind it stays with it
-        ([5] * 20, [5, 7]), ([5] * 19 + [9], [5, 7]),
+        ([5] * 20, [5, 7]), ([5] * 19 + [9], [5, 7]), ([5] * 9 + [9], [5, 7]), ([5] * 8 + [9, 9], [5, 6]),
         # what the page shows beyond the interval counts at its ends; a cut at its beginning would cut nothing
         ([0, 0, 6, 7, 8], [6]), ([2, 2, 6, 7, 8], [6]), ([2, 3, 4], [3]), ([1, 2, 4, 6, 7], [4]), ([50, 60, 4, 5, 6], [6]),
         ([99, 99, 99], [9, 11]), ([0, 1, 1, 9, 9, 8, 7, 6], [7]), ([2, 2, 3, 4, 5], [3]),
         ([UNDATED], []), ([UNDATED, UNDATED, 5], [5, 7]),
     ],
 )  # fmt: skip
-def test_where_a_page_that_proved_nothing_cuts_its_interval(seconds: list[int], points: list[int]) -> None:
+def test_where_a_page_that_proved_nothing_cuts_its_interval(seconds: list[float], points: list[int]) -> None:
     assert split_points(Interval(2, 10), at(*seconds)) == points
 
 
 def test_an_interval_is_cut_and_remembers_which_works_were_shown_where() -> None:
-    first, second = Interval(2, 10, shown=frozenset(map(mark_of, at(4, 9)))), Interval(20, 30)
+    first, second = Interval(2, 10, shown=marks(4, 9)), Interval(20, 30)
     known = coverage(first, second)
     assert known.cut(first, at(3, 5, 8))
     assert known.intervals == [
-        Interval(2, 5, shown=frozenset(map(mark_of, at(3, 4)))),
-        Interval(5, 10, shown=frozenset(map(mark_of, at(5, 8, 9)))),
+        Interval(2, 5, shown=marks(3, 4)),
+        Interval(5, 10, shown=marks(5, 8, 9)),
         second,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("second", "left"),
+    [
+        (5, [Interval(2, 5, shown=marks(3)), Interval(5, 10, shown=marks(5, 9)), Interval(10, 20)]),
+        (2, [Interval(2, 10, shown=marks(3, 5, 9)), Interval(10, 20)]),
+        (9, [Interval(2, 9, shown=marks(3, 5)), Interval(9, 10, shown=marks(9)), Interval(10, 20)]),
+        # a second that two intervals share the edge of: what was shown is known of both
+        (10, [Interval(2, 10, shown=marks(3, 5, 9)), Interval(10, 20, shown=marks(12))]),
+        (11, [Interval(2, 10, shown=marks(9)), Interval(10, 11), Interval(11, 20, shown=marks(12))]),
+        (21, [Interval(2, 10, shown=marks(9)), Interval(10, 20)]),
+    ],
+)
+def test_an_interval_is_cut_at_a_second(second: int, left: list[Interval]) -> None:
+    known = coverage(Interval(2, 10, shown=marks(9)), Interval(10, 20))
+    known.cut_at(second, at(3, 5, 12, 25))
+    assert known.intervals == left
 
 
 def test_an_interval_of_one_second_is_not_cut() -> None:
