@@ -87,7 +87,7 @@ def written(folder: Path, number: int, format: FileFormat, *works: bytes) -> tup
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_rows_of_a_run_file_are_those_of_the_works_it_was_written_of(tmp_path: Path, format: FileFormat) -> None:
-    works = [issue(2), NAMELESS, issue(1, title='[1, "a"]'), issue(3, modified=None), b"{}"]
+    works = [issue(2, "a\r\nb\rc\n"), NAMELESS, issue(1, '[1, "\u00e9"]'), issue(3, modified=None), b"{}"]
     _, _, path = written(tmp_path, 1, format, *works)
     rows = list(rows_of_file(path, format))
     assert [row.id for row in rows] == ["ISS-2", "ISS-1", "ISS-3"]
