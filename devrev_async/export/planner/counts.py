@@ -9,6 +9,7 @@ from .doubts import Doubts
 from .intervals import LATEST, UNDATED, micros
 from .messages import Request
 from .totals import Ahead, Counted, LastCount, Totals
+from .tuning import AGAIN
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +56,7 @@ class Counts(Generic[T]):
         expected: the answer of the count beside the first page; None before it, and where the server does not count.
         last: the last count over everything.
         opening: whether that count was asked for.
-        recounted: whether it was asked for again, with the first page.
+        recounted: how often it was asked for again, with the first page.
         made_before: whether `expected` was counted before the run began.
         probed: whether the server was asked for works of a time at which there are none.
         sized: whether no more is asked for than is left; not after a page that proved nothing for that.
@@ -72,7 +73,8 @@ class Counts(Generic[T]):
         self.last = LastCount()
         self.expected: int | None = None
         self.opening = False
-        self.recounted = False
+        self.recounted = 0
+        self._beside: tuple[int | None, int] | None = None
         self.made_before = False
         self.probed = False
         self.sized = True
@@ -123,6 +125,14 @@ class Counts(Generic[T]):
         """What was counted before the run began is not what the first page shows: works may have changed since."""
         self.expected, self.opening, self.made_before = None, False, False
 
-    def ask_again(self) -> None:
-        """The count beside the first page is not used; another one is asked for, once."""
-        self.expected, self.opening, self.recounted = None, False, True
+    def ask_again(self, shown: int) -> bool:
+        """Returns whether the first page, which shows so many works, and the count beside it are asked for once more.
+
+        They are once, and then while they change: works come and go.
+        """
+        before, self._beside = self._beside, (self.expected, shown)
+        if self.recounted == AGAIN or before == self._beside:
+            return False
+        self.expected, self.opening = None, False
+        self.recounted += 1
+        return True

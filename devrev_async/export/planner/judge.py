@@ -21,7 +21,7 @@ from .strategies import passed
 from .strategies.bisect import bisect
 from .strategies.tiling import cut_at_middle
 from .totals import Counted
-from .tuning import BOTH
+from .tuning import BOTH, FEW
 
 if TYPE_CHECKING:
     from .intervals import Batch
@@ -76,8 +76,8 @@ def judge_first_page(state: State[T]) -> list[Batch[T]]:
 def _judge_first_page(state: State[T]) -> list[Batch[T]]:
     """Returns the first page, if its count says exactly as many works.
 
-    A count below what the page shows may be due to a work that was deleted in between: both are asked for again, once.
-    An empty page that the count contradicts is asked for again, once.
+    A count below what the page shows, or a little above, may be due to works that came or went in between: both are
+    asked for again, while they change. An empty page that the count contradicts is asked for again, once.
     """
     first, counts = state.first_page, state.counts
     if first is None or (state.server.counts and counts.expected is None):
@@ -91,12 +91,12 @@ def _judge_first_page(state: State[T]) -> list[Batch[T]]:
         if counts.made_before:
             counts.ask_anew()
             return []
-        if counts.expected < shown:
-            if counts.recounted:
-                counts.last.contradict()
-                return cease_to_count(state)
-            counts.ask_again()
+        few = first.page.keys and shown < first.request.first and counts.expected - shown <= 1 + shown // FEW
+        if (counts.expected < shown or few) and counts.ask_again(shown):
             return _ask_again(state, first)
+        if counts.expected < shown:
+            counts.last.contradict()
+            return cease_to_count(state)
     state.first_page = None
     state.pages.remove(first)
     if first.page.keys:

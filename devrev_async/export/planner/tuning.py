@@ -18,6 +18,11 @@ Effect: `test_order.py`, two pages of hardly more than one set."""
 APART_SHARE: Final = 10
 """The same as a part of a page: one in so many works. A tenth of a page does not change between two requests."""
 
+STRAYS: Final = 4
+"""One in so many of those may stand between the other page's works: it was created or deleted between the two requests.
+
+Of two sets that a server picks by chance, half of the works do. Effect: `test_order.py`, what two ends show."""
+
 MARGIN: Final = 25
 """Works that the last page of an interval may repeat, so that it shows what was seen behind it.
 
@@ -85,6 +90,17 @@ BLATANT_SHARE: Final = 1.1
 """How many works the server must count beyond those found, and how many times those, before the export is given up.
 
 What is created and deleted during a run explains fewer. Effect: `test_totals.py`."""
+
+AGAIN: Final = 4
+"""How often the first page and the count beside it are asked for once more, while both change from time to time.
+
+Where one in five pairs disagrees, one export in three thousand does so each time; a page and a count cost less than the
+passes of `works.list` that come next. Effect: `test_matching_count.py`, works that come and go."""
+
+FEW: Final = 100
+"""One in so many works, and one more, may have gone between the count beside the first page and that page.
+
+Effect: `test_matching_count.py`, a count that is a little higher."""
 
 LIES: Final = 6
 """Pages that a count contradicts, though they were asked for because of a count and brought nothing.

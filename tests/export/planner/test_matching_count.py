@@ -11,6 +11,7 @@ from devrev_async.export.planner import Domain, Interval, Key, Request, key_of
 from devrev_async.export.planner.intervals import EARLIEST, LATEST, UNDATED
 from devrev_async.export.planner.judge import judge_count
 from devrev_async.export.planner.pages import AwaitingCount
+from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.proofs import matching_count
 from devrev_async.export.planner.state import State
 from devrev_async.sandbox import Quirks
@@ -57,6 +58,47 @@ def test_one_that_the_first_page_contradicts_is_made_anew(counted: int) -> None:
     assert count.kind == "count"
     planned.feed_count(count, 7)
     assert planned.done
+
+
+def _beside(planned: Plan[str], count: int, found: list[Key]) -> list[str]:
+    """Answers the first page and the count beside it, and returns what that proves."""
+    export, counting = opened(planned)
+    return names([*planned.feed_count(counting, count), *planned.feed(export, page(found))])
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(12, 11), (11, 11)],
+        [(12, 11), (11, 10), (9, 9)],
+        [(11, 12), (10, 11), (9, 9)],
+        [(12, 11), (11, 12), (12, 11), (11, 10), (10, 10)],
+    ],
+)
+def test_they_are_asked_for_again_while_works_come_and_go(pairs: list[tuple[int, int]]) -> None:
+    planned = plan()
+    for count, works in pairs[:-1]:
+        assert _beside(planned, count, keys(*range(works))) == []
+    count, works = pairs[-1]
+    assert len(_beside(planned, count, keys(*range(works)))) == works
+    assert planned.done
+
+
+@pytest.mark.parametrize(
+    "pairs", [[(12, 11), (12, 11)], [(10, 11), (10, 11)], [(12, 11), (11, 10), (10, 9), (9, 8), (8, 7)]]
+)
+def test_but_not_where_nothing_changes_nor_for_ever(pairs: list[tuple[int, int]]) -> None:
+    planned = plan()
+    for count, works in pairs:
+        assert _beside(planned, count, keys(*range(works))) == []
+    following = take(planned)
+    assert (following.kind, following.after, following.before) != ("export", None, None)
+
+
+def test_nor_where_the_count_is_by_far_higher() -> None:
+    planned = plan()
+    assert _beside(planned, 13, keys(*range(11))) == []
+    assert take(planned).kind != "count"
 
 
 def test_a_count_that_says_more_proves_nothing() -> None:

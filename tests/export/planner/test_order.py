@@ -92,6 +92,11 @@ def test_works_without_a_timestamp_stand_first_or_not(shown: list[Key], first: b
 LOWS, HIGHS = keys(*range(20)), keys(*range(59, 39, -1))
 
 
+def _without(*seconds: int) -> list[Key]:
+    """A page from the higher end that reaches down to 10, less these."""
+    return keys(*(second for second in range(39, 9, -1) if second not in seconds))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "now", "proof"),
     [
@@ -104,8 +109,12 @@ LOWS, HIGHS = keys(*range(20)), keys(*range(59, 39, -1))
         (LOWS, HIGHS, keys(7)[0][0], False),
         ([*UNDATED_KEYS, *LOWS], keys(*range(27, 6, -1)), NEVER, False),  # nor what bears no date: 7 are apart
         # a work of the lower page alone stands above the lowest of the higher one, and the other way round
-        (keys(*range(19), 41.5), HIGHS, NEVER, False), ([*LOWS, (HIGHS[-1][0], "x")], HIGHS, NEVER, True),
-        (LOWS, keys(*range(58, 39, -1), 18.5), NEVER, False), (LOWS, [*HIGHS, (LOWS[-1][0], "x")], NEVER, True),
+        (keys(*range(19), 43.5), HIGHS, NEVER, False), ([*LOWS, (HIGHS[-1][0], "x")], HIGHS, NEVER, True),
+        (LOWS, keys(*range(58, 39, -1), 16.5), NEVER, False), (LOWS, [*HIGHS, (LOWS[-1][0], "x")], NEVER, True),
+        # works that both should show: two were deleted in between, or created; or three, of eight that must be apart
+        (LOWS, _without(12, 15), NEVER, True),
+        (LOWS, _without(12, 15, 17), NEVER, False), (keys(*range(12), 13, *range(15, 20)), keys(*range(39, 9, -1)), NEVER, True),
+        (keys(*range(12), 13, 15, *range(17, 22)), keys(*range(39, 9, -1)), NEVER, False),
         (LOWS, keys(*range(39, 19, -1), 10), NEVER, False), (keys(*range(20), 30), keys(*range(39, 19, -1)), NEVER, False),
     ],
 )  # fmt: skip
