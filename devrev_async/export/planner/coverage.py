@@ -132,6 +132,11 @@ class Coverage:
         for interval in self.open(second - 1, second + 1):
             self.replace(interval, self._pieces(interval, [second], keys))
 
+    def remember(self, low: int, high: int, keys: Sequence[Key]) -> None:
+        """A page that proves nothing showed these works: what is taken for complete must show them too."""
+        for interval in self.open(low, high):
+            self.replace(interval, self._pieces(interval, [], keys))
+
     def _pieces(self, interval: Interval, points: Sequence[int], keys: Sequence[Key]) -> list[Interval]:
         pieces = cut(interval, points)
         return [replace(piece, shown=piece.shown.union(map(mark_of, wanted(piece, keys)))) for piece in pieces]

@@ -50,7 +50,7 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
         state.ends.add(request, page)
         return _judge_early(state)
     if request == state.ends.other_end:  # the first page was judged without it
-        passed.await_count(state, request, page)
+        _await_passed(state, request, page)
         return []
     is_first, state.awaits_first_page = state.awaits_first_page, False
     if is_first and state.fresh:
@@ -62,6 +62,7 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
     if is_first and size < request.first and server.order is Order.UNKNOWN:
         full = False  # there is none to compare it with, and the count of a fresh run is for everything
     if not full and empty_page.contradicts_seen(state, request, page) and state.repeats(request):
+        state.coverage.remember(request.low, request.high, page.keys)
         return []
     if server.sorts and size > 0 and (not full or size == request.first):
         return _follow(state, request, page, full=full)
@@ -129,6 +130,7 @@ def judge_count(state: State[T], waiting: AwaitingCount[T], count: int) -> list[
     if count == len(shown):
         return matching_count.prove(state, waiting, "count")
     if (lower or not page.keys) and state.repeats(request):
+        state.coverage.remember(request.low, request.high, page.keys)
         return []
     return _incomplete(state, request, page, count)
 
@@ -171,7 +173,7 @@ def _judge_early(state: State[T]) -> list[Batch[T]]:
             return []
         batches += _compare_ends(state, ends.first, ends.other_end, page)
     elif ends.other_end is not None and page is not None:
-        passed.await_count(state, ends.other_end, page)
+        _await_passed(state, ends.other_end, page)
     for request in ends.unproved:
         if (early := ends.pop(request)) is not None:
             batches += judge_page(state, request, early)
@@ -209,6 +211,14 @@ def _await_count(state: State[T], request: Request, page: Page[T]) -> list[Batch
     if state.coverage.open(request.low, request.high):
         state.pages.add(waiting)
     return []
+
+
+def _await_passed(state: State[T], request: Request, page: Page[T]) -> bool:
+    """Returns whether what a full page passes awaits a count now."""
+    if passed.await_count(state, request, page):
+        return True
+    state.coverage.remember(request.low, request.high, page.keys)
+    return False
 
 
 def _judge_without_count(state: State[T], waiting: AwaitingCount[T]) -> list[Batch[T]]:
@@ -250,6 +260,7 @@ def _follow(state: State[T], request: Request, page: Page[T], *, full: bool) -> 
         return []
     if request.first < state.sizes.first:
         state.counts.sized = False  # one second has more works than were thought to be left
+        state.coverage.remember(request.low, request.high, page.keys)
     else:
         bisect(state, request, page.keys)
     return []
@@ -282,11 +293,12 @@ def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request
     if sorted_prefix.strong(high.times) or not sorted_prefix.in_order(high.times, descending=True):
         server.order = Order.NONE
     if len(high.keys) < min(server.longest_page, answered.first):
+        state.coverage.remember(request.low, request.high, low.keys)
         return _await_count(state, request, high)
     both = Page(low.keys + high.keys, low.items + high.items)
     if server.counts and state.fresh and len(set(both.keys)) == state.counts.expected:
         return _await_count(state, request, both)
-    awaited = passed.await_count(state, request, low), passed.await_count(state, answered, high)
+    awaited = _await_passed(state, request, low), _await_passed(state, answered, high)
     if not any(awaited):
         bisect(state, request, both.keys)
     return []

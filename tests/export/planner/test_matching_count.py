@@ -171,6 +171,16 @@ def test_a_count_too_low_proves_no_pages_that_lack_a_work_of_the_same_second() -
     run.check(list(model.items.values()))
 
 
+def test_a_made_up_count_proves_no_pages_that_lack_what_the_other_end_showed() -> None:
+    """That page came before the first one was judged, and proves nothing; 16 are counted, and two pages have 5 and 11."""
+    rng = random.Random(19)
+    model = Model(Quirks(cap=20, cap_bytes=200, count="random"), rng)
+    fill(model, works=19, shape="lumps")
+    run = Run(model, parallel=rng.choice((1, 2, 4)))
+    run.finish(rng)
+    run.check(list(model.items.values()))
+
+
 def test_works_that_blank_pages_hide_twice_are_not_lost() -> None:
     rng = random.Random(699)
     model = Model(Quirks(cap=18, cap_bytes=180, empty_every=3, sort_by="ascending"), rng)
