@@ -146,10 +146,13 @@ def _fields(body: bytes) -> Mapping[str, Any]:
         value = json_text.parse(body)
     except ValueError:
         if body.lstrip()[:1] == b"{":
-            return leading_members(body)
+            return leading_members(body, _PROSE)
         return {} if body.lstrip()[:1] in _MARKUP or b"\0" in body else _plain_text(body)  # with a null it is UTF-16
     return value if is_object(value) else {}
 
+
+_PROSE: Final = ("message", "detail", "reason")
+"""Fields for people to read, whose beginning says something."""
 
 _MARKUP: Final = (b"", b"<", b"{", b"[", b'"')
 """How a body begins that is HTML or broken JSON, which is no message for people."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 from .text import Incomplete, parse, tokens
@@ -20,10 +21,12 @@ _CUT_ESCAPE: Final = re.compile(
 """Half a surrogate pair and the beginning of an escape at the end of a string, after whole escapes of backslashes."""
 
 
-def leading_members(text: bytes) -> dict[str, Any]:
+def leading_members(text: bytes, prose: Collection[str] = ()) -> dict[str, Any]:
     """Returns the members of an object, which must be UTF-8, as far as they are whole; empty for any other value.
 
-    Of a string that the end of the text cuts, the value is its beginning.
+    Args:
+        text: the object.
+        prose: keys of strings whose beginning is their value where the end of the text cuts them.
     """
     found: dict[str, Any] = {}
     key, start = "", -1
@@ -40,7 +43,7 @@ def leading_members(text: bytes) -> dict[str, Any]:
                 start = -1
     except Incomplete:
         beginning = text[start:].lstrip(b" \t\n\r") if start >= 0 else b""
-        if beginning.startswith(b'"'):
+        if key in prose and beginning.startswith(b'"'):
             found[key] = json.loads(_CUT_ESCAPE.sub(rb"\1", beginning) + b'"')
     except ValueError:
         pass

@@ -54,11 +54,15 @@ from tests.json.test_text import documents
     ],
 )
 def test_what_the_beginning_of_an_object_says(text: bytes, found: dict[str, Any]) -> None:
-    assert leading_members(text) == found
+    assert leading_members(text, "abcd") == found
+
+
+def test_the_beginning_of_a_string_is_no_value_unless_it_is_prose() -> None:
+    assert leading_members(b'{"a":"b","type":"bad_r', "a") == {"a": "b"}
 
 
 def test_a_member_that_is_nested_deeply_hides_none_behind_it() -> None:
-    found = leading_members(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b',"b":"c')
+    found = leading_members(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b',"b":"c"')
     assert found["b"] == "c"
 
 
@@ -72,6 +76,8 @@ def test_an_object_that_is_cut_anywhere_says_what_it_said_whole(document: tuple[
     for end in range(len(text)):
         if text[end] & 0xC0 != 0x80:  # not inside of a character
             for key, found in leading_members(text[:end]).items():
+                assert found == value[key]
+            for key, found in leading_members(text[:end], value).items():
                 assert found == value[key] or (isinstance(found, str) and value[key].startswith(found))
 
 
@@ -86,5 +92,5 @@ SCRAPS = st.lists(
 @given(SCRAPS)
 def test_nothing_that_a_body_may_hold_is_an_exception(scraps: list[str]) -> None:
     text = "".join(scraps)
-    assert is_object(leading_members(f"{{{text}".encode()))
-    assert is_object(leading_members(f'{{"a":"{text}'.encode()))
+    assert is_object(leading_members(f"{{{text}".encode(), "a"))
+    assert is_object(leading_members(f'{{"a":"{text}'.encode(), "a"))
