@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -203,7 +204,10 @@ def test_threads_that_python_did_not_make_leave_no_trace() -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="a signal is sent to one thread")
-def test_ctrl_c_ends_the_wait_and_the_thread() -> None:
+def test_ctrl_c_ends_the_wait_and_the_thread(request: pytest.FixtureRequest) -> None:
+    # a shell starts what runs in its background with SIGINT ignored
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     closed: list[bool] = []
     main = threading.main_thread().ident
     assert main is not None
