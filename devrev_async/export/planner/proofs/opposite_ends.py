@@ -41,7 +41,8 @@ def sorts_before_cap(low: Sequence[Key], high: Sequence[Key], *, now: int) -> bo
     only_low, only_high = lows - highs, highs - lows
     if len(only_low) < apart or len(only_high) < apart:
         return False
-    strays = sum(time > min(downward) for time, _ in only_low) + sum(time < max(upward) for time, _ in only_high)
+    lowest, highest = min(downward), max(upward)
+    strays = sum(time > lowest for time, _ in only_low) + sum(time < highest for time, _ in only_high)
     return strays <= apart // STRAYS
 
 
