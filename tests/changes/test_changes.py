@@ -602,15 +602,23 @@ async def test_leaving_the_loop_early_ends_the_requests() -> None:
             await ids_of(changes)
 
 
+async def _waiting(
+    sandbox: Sandbox, client: DevRevClient, endpoint: str
+) -> tuple[WorkChanges, asyncio.Task[list[str]]]:
+    """Changes, and the task that reads them, once it waits for the answer of an endpoint."""
+    arrived = asyncio.Event()
+    sandbox.on_request(lambda _: arrived.set(), endpoint)
+    sandbox.fail_next(endpoint, status=None, delay=30)
+    changes = client.works.changes()
+    consumer = asyncio.create_task(ids_of(changes))
+    await arrived.wait()
+    return changes, consumer
+
+
 @pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
 async def test_closing_from_another_task_ends_the_request_and_the_consumer_learns_of_it(endpoint: str) -> None:
     async with serving(works=9) as (sandbox, client):
-        arrived = asyncio.Event()
-        sandbox.on_request(lambda _: arrived.set(), endpoint)
-        sandbox.fail_next(endpoint, status=None, delay=30)
-        changes = client.works.changes()
-        consumer = asyncio.create_task(ids_of(changes))
-        await arrived.wait()
+        changes, consumer = await _waiting(sandbox, client, endpoint)
         await changes.aclose()
         with pytest.raises(ClientClosedError, match=r"works\.changes: closed"):
             await asyncio.wait_for(consumer, 5)
@@ -620,12 +628,7 @@ async def test_closing_from_another_task_ends_the_request_and_the_consumer_learn
 @pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
 async def test_closing_the_client_ends_the_request_and_is_named_as_that(endpoint: str) -> None:
     async with serving(works=9) as (sandbox, client):
-        arrived = asyncio.Event()
-        sandbox.on_request(lambda _: arrived.set(), endpoint)
-        sandbox.fail_next(endpoint, status=None, delay=30)
-        changes = client.works.changes()
-        consumer = asyncio.create_task(ids_of(changes))
-        await arrived.wait()
+        changes, consumer = await _waiting(sandbox, client, endpoint)
         await client.close()
         with pytest.raises(ClientClosedError) as caught:
             await asyncio.wait_for(consumer, 5)
