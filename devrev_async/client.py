@@ -29,9 +29,10 @@ from ._transport.session import SessionManager
 from ._transport.transport import Transport
 from .errors import ConfigurationError, MissingTokenError, shown
 from .options import ClientEvent, RateLimit, Timeout, as_seconds, as_timeout, check_flag, check_max_retries
-from .resources import works
+from .resources._base import check_endpoint
 from .resources.lists import open_pager
 from .resources.pagers import ItemPager
+from .resources.works import Works
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -151,7 +152,7 @@ class DevRevClient:
 
     def _use(self, transport: Transport) -> None:
         self._transport = transport
-        self.works = works.Works(transport, self._base_url)
+        self.works = Works(transport, self._base_url)
         """The works: issues, tickets, tasks, opportunities."""
 
     def with_options(
@@ -253,7 +254,7 @@ class DevRevClient:
             DevRevError: and its subclasses, as everywhere.
         """
         check_flag("idempotent", idempotent)
-        endpoint = works.check_endpoint(endpoint)
+        endpoint = check_endpoint(endpoint)
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{endpoint}", encoded=True),
@@ -316,7 +317,7 @@ class DevRevClient:
         Returns:
             What to iterate over: items, or `pages()`, or `raw_batches()` for their JSON bytes.
         """
-        endpoint = works.check_endpoint(endpoint)
+        endpoint = check_endpoint(endpoint)
         request = Request(
             endpoint=endpoint,
             url=URL(f"{self._base_url}/{endpoint}", encoded=True),

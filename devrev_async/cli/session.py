@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 
 from devrev_async import DevRevClient, DevRevError, MissingTokenError, sandbox
 from devrev_async._transport.auth import TOKEN_VARIABLES
-from devrev_async.resources.works import source_of as source_of_client
 
 from .codes import Code, CommandError, code_of, describe
 from .options import SANDBOX_WORKS, Connection
@@ -92,7 +91,7 @@ async def source_of(connection: Connection, client: DevRevClient) -> list[object
     """Identifies whose works are exported, and from where: an export that goes on must not mix two sources."""
     if connection.sandbox:  # its port is another one each time
         return source_of_sandbox(connection)
-    return list(await source_of_client(client.works))
+    return list(await client.works._source())  # noqa: SLF001 - as `export_to` has it in its checkpoints
 
 
 def source_of_sandbox(connection: Connection) -> list[object]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast
+from typing import Any, Final, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast
 
 from yarl import URL
 
 from devrev_async._requests.bodies import encode_body
 from devrev_async._transport.request import Request
 from devrev_async._transport.transport import Transport
+from devrev_async.errors import InvalidArgumentError, shown
 from devrev_async.options import Timeout, as_timeout, check_max_retries
 
-__all__ = ["CallOptions", "Endpoint", "PageEndpoint", "Resource", "take_only_options", "take_options"]
+__all__ = ["CallOptions", "Endpoint", "PageEndpoint", "Resource", "check_endpoint", "take_only_options", "take_options"]
 
 T = TypeVar("T")
+
+_ENDPOINT: Final = re.compile(r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 
 
 class CallOptions(TypedDict, total=False):
@@ -50,6 +54,15 @@ class PageEndpoint(NamedTuple):
 
     name: str
     idempotent: Literal[True] = True
+
+
+def check_endpoint(endpoint: str) -> str:
+    """Returns an API method, checked for its use in a URL; ValueError or TypeError for anything else."""
+    if not isinstance(endpoint, str):
+        raise TypeError(f"endpoint takes a str, as in 'works.get', not {type(endpoint).__name__}")
+    if not _ENDPOINT.match(endpoint):
+        raise InvalidArgumentError(f"endpoint takes an API method as in 'works.get', not {shown(endpoint)}")
+    return str.__str__(endpoint)  # a plain str, whatever subclass it was
 
 
 class Resource:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from devrev_async.resources.works import Works
+
 from .blocks import PAGES, ROOT
 
 CODE = re.compile(r"^( *)(```|:::).*?^\1\2|`[^`\n]+`", re.MULTILINE | re.DOTALL)
@@ -80,3 +82,9 @@ def test_every_page_is_two_clicks_from_the_readme() -> None:
     second = linked(first)
     made_of_docstrings = {page for page in PAGES if "```{eval-rst}" in page.read_text("utf-8")}
     assert set(LINKED) - made_of_docstrings - {ROOT / "README.md"} <= first | second
+
+
+@pytest.mark.parametrize("call", sorted(name for name in dir(Works) if not name.startswith("_")))
+def test_the_reference_has_every_call_of_works(call: str) -> None:
+    page = (ROOT / "docs" / "reference" / "works.md").read_text("utf-8")
+    assert f".. automethod:: devrev_async.resources.works.Works.{call}\n" in page
