@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import compress, repeat
 from typing import Final
 
@@ -12,6 +11,7 @@ from devrev_async._decoders.interning import InterningDecoder
 from devrev_async._decoders.item_decoders import work_items
 from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.page_parser import PageParser
+from devrev_async._json.stack import with_whole_stack
 from devrev_async.models import UnknownWork, Work
 
 from ._pyarrow import pa
@@ -71,12 +71,7 @@ class WorksConverter:
 
     def convert(self, works: Sequence[Work]) -> RecordBatch:
         """The works as one batch, a row each, in their order."""
-        try:
-            return self._whole(works)
-        except RecursionError:
-            # free-form JSON that was decoded nearer to the bottom of its stack: a thread's own stack is empty
-            with ThreadPoolExecutor(max_workers=1) as thread:
-                return thread.submit(self._whole, works).result()
+        return with_whole_stack(self._whole, works)
 
     def _whole(self, works: Sequence[Work]) -> RecordBatch:
         if len(works) <= _PIECE:

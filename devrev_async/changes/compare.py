@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from devrev_async._decoders.fallback import decode_one
+from devrev_async._json.stack import with_whole_stack
 from devrev_async._json.text import parse
 from devrev_async.errors import SyncStateError
 from devrev_async.models import UnknownWork, Work
@@ -31,8 +32,8 @@ _LONGEST_CELL: Final = 2**31 - 1
 _DAMAGES: Final = (ValueError, EOFError, IndexError, csv.Error, gzip.BadGzipFile, zlib.error)
 """What readers say of a file that was cut or altered; pyarrow's errors are ValueErrors."""
 
-_UNSAID: Final = (OverflowError, ValueError, RecursionError)
-"""What msgspec says of a value that it does not write: integers beyond 64 bits, half a surrogate pair, deep nesting."""
+_UNREAD: Final = (ValueError, RecursionError)
+"""What msgspec says of what it does not read: no JSON, numbers beyond float, half a surrogate pair, deep nesting."""
 
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -86,7 +87,7 @@ def rows_of_works(works: Sequence[bytes], format: FileFormat) -> Iterator[Row]:
     if format == "parquet":
         from devrev_async.arrow.conversion import WorksConverter  # noqa: PLC0415 - pyarrow is an extra
 
-        batch = WorksConverter(None, 1).convert([decode_one(text)[0] for text in works])
+        batch = WorksConverter(None, 1).convert_json(works)
         yield from _rows_of_dicts(batch.to_pylist())
     elif format == "csv":
         from devrev_async.sinks.csv import CsvWriter  # noqa: PLC0415 - likewise
@@ -183,10 +184,7 @@ def _content_of(work: Work) -> bytes:
     """What a work says, as JSON whose keys are in order."""
     if isinstance(work, UnknownWork) or work.invalid is not None:
         return _sorted_text(work.to_json())
-    try:
-        return _sorted(work)
-    except _UNSAID:
-        return _sorted_text(work.to_json())
+    return with_whole_stack(_sorted, work)
 
 
 def _in_order(value: Any) -> Any:
@@ -204,7 +202,7 @@ def _sorted_text(text: bytes) -> bytes:
     """JSON with the keys of its objects in order; a text that is none, or is nested too deeply, as it is."""
     try:
         return _sorted(msgspec.json.decode(text))
-    except _UNSAID:
+    except _UNREAD:
         pass
     try:
         return json.dumps(parse(text), sort_keys=True).encode()

@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeGuard
 import msgspec
 from msgspec import Meta, Struct
 
+from devrev_async._json.stack import with_whole_stack
+
 Timestamp = Annotated[datetime, Meta(tz=True)]
 """An aware datetime. The API writes RFC 3339 with up to nine digits; those past microseconds are rounded away."""
 
@@ -24,11 +26,11 @@ class Model(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, rep
 
     def to_dict(self) -> dict[str, Any]:
         """The wire form as plain dicts, lists and strings: RFC 3339 timestamps, absent and null fields absent."""
-        return _with_lists(msgspec.to_builtins(self))
+        return _with_lists(with_whole_stack(msgspec.to_builtins, self))
 
     def to_json(self) -> bytes:
         """The wire form as compact JSON."""
-        return _encode(self)
+        return with_whole_stack(_encode, self)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, cast
 import msgspec
 from msgspec import structs
 
+from devrev_async._json.stack import with_whole_stack
 from devrev_async._json.text import parse
 
 from .base import Model, Timestamp, is_object
@@ -268,7 +269,7 @@ def _items(value: Any) -> Iterable[Any]:
 
 
 def _decoded(model: type[_Some], text: bytes, texts: Mapping[str, bytes] | None) -> _Some:
-    return set_invalid(msgspec.json.decode(text, type=model), texts)
+    return set_invalid(with_whole_stack(msgspec.json.Decoder(model).decode, text), texts)
 
 
 def _restored(model: type[_Some], fields: dict[str, Any], texts: Mapping[str, bytes]) -> _Some:

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async import Issue, Opportunity, Task, Ticket, UnknownWork, Work, WorkBase
+from devrev_async._decoders.fallback import decode_one
 from devrev_async.models.base import is_array
 from tests.effort import examples
 from tests.models.canned import Canned
@@ -159,6 +161,24 @@ def test_works_are_pickled_and_copied_as_deep_as_they_can_be(
         assert type(copied) is type(work)
         assert (copied.to_json(), copied.invalid) == (work.to_json(), work.invalid)
         assert copied == work
+
+
+def test_a_work_is_as_deep_from_any_depth_of_the_stack() -> None:
+    """Where it is decoded, the stack is emptier than where it is encoded."""
+    wire = b'{"type":"task","id":"X-1","custom_fields":{"tnt__x":%b}}' % (b"[" * 900 + b"]" * 900)
+    work, _ = decode_one(wire)
+    assert type(work) is Task
+
+    def below(frames: int, call: Callable[[], Any]) -> Any:
+        return call() if frames == 0 else below(frames - 1, call)
+
+    plain = below(100, work.to_dict)["custom_fields"]["tnt__x"]
+    for _ in range(899):
+        (plain,) = plain
+    assert plain == []
+    assert json.loads(below(100, work.to_json)) == json.loads(wire)
+    pickled: bytes = below(100, lambda: pickle.dumps(work))
+    assert below(100, lambda: pickle.loads(pickled)).to_json() == work.to_json()
 
 
 def test_a_repr_that_a_person_can_read(canned: Canned) -> None:
