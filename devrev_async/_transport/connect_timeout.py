@@ -26,11 +26,6 @@ class ConnectTimeout:
         self._left = self._late = _STEPS
         self._timeout = asyncio.timeout(None)
 
-    @property
-    def expired(self) -> bool:
-        """Whether it has ended what is inside of it."""
-        return self._timeout.expired()
-
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
         self._loop = asyncio.get_running_loop()

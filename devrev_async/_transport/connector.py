@@ -109,14 +109,8 @@ class Connector(aiohttp.TCPConnector):
         state = current_connection.get()
         if state is None or state.connect_timeout is None:
             return await super()._create_connection(req, traces, timeout)
-        timer = ConnectTimeout(state.connect_timeout)
-        try:
-            async with timer:
-                return await super()._create_connection(req, traces, timeout)
-        except TimeoutError:
-            if not timer.expired:
-                raise
-        raise aiohttp.ConnectionTimeoutError
+        async with ConnectTimeout(state.connect_timeout):  # aiohttp's session names its end a ConnectionTimeoutError
+            return await super()._create_connection(req, traces, timeout)
 
 
 def _is_stale(connection: Any) -> bool:
@@ -128,8 +122,6 @@ def _is_stale(connection: Any) -> bool:
     if socket is None:
         return False
     descriptor: int = socket.fileno()
-    if descriptor < 0:
-        return True  # it is closed
     if hasattr(select, "poll"):  # which takes any descriptor, and costs less
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)

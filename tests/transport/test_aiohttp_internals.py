@@ -122,6 +122,18 @@ async def test_every_address_that_refuses_is_an_error_of_its_own() -> None:
     assert caught.value.os_error.errno, CHANGED
 
 
+async def test_a_connector_that_takes_too_long_is_a_timeout_of_the_connection() -> None:
+    class Slow(aiohttp.TCPConnector):
+        async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
+
+    async with aiohttp.ClientSession(connector=Slow()) as session:
+        with pytest.raises(TimeoutError) as caught:
+            await get(session, "http://127.0.0.1:1")
+    assert isinstance(caught.value, aiohttp.ConnectionTimeoutError), CHANGED
+
+
 # --- the protocol of a connection ---
 
 

@@ -19,15 +19,12 @@ def test_it_ends_what_takes_longer() -> None:
 
     async def main() -> None:
         begun = loop.time()
-        timeout = ConnectTimeout(8.0)
         with pytest.raises(TimeoutError):
-            async with timeout:
+            async with ConnectTimeout(8.0):
                 await asyncio.sleep(60)
-        assert timeout.expired
         assert loop.time() - begun == pytest.approx(8.0)
-        async with ConnectTimeout(8.0) as timeout:
+        async with ConnectTimeout(8.0):
             await asyncio.sleep(7.9)
-        assert not timeout.expired
         await asyncio.sleep(60)  # and it ends nothing later
 
     run(main(), loop)
@@ -48,15 +45,13 @@ async def test_a_cancellation_by_others_passes() -> None:
 
 @pytest.mark.anyio
 async def test_a_loop_that_is_always_late_has_twice_as_long() -> None:
-    timeout = ConnectTimeout(0.004)
     turns = 0
     with pytest.raises(TimeoutError):
-        async with timeout:
+        async with ConnectTimeout(0.004):
             while turns < 1000:
                 turns += 1
                 time.sleep(0.002)
                 await asyncio.sleep(0)
-    assert timeout.expired
 
 
 @pytest.mark.anyio

@@ -1,6 +1,7 @@
 """A session of the user's: its middlewares and classes are kept, and an attempt knows its connection all the same."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from devrev_async import DevRevClient, Timeout
 from devrev_async.errors import APIConnectionError, APITimeoutError, ClientClosedError, DevRevError
 from tests.transport.conftest import Clients
 from tests.transport.proxy import Proxy
-from tests.transport.server import FaultServer, drop, raw, silence
+from tests.transport.server import ONE, FaultServer, drop, raw, silence
 from tests.transport.test_retries import BODY, export, read, update
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +146,16 @@ async def test_a_stale_connection_costs_a_read_nothing(server: FaultServer, conn
         server.play(drop)
         await call(client)
     assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+async def test_a_body_that_the_server_takes_slowly_arrives_whole(server: FaultServer, connect: Clients) -> None:
+    """Sending goes on while the head of the response is awaited, and waits whenever the socket is full."""
+    text = "".join(map(str, range(2_000_000)))
+    async with aiohttp.ClientSession() as session:
+        client = connect(session=session)
+        for _ in range(2):
+            assert await client.request("x.update", {"text": text}) == json.loads(ONE)
+    assert [request.json == {"text": text} for request in server.requests] == [True, True]
 
 
 async def test_a_lost_write_is_not_sent_again(server: FaultServer, connect: Clients) -> None:
