@@ -26,8 +26,6 @@ class InvalidWorks:
         Raises:
             ValueError: one of them is no JSON.
         """
-        if not texts:
-            return 0
         try:
             self._decoder.decode(b"[" + b",".join(texts) + b"]")
         except DECODE_ERRORS:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,7 +14,18 @@ from devrev_async._decoders.item_decoders import ItemDecoder
 from devrev_async._decoders.json_scanner import Malformed
 from devrev_async._decoders.misfits import Decoded
 from devrev_async._decoders.page_parser import BATCH_BYTES, FIRST_BATCH_BYTES, PageParser
-from tests.decoders.bodies import compact, expected, issue, pieces_of, raw_page, read, small_page, tiny, works_page
+from tests.decoders.bodies import (
+    batches_of,
+    compact,
+    expected,
+    issue,
+    pieces_of,
+    raw_page,
+    read,
+    small_page,
+    tiny,
+    works_page,
+)
 
 PAGE = msgspec.json.Decoder(
     msgspec.defstruct("Page", [("works", list[Issue | Ticket | Task | Opportunity])]),
@@ -113,6 +125,14 @@ def test_every_split_in_two() -> None:
             got = read([body[:at], body[at:]], small_page(), eager=eager)
             assert got.works == want
             assert got.cursors == ("n", None)
+
+
+def test_numbers_and_what_fast_decoders_refuse_may_be_split_anywhere() -> None:
+    odd = [b"-20.5E-1", b"0", b'"\\ud83e"', b"1e+400", b'{"a":"\\udc00"}', b"true", b"-0.0"]
+    body = b'{"a":-1.5e+7,"b":"\\ud83e","works":[%b],"c":-1e-3}' % b",".join(odd)
+    for at in range(len(body) + 1):
+        page = raw_page()
+        assert list(chain(*batches_of([body[:at], body[at:]], page, eager=False))) == odd
 
 
 def test_a_body_may_arrive_byte_by_byte() -> None:

@@ -38,6 +38,7 @@ def test_a_body_cut_anywhere_is_truncated(body: bytes) -> None:
         b'{"works":[{"type":"task","id":"\xff"}]}', b'{"works":[{"type":"task","id":"\x01"}]}', b'{"works":[tru]}',
         b'{"works":[{"type":"task","id":"\\ud800","title":"\xff"}]}', b'{"works":[{"a":"\\uzzzz"}]}',
         b'{"works":[{"type":"task","id":"\\ud800","a":NaN}]}', b'{"works":["\\x"]}', b'{"works":[1],"a":\xff}',
+        b'{"\\x":1,"works":[1]}', b'{"\xff":1,"works":[1]}', b'{"a\nb":1,"works":[1]}', b'{"\x01":[1],"works":[]}',
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_malformed(body: bytes) -> None:
@@ -64,6 +65,13 @@ def test_what_is_whole_and_no_page_is_not_taken_for_cut_short(body: bytes) -> No
         with pytest.raises(Malformed, match=r'^the body has no array "works"$|^JSON is malformed') as caught:
             read(pieces_of(body, size))
         assert type(caught.value) is Malformed
+
+
+@pytest.mark.parametrize("odd", [b'"\\ud83e\x01"', b"[" * 5000 + b"}", b'{"\\ud83e" 1}'])
+def test_what_is_wrong_in_what_fast_decoders_refuse_is_said(odd: bytes) -> None:
+    for size in (64, 1 << 20):
+        with pytest.raises(Malformed, match=r"^JSON is malformed \(byte \d+\)$"):
+            read(pieces_of(b'{"a":%b,"works":[]}' % odd, size))
 
 
 @pytest.mark.parametrize("before", [0, 1, 70])
