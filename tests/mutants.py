@@ -102,7 +102,14 @@ def _difference(before: Sequence[str], after: Sequence[str]) -> list[str]:
 
 def main(module: str, *arguments: str, sample: int | None = None) -> int:
     """Copies the project, mutates the module in the copy, and runs the tests there."""
-    mutation: Any = importlib.import_module("mutmut.mutation.file_mutation")
+    try:
+        mutation: Any = importlib.import_module("mutmut.mutation.file_mutation")
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("mutmut"):
+            raise
+        sys.exit(
+            "python -m tests.mutants needs mutmut: install the dependency group `mutation`, or run nox -s mutation"
+        )
     with tempfile.TemporaryDirectory() as folder:
         for name in _COPIED:
             source = _ROOT / name
