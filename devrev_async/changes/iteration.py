@@ -278,6 +278,7 @@ class WorkChanges:
             if step.asked == (None, None):
                 raise
             self._refused()
+            before = True  # it is said
         except errors.IncompleteExportError as error:
             if not run.unproved():
                 raise self._incomplete(str(error)) from None
@@ -343,7 +344,7 @@ def open_changes(
 
 
 async def clock_of(changes: WorkChanges) -> datetime:
-    """The server's clock, rounded down, for the cost of the first count; nothing is read, nor can be any more.
+    """The server's clock, rounded down, for the cost of the first count; nothing is read.
 
     Raises:
         DevRevError: as iterating over them would.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -28,6 +29,7 @@ from devrev_async import (
     UnauthorizedError,
     WorkChanges,
 )
+from devrev_async.changes.iteration import clock_of
 from devrev_async.changes.run import Run
 from devrev_async.reports import ChangesReport
 from devrev_async.sandbox import Quirks, Sandbox
@@ -403,8 +405,9 @@ async def test_r13_the_position_moves_although_the_server_trims_to_seconds() -> 
             assert await ids_of(changes) == []
             until = sandbox.clock.now().replace(microsecond=0)
             assert changes.until == until
-            bounds = [request.json["modified_date"]["after"] for request in sandbox.requests[asked:]]
-            assert min(bounds) >= (until - timedelta(hours=1, minutes=5, seconds=2)).isoformat()[:19]
+            bounds = [request.json["modified_date"]["after"][:19] for request in sandbox.requests[asked:]]
+            earliest = until - timedelta(hours=1, minutes=5)
+            assert (earliest - 2 * SECOND).isoformat()[:19] <= min(bounds) <= earliest.isoformat()[:19]
 
 
 async def test_two_changes_of_one_second_both_come_although_the_server_trims_its_stamps() -> None:
@@ -508,8 +511,11 @@ async def test_a_checkpoint_that_was_altered_or_cut_is_refused() -> None:
         ({"extra_body": {"modified_date": {"type": "range"}}}, "modified_date"),
         ({"created_date": LastDays(7)}, "created_date: LastDays and NextDays"),
         ({"ticket": {"sla_summary": {"target_time": NextDays(7)}}}, "ticket: LastDays and NextDays"),
-        ({"overlap": -SECOND}, "overlap takes at least 0"),
-        ({"until": NOON - SECOND}, r"since \(2026-03-01T12:00:00.25.* is later than until"),
+        ({"overlap": -SECOND}, "^overlap takes at least 0 seconds, not -1 day, 23:59:59$"),
+        (
+            {"until": NOON - SECOND},
+            r"^since \(2026-03-01T12:00:00\.250000\+00:00\) is later than until \(2026-03-01T11:59:59\.250000\+00:00\)$",
+        ),
         ({"extra_body": {"first": 5}}, "extra_body has what each request sets by itself: first"),
         ({"until": datetime(2026, 1, 1)}, "until is a naive datetime"),  # noqa: DTZ001 - that is what is refused
     ],
@@ -531,10 +537,46 @@ async def test_an_overlap_may_be_as_long_as_can_be() -> None:
         assert report_of(again).repeated == 0
 
 
-async def test_an_overlap_is_a_timedelta() -> None:
-    overlap: Any = 300
-    with pytest.raises(TypeError, match="overlap takes a timedelta"):
-        DevRevClient("t", base_url="http://127.0.0.1:1").works.changes(NOON, overlap=overlap)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"overlap": 300}, r"^overlap takes a timedelta, not int$"),
+        ({"on_progress": 5}, r"^on_progress takes a "),
+        ({"bogus": 1}, r"^changes\(\) got an unexpected keyword argument 'bogus'"),
+    ],
+)
+async def test_arguments_of_another_type_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        DevRevClient("t", base_url="http://127.0.0.1:1").works.changes(NOON, **options)
+
+
+@pytest.mark.parametrize("way", ["batches", "raw_batches", "arrow_batches"])
+async def test_a_batch_has_1000_works_where_nothing_else_is_said_and_at_least_one(way: str) -> None:
+    if way == "arrow_batches":
+        pytest.importorskip("pyarrow")
+    async with serving(works=2001) as (_, client):
+        batches = [batch async for batch in getattr(client.works.changes(), way)()]
+        assert [getattr(batch, "num_rows", None) or len(batch) for batch in batches] == [1000, 1000, 1]
+        with pytest.raises(InvalidArgumentError, match="at least 1"):
+            getattr(client.works.changes(), way)(0)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"columns": ["id", "owned_by"]}, {"depth": None}, {"columns": ["owned_by"], "depth": 2}]
+)
+async def test_record_batches_have_the_schema_of_their_columns_and_depth(options: Any) -> None:
+    pytest.importorskip("pyarrow")
+    from devrev_async.arrow import works_schema
+
+    async with serving(works=3) as (_, client):
+        (batch,) = [batch async for batch in client.works.changes().arrow_batches(**options)]
+        assert batch.schema == works_schema(**options)
+
+
+async def test_since_and_until_may_be_one_instant() -> None:
+    async with serving() as (sandbox, client):
+        _, exact, _ = add(sandbox, NOON - 2 * SECOND, NOON - SECOND, NOON - SECOND / 2)
+        assert await ids_of(client.works.changes(NOON - SECOND, until=NOON - SECOND)) == [exact]
 
 
 # --- failures ---
@@ -571,22 +613,52 @@ async def test_a_server_whose_answers_bear_no_date_is_no_clock() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with DevRevClient("t", base_url=url) as client:
             changes = client.works.changes()
-            with pytest.raises(IncompleteExportError, match="bear no Date"):
+            with pytest.raises(IncompleteExportError) as caught:
                 await ids_of(changes)
+            assert str(caught.value).endswith(
+                "the server's answers bear no Date, so nothing says up to when they are complete; changes takes until="
+            )
+            assert caught.value.report is changes.report
             assert (changes.until, changes.report.complete) == (None, False)
 
 
-async def test_a_filter_that_is_refused_or_ignored_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    for support in ("refused", "ignored"):
-        async with serving(works=100, quirks=Quirks(modified_date_filter=support)) as (sandbox, client):
-            with caplog.at_level(logging.WARNING, "devrev_async"):
-                sandbox.update(sandbox.ids()[0])
-                sandbox.clock.advance(1)
-                changes = client.works.changes(NOON - SECOND)
-                assert await ids_of(changes) == [sandbox.ids()[0]]
-            assert report_of(changes).filtered_here
-            assert "modified_date" in caplog.text
-            caplog.clear()
+@pytest.mark.parametrize("missing", [(), ("works.count",)])
+@pytest.mark.parametrize(
+    ("support", "said"),
+    [
+        ("refused", ["the server refuses the filter by modified_date: every work is read, and filtered here"]),
+        ("ignored", ["works.export ignores the filter by modified_date: every work is read, and filtered here"]),
+        ("honoured", []),
+    ],
+)
+async def test_a_filter_that_is_refused_or_ignored_is_said_once(
+    support: Any, said: list[str], missing: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    quirks = Quirks(modified_date_filter=support, missing_endpoints=missing)
+    async with serving(works=100, quirks=quirks) as (sandbox, client):
+        with caplog.at_level(logging.WARNING, "devrev_async"):
+            sandbox.update(sandbox.ids()[0])
+            sandbox.clock.advance(1)
+            changes = client.works.changes(NOON - SECOND)
+            assert await ids_of(changes) == [sandbox.ids()[0]]
+        assert report_of(changes).filtered_here is bool(said)
+        assert caplog.messages == said
+
+
+async def test_what_cannot_be_proved_is_the_exports_error_with_the_report_of_the_changes() -> None:
+    quirks = Quirks(empty_pages=99, count_cap=10, missing_endpoints=("works.list",))
+    async with serving(works=20, quirks=quirks) as (sandbox, client):
+        export = client.works.export_all()
+        with pytest.raises(IncompleteExportError) as of_export:
+            assert [work async for work in export]
+        asked = len(sandbox.requests)
+        changes = client.works.changes()
+        with pytest.raises(IncompleteExportError) as caught:
+            await ids_of(changes)
+        assert str(caught.value) == str(of_export.value)
+        assert caught.value.report is changes.report
+        assert (changes.report.complete, changes.report.windows) == (False, 0)
+        assert changes.report.requests == len(sandbox.requests) - asked
 
 
 async def test_leaving_the_loop_early_ends_the_requests() -> None:
@@ -655,12 +727,83 @@ async def test_cancelling_the_consumer_cancels_it() -> None:
             await consumer
 
 
-async def test_progress_is_the_report() -> None:
-    reports: list[int] = []
-    async with serving(works=30) as (_, client):
-        await ids_of(client.works.changes(on_progress=lambda report: reports.append(report.works)), 10)
-    assert reports[-1] == 30
-    assert reports == sorted(reports)
+@pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
+async def test_a_consumer_that_is_cancelled_while_another_task_closes_is_cancelled(endpoint: str) -> None:
+    async with serving(works=9) as (sandbox, client):
+        changes, consumer = await _waiting(sandbox, client, endpoint)
+        consumer.cancel()
+        await changes.aclose()
+        await asyncio.wait([consumer], timeout=5)
+        assert consumer.cancelled()
+
+
+async def test_progress_is_the_report_after_each_answer_and_each_batch() -> None:
+    seen: list[tuple[int, int, bool]] = []
+
+    def note(report: ChangesReport) -> None:
+        assert report is changes.report
+        seen.append((report.requests, report.works, report.complete))
+
+    async with serving(works=25) as (sandbox, client):
+        changes = client.works.changes(on_progress=note)
+        await ids_of(changes, 10)
+        assert seen == [
+            *[(1, 0, False), (2, 10, False), (2, 20, False)],
+            *[(2, 20, False), (2, 25, False), (2, 25, True)],
+        ]
+        assert len(sandbox.requests) == 2
+
+
+async def test_each_request_is_counted_and_so_are_the_seconds_until_the_end(little_room: None) -> None:
+    async with serving(works=6 * ROOM) as (sandbox, client):
+        changes = client.works.changes()
+        assert changes.report.seconds == 0
+        begun, during = time.monotonic(), list[float]()
+        async for _ in changes.batches(ROOM):
+            during.append(changes.report.seconds)
+        elapsed = time.monotonic() - begun
+        assert changes.report.requests == len(sandbox.requests) > 4
+        seconds = changes.report.seconds
+        assert [0.0, *during, seconds, elapsed] == sorted([0.0, *during, seconds, elapsed])
+        assert 0 < during[0] < during[-1]
+        await changes.aclose()
+        await asyncio.sleep(0.001)
+        assert changes.report.seconds == seconds
+
+
+async def test_what_was_closed_before_it_began_is_not_iterated() -> None:
+    async with serving(works=3) as (sandbox, client):
+        changes = client.works.changes()
+        await changes.aclose()
+        with pytest.raises(
+            RuntimeError, match=r"^changes are iterated once; go on with changes\(since=changes\.checkpoint"
+        ):
+            await ids_of(changes)
+        assert (changes.report.seconds, len(sandbox.requests)) == (0, 0)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+async def test_closing_between_two_batches_or_after_the_last_is_no_end(batch: int) -> None:
+    async with serving(works=25) as (_, client):
+        changes, sizes = client.works.changes(), list[int]()
+        with pytest.raises(ClientClosedError, match=r"^works\.changes: closed before it was complete$"):
+            async for works in changes.batches(10):
+                sizes.append(len(works))
+                if len(sizes) == batch:
+                    await changes.aclose()
+        assert sizes == [10, 10, 5][:batch]
+        assert not changes.report.complete
+        assert len(await ids_of(client.works.changes(changes.checkpoint))) == 25 - sum(sizes)
+
+
+async def test_the_servers_clock_costs_one_count() -> None:
+    async with serving(works=3) as (sandbox, client):
+        assert await clock_of(client.works.changes()) == NOON.replace(microsecond=0)
+        assert [request.endpoint for request in sandbox.requests] == ["works.count"]
+    async with serving(works=3, max_retries=0) as (sandbox, client):
+        sandbox.fail_next("works.count", status=401)
+        with pytest.raises(UnauthorizedError):
+            await clock_of(client.works.changes())
 
 
 # --- price ---
