@@ -46,7 +46,6 @@ class RunFile:
         self.target = target
         self._format: FileFormat = format
         self._part = target.with_name(f".{target.name}.part")
-        self._published = False
         with naming(target):
             self._file: BinaryIO = os.fdopen(create_new(self._part), "w+b")
             options = FileOptions.of(target, format, None, 1, None, csv_safe=False)
@@ -81,14 +80,12 @@ class RunFile:
         """Gives the file its name, once it has ended; when this returns, it outlives a crash."""
         with naming(self.target):
             self._part.replace(self.target)
-            self._published = True
         sync_folder(self.target.parent)
 
     def abandon(self) -> None:
         """Removes what was written, unless it was published."""
-        if not self._published:
-            self._writer.abandon()
-            self._remove()
+        self._writer.abandon()
+        self._remove()
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):  # a full disk takes no buffered bytes
@@ -117,14 +114,14 @@ class RunFiles:
     def check(self) -> None:
         """Raises an OSError where the folder cannot be written, or cannot be made; it names the folder."""
         with naming(self.folder):
-            there = Path(os.path.realpath(self.folder))
+            there = wanted = Path(os.path.realpath(self.folder))
             while not os.path.lexists(there):
                 there = there.parent
             if not there.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder", str(self.folder))
             if not os.access(there, os.W_OK | os.X_OK):  # pragma: no cover - root may write anywhere
                 raise PermissionError(errno.EACCES, f"the folder {there} is not writable", str(self.folder))
-            if there == Path(os.path.realpath(self.folder)) and not os.access(there, os.R_OK):
+            if there == wanted and not os.access(there, os.R_OK):  # pragma: no cover - likewise
                 raise PermissionError(errno.EACCES, f"the folder {there} cannot be listed", str(self.folder))
 
     def lock(self) -> FileLock | None:

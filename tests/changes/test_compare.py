@@ -88,11 +88,15 @@ def written(folder: Path, number: int, format: FileFormat, *works: bytes) -> tup
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_rows_of_a_run_file_are_those_of_the_works_it_was_written_of(tmp_path: Path, format: FileFormat) -> None:
     works = [issue(2, "a\r\nb\rc\n"), NAMELESS, issue(1, '[1, "\u00e9"]'), issue(3, modified=None), b"{}"]
+    works += [
+        issue(4, "=1+1"),
+        work(b'"owned_by":[{"id":"U-1"}],"stage":{"state":{"name":"x"}},"custom_fields":{"a":{}}'),
+    ]
     _, _, path = written(tmp_path, 1, format, *works)
     rows = list(rows_of_file(path, format))
-    assert [row.id for row in rows] == ["ISS-2", "ISS-1", "ISS-3"]
+    assert [row.id for row in rows] == ["ISS-2", "ISS-1", "ISS-3", "ISS-4", "ISS-1"]
     assert rows == list(rows_of_works(works, format))
-    assert len({row.content for row in rows}) == 3
+    assert len({row.content for row in rows}) == 5
     assert rows[0].modified == rows[1].modified != rows[2].modified
 
 
