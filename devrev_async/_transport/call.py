@@ -161,11 +161,15 @@ class Call:
             assert failure is not None
             await self.again(failure)
 
+    async def authenticate(self) -> None:
+        """Have a token: a callable that has not returned one yet is called."""
+        if not self.manager.auth.source.known:
+            await self._renew_token(0)
+
     async def admit(self) -> None:
         """Begin an attempt once the limiter allows it; `end` must follow."""
         manager, settings = self.manager, self.settings
-        if not manager.auth.source.known:
-            await self._renew_token(0)
+        await self.authenticate()
         too_long = 0.0
         try:
             self._since = await manager.limiter.acquire(

@@ -24,7 +24,17 @@ import anyio
 import pytest
 from pyarrow import parquet
 
-from devrev_async import APIConnectionError, DevRevClient, ExportReport, IncompleteExportError, ServerError
+from devrev_async import (
+    APIConnectionError,
+    APITimeoutError,
+    ClientClosedError,
+    ConfigurationError,
+    DevRevClient,
+    ExportReport,
+    IncompleteExportError,
+    ServerError,
+    Timeout,
+)
 from devrev_async.sandbox import Quirks, Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +255,51 @@ async def test_works_of_two_accounts_are_not_mixed(tmp_path: Path) -> None:
         state = (tmp_path / ".works.jsonl.part.state").read_text()
         assert secret not in state
         assert "devu/" not in state
+
+
+async def test_a_token_callable_that_does_not_return_is_ended_by_close(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def token() -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    client = DevRevClient(token, base_url="http://127.0.0.1:9")
+    call = asyncio.create_task(client.works.export_to(tmp_path / "works.jsonl"))
+    await asked.wait()
+    await client.close()
+    with pytest.raises(ClientClosedError):
+        await call
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("of_the_call", [False, True])
+async def test_a_token_callable_that_does_not_return_is_bounded_by_total(tmp_path: Path, of_the_call: bool) -> None:
+    async def token() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    bound = Timeout(total=0.05)
+    options: dict[str, Any] = {} if of_the_call else {"timeout": bound}
+    async with DevRevClient(token, base_url="http://127.0.0.1:9", **options) as client:
+        with pytest.raises(APITimeoutError, match=r"Timeout\.total"):
+            await client.works.export_to(tmp_path / "works.jsonl", timeout=bound if of_the_call else None)
+    assert files_in(tmp_path) == []
+
+
+async def test_a_token_callable_that_fails_is_asked_once(tmp_path: Path) -> None:
+    asked: list[None] = []
+
+    def token() -> str:
+        asked.append(None)
+        raise OSError("no vault")
+
+    async with DevRevClient(token, base_url="http://127.0.0.1:9") as client:
+        with pytest.raises(ConfigurationError, match="the token callable raised OSError"):
+            await client.works.export_to(tmp_path / "works.jsonl")
+    assert len(asked) == 1
+    assert files_in(tmp_path) == []
 
 
 async def test_a_failure_keeps_what_there_is(tmp_path: Path) -> None:

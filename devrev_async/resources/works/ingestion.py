@@ -325,7 +325,7 @@ class IngestionCalls(Calls):
             return self.export_all(resume=checkpoint, on_progress=progressed, max_parallel=max_parallel, **filters)
 
         open_export(None, lambda _: None)  # what it refuses is refused before a file is touched
-        source = await self._source()
+        source = await self._source(take_options(filters.copy()))
         return await FileExport(open_export, options, source, resume=resume, on_progress=on_progress).run()
 
     def _preparing(self, options: CallOptions) -> Callable[[str, bytes], Request]:
@@ -336,10 +336,8 @@ class IngestionCalls(Calls):
 
         return prepare
 
-    async def _source(self) -> Sequence[str]:
+    async def _source(self, options: CallOptions | None = None) -> Sequence[str]:
         """What identifies the works that the client sees: server and account. It may call the token's callable."""
-        manager = self._transport.manager
-        if not manager.auth.source.known:
-            manager.session()
-            await manager.auth.renew(0)
-        return [self._base_url, manager.auth.source.account() if manager.auth.source.known else ""]
+        call = self._transport.call(self._request(EXPORT, b"", options or {}))
+        await self._transport.guarded(call, call.authenticate)
+        return [self._base_url, self._transport.manager.auth.source.account()]
