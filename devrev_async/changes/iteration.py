@@ -217,9 +217,10 @@ class WorkChanges:
             raise _closed_error()
 
     def _begin(self) -> None:
-        if self._begun is not None or self._closed:
+        if self._begun is not None:
             raise RuntimeError("changes are iterated once; go on with changes(since=changes.checkpoint)")
         self._begun = time.monotonic()
+        self._check_open()
 
     async def _steps(self, *, raw: bool) -> AsyncGenerator[None, None]:
         """Ask and read until all is read; there may be works to yield after each step."""

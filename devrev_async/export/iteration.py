@@ -238,7 +238,7 @@ class WorkExport:
 
     async def _begin(self, *, raw: bool) -> ExportRunner:
         if self._begun:
-            raise RuntimeError("an export is iterated once; go on with export_all(resume=export.checkpoint)")
+            raise RuntimeError("an export is iterated once; to go on, begin another one with resume=export.checkpoint")
         self._begun = True
         await load(_PLANNER)
         if self._closed:

@@ -697,6 +697,17 @@ async def test_closing_from_another_task_ends_the_request_and_the_consumer_learn
         assert not changes.report.complete
 
 
+@pytest.mark.parametrize("call", ["changes", "export_all"])
+async def test_what_was_closed_before_it_was_begun_says_so(call: str) -> None:
+    async with serving(works=9) as (sandbox, client):
+        iteration: Any = getattr(client.works, call)()
+        await iteration.aclose()
+        with pytest.raises(ClientClosedError, match=rf"works\.{call}: closed"):
+            async for _ in iteration:
+                pass
+        assert not sandbox.requests
+
+
 @pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
 async def test_closing_the_client_ends_the_request_and_is_named_as_that(endpoint: str) -> None:
     async with serving(works=9) as (sandbox, client):
