@@ -58,17 +58,24 @@ _SIZES: Final = {
     ("export_stream", "limit"): "; did you mean 'first'?",
     ("export_all", "limit"): "; it yields all works: leave its loop early, or call export(first=...)",
     ("export_all", "first"): "; it yields all works: leave its loop early, or call export(first=...)",
+    ("export_to", "limit"): "; it writes all works",
+    ("export_to", "first"): "; it writes all works",
     ("list", "first"): "; did you mean 'limit', the size of a page, or 'max_items'?",
 }
 """The bound that one call has and another names otherwise."""
+
+_OF_OTHER_CALLS: Final = frozenset(
+    {"cursor", "extra_body", "first", "limit", "max_items", "max_retries", "mode", "resume", "sort_by", "timeout"}
+)
+"""Arguments that some calls have, and that are no misspelt filter of those that have not."""
 
 _is_surrogate: Final = re.compile("[\ud800-\udfff]").search
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | None) -> bytes:
+def encode_body(body: Mapping[str, Any], extra: Mapping[str, Any] | UnsetType | None) -> bytes:
     """Encodes a body as JSON, with the keys of `extra_body` added."""
-    if extra:
+    if extra is not None and extra is not UNSET:
         more = plain(extra, "extra_body")
         if not is_object(more):
             raise TypeError(f"extra_body takes a mapping, not {type(extra).__name__}")
@@ -214,7 +221,7 @@ def _checked(fields: Mapping[str, Any], model: Any, method: str, *, none: str) -
     known: Mapping[str, Any] = model.__annotations__
     for name in fields:
         if name not in known:
-            advice = _SIZES.get((method, name)) or did_you_mean(name, known)
+            advice = _SIZES.get((method, name), "" if name in _OF_OTHER_CALLS else did_you_mean(name, known))
             raise TypeError(f"{method}() got an unexpected keyword argument {name!r}{advice}")
     _refuse_list_updates(fields, _LIST_UPDATES if model is UpdateFields else ())
     return converted({name: value for name, value in fields.items() if value is not UNSET}, model, none=none)

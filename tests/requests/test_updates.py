@@ -313,6 +313,13 @@ def test_an_unset_first_is_the_default(canned: Canned) -> None:
     assert canned.sent(canned.devrev.works.export(first=unset, sort_by=unset)).body == {"first": 5000}
 
 
+def test_what_is_unset_is_not_sent_whatever_the_argument(canned: Canned) -> None:
+    canned.answer({"works": []})
+    unset: Any = UNSET
+    page = anext(canned.devrev.works.list(cursor=unset, mode=unset, limit=unset, type=unset, extra_body=unset).pages())
+    assert canned.sent(page).body == {}
+
+
 def test_unknown_arguments_are_type_errors(canned: Canned) -> None:
     refused(
         canned, TypeError, r"update\(\) got an unexpected keyword argument 'titel'; did you mean 'title'\?", titel="t"
@@ -331,6 +338,9 @@ def test_unknown_arguments_are_type_errors(canned: Canned) -> None:
         ("list", "first", "; did you mean 'limit', the size of a page, or 'max_items'?"),
         ("export_all", "limit", "; it yields all works: leave its loop early, or call export(first=...)"),
         ("export_all", "first", "; it yields all works: leave its loop early, or call export(first=...)"),
+        ("changes", "first", ""),  # no "did you mean 'vista'?"
+        ("export_all", "sort_by", ""),
+        ("count", "cursor", ""),
     ],
 )
 def test_the_bound_of_another_call_is_told_the_own_one(canned: Canned, method: str, name: str, advice: str) -> None:
@@ -455,7 +465,8 @@ def test_extra_body(canned: Canned) -> None:
     for repeated in ({"id": "ISS-2"}, {"title": "u"}):
         refused(canned, InvalidArgumentError, "repeats", title="t", extra_body=repeated)
     refused(canned, InvalidArgumentError, "NaN|nan", extra_body={"x": float("nan")})
-    refused(canned, TypeError, "extra_body takes a mapping", extra_body=["x"])
+    for mistaken in (["x"], [], "", 0, False):
+        refused(canned, TypeError, "extra_body takes a mapping", extra_body=mistaken)
 
 
 DEEP: list[Callable[[Any], Any]] = [

@@ -257,6 +257,18 @@ async def test_works_of_two_accounts_are_not_mixed(tmp_path: Path) -> None:
         assert "devu/" not in state
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"), [("first", "; it writes all works"), ("sort_by", ""), ("tpye", "; did you mean 'type'?")]
+)
+async def test_an_unknown_argument_is_refused_under_its_own_name(tmp_path: Path, name: str, advice: str) -> None:
+    arguments: dict[str, Any] = {name: []}
+    async with DevRevClient("t", base_url="http://127.0.0.1:9") as client:
+        with pytest.raises(TypeError) as caught:
+            await client.works.export_to(tmp_path / "works.jsonl", **arguments)
+    assert str(caught.value) == f"export_to() got an unexpected keyword argument {name!r}{advice}"
+    assert files_in(tmp_path) == []
+
+
 async def test_a_token_callable_that_does_not_return_is_ended_by_close(tmp_path: Path) -> None:
     asked = asyncio.Event()
 

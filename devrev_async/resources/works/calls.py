@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, Literal, Unpack
 from urllib.parse import quote
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 from yarl import URL
 
 from devrev_async._decoders.misfits import Decoded
@@ -191,9 +191,10 @@ class Calls(Resource):
             max_items: so many works at most, in no more requests than they need; 0 sends none.
             filters: see `Filters` and `CallOptions`.
         """
-        if mode not in (None, "after", "before"):
+        if mode not in (None, UNSET, "after", "before"):
             raise InvalidArgumentError(f"mode takes 'after' or 'before', not {shown(mode)}")
-        if cursor is not None and (not isinstance(cursor, str) or not cursor):
+        start: object = cursor  # it may be UNSET, as any field
+        if start is not None and start is not UNSET and (not isinstance(start, str) or not start):
             raise InvalidArgumentError("cursor must be a non-empty cursor from WorksPage")
         paging = {
             "sort_by": sort_by,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from devrev_async._loading import load
+from devrev_async._requests.bodies import query_body
 from devrev_async._transport.request import Request
 from devrev_async.errors import InvalidArgumentError
 from devrev_async.models.filters import StatelessFilters
@@ -324,8 +325,11 @@ class IngestionCalls(Calls):
         def open_export(checkpoint: str | None, progressed: Callable[[ExportReport], object]) -> WorkExport:
             return self.export_all(resume=checkpoint, on_progress=progressed, max_parallel=max_parallel, **filters)
 
+        arguments = filters.copy()
+        source_options = take_options(arguments)
+        query_body(arguments, {}, method="export_to")
         open_export(None, lambda _: None)  # what it refuses is refused before a file is touched
-        source = await self._source(take_options(filters.copy()))
+        source = await self._source(source_options)
         return await FileExport(open_export, options, source, resume=resume, on_progress=on_progress).run()
 
     def _preparing(self, options: CallOptions) -> Callable[[str, bytes], Request]:
