@@ -308,8 +308,9 @@ def test_the_interpreter_may_exit_in_the_middle(sandbox: Sandbox, ending: str, c
 
 
 WAITS = """
-import sys
+import signal, sys
 from devrev_async.arrow import scan_works
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background with it ignored
 try:
     scan_works(sys.argv[1], base_url=sys.argv[2]).reader().read_all()
 except KeyboardInterrupt:
