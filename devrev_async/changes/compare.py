@@ -7,7 +7,8 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -23,7 +24,7 @@ from devrev_async.models.base import is_array, is_object
 from devrev_async.sinks._conversion import read_batches
 from devrev_async.sinks._names import FileFormat
 
-__all__ = ["Comparison", "rows_of_file", "rows_of_works"]
+__all__ = ["Comparison", "long_cells", "rows_of_file", "rows_of_works"]
 
 _LONGEST_CELL: Final = 2**31 - 1
 """Characters of a CSV cell that are read; Python's own bound is 131,072, and custom fields can be longer."""
@@ -136,6 +137,16 @@ class Comparison:
         return sorted(self._differing)
 
 
+@contextmanager
+def long_cells() -> Generator[None]:
+    """Cells of any length are read meanwhile."""
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
 def _check_last_line(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 2))
@@ -151,8 +162,7 @@ def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
 
 
 def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
-    limit = csv.field_size_limit(_LONGEST_CELL)
-    try:
+    with long_cells():
         reader = csv.reader(file, strict=True)
         empty: list[str] = []
         names = next(reader, empty)
@@ -160,8 +170,6 @@ def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
         for cells in reader:
             if cells[id_at]:
                 yield Row(cells[id_at], cells[modified_at], _digest(json.dumps(list(map(_in_order, cells))).encode()))
-    finally:
-        csv.field_size_limit(limit)
 
 
 def _rows_of_parquet(path: Path) -> Iterator[Row]:

@@ -18,6 +18,8 @@ from devrev_async.sinks._names import FORMATS, FileFormat
 from devrev_async.sinks.export import FileOptions
 
 from .compare import rows_of_file
+from .cut_run import CutRun, content_of, find_cut_run
+from .state import Pending
 
 __all__ = ["RunFile", "RunFiles", "is_name_of_a_run"]
 
@@ -37,13 +39,15 @@ class RunFile:
     Args:
         target: the name that it is to have.
         format: of the file.
+        repeats: the run that was cut off, of which this one is the repeat, and whose works it is to have.
 
     Raises:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, target: Path, format: FileFormat) -> None:
+    def __init__(self, target: Path, format: FileFormat, repeats: CutRun | None = None) -> None:
         self.target = target
+        self.repeats = repeats
         self._format: FileFormat = format
         self._part = target.with_name(f".{target.name}.part")
         with naming(target):
@@ -59,10 +63,14 @@ class RunFile:
         """Adds works, each the JSON of one."""
         with naming(self.target):
             self._writer.write(works)
+            if self.repeats is not None:
+                self.repeats.passed(works)
 
     def end(self) -> None:
         """Writes what is left of it through to the disk."""
         with naming(self.target):
+            if self.repeats is not None:
+                self.repeats.copy(self._writer, self._file)
             self._writer.close()
             self._file.flush()
             sync(self._file.fileno())
@@ -71,6 +79,11 @@ class RunFile:
     def ids(self) -> set[str]:
         """The ids of its works, once it has ended."""
         return {row.id for row in rows_of_file(self._part, self._format)}
+
+    def content(self) -> str:
+        """As `content_of` has it, once it has ended."""
+        with naming(self.target):
+            return content_of(self._part)
 
     def rename(self, target: Path) -> None:
         """Has it take another name when it is published."""
@@ -134,9 +147,14 @@ class RunFiles:
         """Makes the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def create(self, number: int, format: FileFormat) -> RunFile:
-        """Begins the file of a run."""
-        return RunFile(self._path(number, format), format)
+    def find_cut_run(self, pending: Pending) -> CutRun | None:
+        """The file that a state announced, if it stands."""
+        return find_cut_run(pending, self._path(pending.run, pending.format))
+
+    def create(self, number: int, format: FileFormat, repeats: CutRun | None = None) -> RunFile:
+        """Begins the file of a run, which may be the repeat of one that was cut off."""
+        fits = repeats is not None and repeats.fits(format)
+        return RunFile(self._path(number, format), format, repeats if fits else None)
 
     def _path(self, number: int, format: FileFormat) -> Path:
         return self.folder / f"works-{number:06}.{format}"
@@ -144,11 +162,14 @@ class RunFiles:
     def choose_number(self, file: RunFile, number: int, format: FileFormat) -> int:
         """Returns the number of a file that has ended; where that is not its own, the file is renamed.
 
-        A file of its number is there if a run was cut off before its state moved. Then this one has all of its works.
-        Else it is of a run with another state, and the works in it are nowhere else: the file takes a free number.
+        A file of its number that is not known for that of a run which was cut off may be one all the same, and then
+        this one has all of its works. Else it is of a run with another state, and the works in it are nowhere else: the
+        file takes a free number.
         """
-        files = self.all()
-        there: list[tuple[FileFormat, Path]] = [(known, path) for n, known, path in files if n == number]
+        files, own = self.all(), None if file.repeats is None else file.repeats.path
+        there: list[tuple[FileFormat, Path]] = [
+            (known, path) for n, known, path in files if n == number and path != own
+        ]
         if not there or all(_ids_of(path, known) <= file.ids() for known, path in there):
             return number
         free = files[-1][0] + 1

@@ -29,9 +29,10 @@ from devrev_async.sinks._names import FileFormat
 from devrev_async.sinks.export import ended
 
 from .compare import Comparison
+from .cut_run import CutRun
 from .iteration import WorkChanges
 from .run_files import RunFile, RunFiles, is_name_of_a_run
-from .state import State, check_origin, check_query, parse, render
+from .state import Pending, State, beginning, check_origin, check_query, parse, render
 
 __all__ = ["Sync", "SyncOptions"]
 
@@ -117,6 +118,7 @@ class Sync:
         self._folder_lock: FileLock | None = None
         self._file: RunFile | None = None
         self._state: State | None = None
+        self._cut: CutRun | None = None
         self._damaged = False
 
     async def run(self) -> SyncReport:
@@ -132,6 +134,7 @@ class Sync:
         try:
             await _in_thread(self._begin)
             self._state = await _in_thread(self._load)
+            await _in_thread(self._find_cut_run)
             await self._sync()
             if self._options.compare:
                 await self._compare()
@@ -193,6 +196,16 @@ class Sync:
             check_query(state, str(path), options.query)
         return state
 
+    def _find_cut_run(self) -> None:
+        state = self._state
+        if state is not None and state.pending is not None and not self._is_full(state):
+            self._take_folder()
+            self._cut = self._files.find_cut_run(state.pending)
+
+    def _is_full(self, state: State) -> bool:
+        """Whether everything is to be written although there is a state."""
+        return self._options.full_refresh or state.refresh is not None
+
     def _refused(self, text: str, hint: str) -> SyncStateError:
         path = str(self._options.state)
         return SyncStateError(f"{path}: {text}", path=path, hint=hint)
@@ -220,10 +233,10 @@ class Sync:
     # --- one run ---
 
     async def _sync(self) -> None:
-        state, options = self._state, self._options
-        everything = state is None or options.full_refresh or state.refresh is not None
+        state = self._state
+        everything = state is None or self._is_full(state)
+        self.report.first = state is None or state.first
         if state is None:
-            self.report.first = True
             self._on_first()
         number = self._number()
         changes = self._open_changes(None if everything or state is None else state.checkpoint)
@@ -243,14 +256,15 @@ class Sync:
         if self._file is not None:
             number = await _in_thread(self._end, self._file, number, everything)
         self._fill(changes, number)
-        await _in_thread(self._publish, self._moved(changes, organisation, everything=everything), number, everything)
+        moved = self._moved(changes, organisation, everything=everything)
+        await _in_thread(self._publish, moved, number, everything)
 
     # what a thread opens is kept by the thread: who waits for it may be cancelled
 
     def _create(self, number: int) -> None:
         self._files.make()
         self._take_folder()
-        self._file = self._files.create(number, self._options.format)
+        self._file = self._files.create(number, self._options.format, self._cut)
 
     def _write(self, works: Sequence[bytes]) -> None:
         assert self._file is not None
@@ -272,7 +286,7 @@ class Sync:
 
     def _moved(self, changes: WorkChanges, organisation: str | None, *, everything: bool) -> State:
         """The state after the run."""
-        state, file, until = self._state, self._file, changes.until
+        state, written, until = self._state, self.report.file, changes.until
         assert until is not None
         if state is not None:
             organisation = organisation or state.organisation
@@ -282,19 +296,22 @@ class Sync:
             organisation=organisation,
             until=until.isoformat().replace("+00:00", "Z"),
             run=self.report.run,
-            file=file.target.name if file is not None else None if state is None or everything else state.file,
+            file=Path(written).name if written is not None else None if state is None or everything else state.file,
             checkpoint=changes.checkpoint,
         )
 
     def _publish(self, moved: State, number: int, everything: bool) -> None:
         """The file first, then the state; a full refresh removes the files before in between.
 
-        A crash before the state has moved repeats the run into the same name. Once files are removed, that must be a
-        full refresh again, so the state says so before.
+        A crash before the state has moved repeats the run into the same name: the state says before which one, and what
+        will stand there. Once files are removed, that must be a full refresh again, so it says that, too.
         """
-        state, file, replaces = self._state, self._file, self._replaces(everything)
-        if replaces and state is not None and state.refresh is None:
-            self._save(msgspec.structs.replace(state, refresh=number))
+        file, replaces = self._file, self._replaces(everything)
+        before = self._state or beginning(moved, number - 1)
+        if replaces and before.refresh is None:
+            self._save(msgspec.structs.replace(before, refresh=number, pending=None))
+        elif file is not None and not replaces:
+            self._save(msgspec.structs.replace(before, pending=self._pending(file, number)))
         if file is not None:
             file.publish()
         if file is not None or replaces:
@@ -306,6 +323,11 @@ class Sync:
             self._files.remove_parts()
         self._save(moved)
 
+    def _pending(self, file: RunFile, number: int) -> Pending:
+        """The file that is about to have its name; until then one that it replaces may stand there."""
+        replaced = [] if file.repeats is None or file.repeats.path != file.target else [file.repeats.content]
+        return Pending(run=number, format=self._options.format, contents=[file.content(), *replaced])
+
     def _replaces(self, everything: bool) -> bool:
         """Whether the files before are to be removed."""
         return everything and (self._state is not None or self._options.full_refresh)
@@ -315,6 +337,8 @@ class Sync:
         state = self._state
         if state is not None:
             self.report.run = state.run
+            if self._cut is not None:
+                return self._cut.run
             return state.run + 1 if state.refresh is None else state.refresh
         last = max((n for n, _, _ in self._files.all()), default=0)
         if self._damaged or self._options.full_refresh:
@@ -352,10 +376,19 @@ class Sync:
 
     def _fill(self, changes: WorkChanges, number: int) -> None:
         report, done = self.report, changes.report
-        report.works, report.repeated, report.new = done.works, done.repeated, done.works - done.repeated
+        report.works, report.repeated = done.works, done.repeated
         report.until, report.requests = changes.until, report.requests + done.requests
         if self._file is not None:
             report.file, report.run = str(self._file.target), number
+        elif self._cut is not None:  # nothing is new, so that the file stays as it is
+            report.file, report.run = str(self._cut.path), number
+        cut = self._cut if self._file is None else self._file.repeats
+        if cut is not None and cut.left:
+            report.works += cut.left
+            log.info(
+                "%s: keeps %d works of a run that was cut off, which this one does not find", report.file, cut.left
+            )
+        report.new = report.works - report.repeated
 
     # --- comparing ---
 

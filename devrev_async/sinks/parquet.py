@@ -45,7 +45,10 @@ class ParquetWriter:
         """Adds works, each the JSON of one."""
         works = self._converter.decode(lines)
         self.invalid += sum(map(hasattr, works, repeat(INVALID)))
-        batch = self._converter.convert(works)
+        self.add(self._converter.convert(works))
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Adds rows of the file's schema."""
         while batch.num_rows:
             if self._bytes and self._bytes + batch.nbytes > GROUP_BYTES:
                 self._end_group()

@@ -29,29 +29,38 @@ def processes() -> ForkServerContext | SpawnContext:
     return context
 
 
-def run(given: dict[str, Any], kill_at: int) -> None:
-    """Runs `sync` with these arguments, and kills the process at step `kill_at` of it, of which 0 never comes."""
+def run(given: dict[str, Any], kill_at: int | str) -> None:
+    """Runs `sync` with these arguments, and kills the process at step `kill_at` of it, of which 0 never comes.
+
+    A str is the name of a file: the process is killed as soon as a written file was given this name.
+    """
     asyncio.run(_sync(dict(given), kill_at))
 
 
-async def _sync(given: dict[str, Any], kill_at: int) -> None:
+async def _sync(given: dict[str, Any], kill_at: int | str) -> None:
     done = 0
 
     def step() -> None:
         nonlocal done
         done += 1
         if done == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill()
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*args: Any, **options: Any) -> Any:
             step()
             result = call(*args, **options)
             step()
+            if call is replace and os.path.basename(args[1]) == kill_at:  # noqa: PTH119 - it may be a str
+                kill()
             return result
 
         return stepped
 
+    replace = os.replace
     async with DevRevClient(given.pop("token"), base_url=given.pop("url")) as client:
         await client.works.get("ISS-1")  # what imports and connects is no step
         calls = {name: getattr(os, name) for name in STEPS}

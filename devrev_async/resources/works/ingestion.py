@@ -195,8 +195,9 @@ class IngestionCalls(Calls):
         """Writes what was modified since the last run into a file of its own, and keeps in `state` where to go on.
 
         The first run writes all works. A run in which nothing changed writes no file. A run that is cut off, by a crash
-        too, is repeated by the next one into a file of the same name. A work that is modified again is in a later file
-        again, and one that became visible late may be: the newest record of each id counts.
+        too, is repeated by the next one into a file of the same name; works that stood there and are gone since stay in
+        it. A work that is modified again is in a later file again, and one that became visible late may be: the newest
+        record of each id counts.
 
         Args:
             state: the file that says where to go on; it and its folder need not exist.
