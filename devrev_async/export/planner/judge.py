@@ -17,11 +17,11 @@ from .messages import Page
 from .pages import AwaitingCount, AwaitingOtherEnd
 from .proofs import constant_cap, empty_page, matching_count, opposite_ends, sorted_prefix
 from .server import Order
-from .strategies import passed
+from .strategies import listing, passed, smaller_page
 from .strategies.bisect import bisect
 from .strategies.tiling import cut_at_middle
 from .totals import Counted
-from .tuning import BOTH, FEW
+from .tuning import FEW
 
 if TYPE_CHECKING:
     from .intervals import Batch
@@ -78,7 +78,8 @@ def _judge_first_page(state: State[T]) -> list[Batch[T]]:
     """Returns the first page, if its count says exactly as many works.
 
     A count below what the page shows, or a little above, may be due to works that came or went in between: both are
-    asked for again, while they change. An empty page that the count contradicts is asked for again, once.
+    asked for again, while they change, and at last as a smaller page. An empty page that the count contradicts is asked
+    for again, once.
     """
     first, counts = state.first_page, state.counts
     if first is None or (state.server.counts and counts.expected is None):
@@ -93,7 +94,7 @@ def _judge_first_page(state: State[T]) -> list[Batch[T]]:
             counts.ask_anew()
             return []
         few = first.page.keys and shown < first.request.first and counts.expected - shown <= 1 + shown // FEW
-        if (counts.expected < shown or few) and counts.ask_again(shown):
+        if (counts.expected < shown or few) and (counts.ask_again(shown) or smaller_page.ask(state, shown)):
             return _ask_again(state, first)
         if counts.expected < shown:
             counts.last.contradict()
@@ -235,10 +236,7 @@ def _judge_without_count(state: State[T], waiting: AwaitingCount[T]) -> list[Bat
 
 def _incomplete(state: State[T], request: Request, page: Page[T], count: int = 0) -> list[Batch[T]]:
     """A page behind which there may be more: as many as `count` in all, if that is known."""
-    limit, listable = state.sizes.limit, state.server.lists and not state.server.list_failed
-    # pages of a server that sorts show each work once, two passes of `works.list` twice
-    cheap = len(page.keys) <= (limit // BOTH if state.server.sorts else limit)
-    if listable and cheap and count <= 2 * limit:
+    if listing.is_cheap(state, len(page.keys), count):
         state.coverage.list_instead(request.low, request.high)
         return []
     if state.server.sorts:

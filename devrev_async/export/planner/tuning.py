@@ -97,6 +97,11 @@ AGAIN: Final = 4
 Where one in five pairs disagrees, one export in three thousand does so each time; a page and a count cost less than the
 passes of `works.list` that come next. Effect: `test_matching_count.py`, works that come and go."""
 
+PART: Final = 0.6
+"""Share of the works that a first page is asked for where it never agrees with its count: then two ends show the order.
+
+The other end shows what is left, and some works twice, so that both meet. Effect: `test_smaller_page.py`."""
+
 FEW: Final = 100
 """One in so many works, and one more, may have gone between the count beside the first page and that page.
 

@@ -8,7 +8,7 @@ from devrev_async.export.planner.errors import Unprovable
 from devrev_async.export.planner.intervals import LATEST, UNDATED
 from devrev_async.export.planner.messages import Request
 from devrev_async.export.planner.proofs.stable_listing import Listing, spread
-from devrev_async.export.planner.tuning import TRIES
+from devrev_async.export.planner.tuning import BOTH, TRIES
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.intervals import Batch, Interval
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from devrev_async.export.planner.state import State
 
 T = TypeVar("T")
+
+
+def is_cheap(state: State[T], shown: int, count: int) -> bool:
+    """Returns whether a list costs no more than ranges would.
+
+    Args:
+        state: of the plan.
+        shown: works of a page behind which there may be more.
+        count: as many in all, if that is known.
+    """
+    limit, server = state.sizes.limit, state.server
+    # pages of a server that sorts show each work once, two passes of `works.list` twice
+    few = shown <= (limit // BOTH if server.sorts else limit)
+    return server.lists and not server.list_failed and few and count <= 2 * limit
 
 
 def ask_next_page(state: State[T]) -> Request | None:
