@@ -32,9 +32,16 @@ def plan(first: int = 20, limit: int = 5, parallel: int = 3, counted: int | None
     return Plan[str](Domain(), now=NOW, first=first, limit=limit, parallel=parallel, counted=counted)
 
 
-def state(*intervals: Interval, domain: Domain | None = None, lists: bool = True, before: int = 0) -> State[str]:
+def state(
+    *intervals: Interval,
+    domain: Domain | None = None,
+    lists: bool = True,
+    before: int = 0,
+    first: int = 20,
+    parallel: int = 3,
+) -> State[str]:
     """What a plan of these intervals knows before its first request; without any, that of a fresh run."""
-    sizes = Sizes(first=20, limit=5, parallel=3)
+    sizes = Sizes(first=first, limit=5, parallel=parallel)
     known = State[str](domain or Domain(), NOW, intervals or None, before=before, sizes=sizes)
     known.server.lists = lists
     return known
@@ -45,10 +52,10 @@ def interval(low: int, high: int, *shown: float) -> Interval:
     return Interval(SECOND + low, SECOND + high, shown=frozenset(map(mark_of, keys(*shown))))
 
 
-def export(low: int, high: int, *, descending: bool = False, number: int = 1) -> Request:
+def export(low: int, high: int, *, descending: bool = False, number: int = 1, first: int = 20) -> Request:
     """A request for a page of an interval in seconds after the start."""
     after, before = Domain().bounds(SECOND + low, SECOND + high)
-    return Request("export", number, SECOND + low, SECOND + high, after, before, descending, first=20)
+    return Request("export", number, SECOND + low, SECOND + high, after, before, descending, first=first)
 
 
 def left(known: State[str]) -> list[tuple[int, int]]:

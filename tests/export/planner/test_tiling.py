@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import sin
 
 import pytest
 
 from devrev_async.export.planner import Domain, Request
+from devrev_async.export.planner.halves import Halves
+from devrev_async.export.planner.intervals import EARLIEST, LATEST
+from devrev_async.export.planner.pages import AwaitingOtherEnd
 from devrev_async.export.planner.planner import Plan
 from devrev_async.export.planner.price import most_requests, most_works, parallel_for
+from devrev_async.export.planner.state import State
+from devrev_async.export.planner.strategies.tiling import ask_middle, cut_ahead, cut_at_middle
 from devrev_async.export.planner.tuning import UNEVEN, WAITING
 from devrev_async.sandbox import Quirks
 from devrev_async.sandbox.quirks import SortBy
 from tests.export.test_planner import NOW as MODEL_NOW
 from tests.export.test_planner import Item, Model, exported, fill
 
-from .pages import START, SortedServer, keys, opened, page, plan, take
+from .pages import NOW, SECOND, START, SortedServer, export, interval, keys, left, opened, page, plan, state, take
 
 SLOW = parallel_for(1.0)
 DECODE = 45e-6
@@ -115,3 +121,166 @@ def test_what_comes_from_the_middle_proves_nothing_by_itself(order: SortBy) -> N
     fill(model, works=1150, shape="in order")
     planned = Plan[Item](Domain(), now=MODEL_NOW, first=100, limit=5, parallel=SLOW)
     assert sorted(exported(planned, model)) == sorted(model.items)
+
+
+def two_ends(works: int | None, first: list[float], *, sent: int = 3, parallel: int = WAITING) -> State[str]:
+    """A plan that has its first page, and what stands behind it is under way."""
+    known = state(first=500, parallel=parallel)
+    known.counts.expected = works
+    known.ends.first = AwaitingOtherEnd(Request("export", 1, EARLIEST, LATEST, first=500), page(keys(*first)))
+    known.ends.behind = Request("export", 2, SECOND, LATEST, first=500)
+    for _ in range(sent):
+        known.in_flight.next_number()
+    return known
+
+
+EVEN = [100.0 * number for number in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("works", "sent", "middle"),
+    [
+        # 498 works of a page are new, of which 450.66 are sure: behind the first page, 4 of 8 pages or 6 of 12
+        (5000, 3, int((500 + 4 * 450.66) * 99.8)), (5932, 3, int((500 + 4 * 450.66) * 99.8)), (5933, 3, int((500 + 6 * 450.66) * 99.8)),
+        # so many requests are within the price, and so are the works of a page that brings nothing
+        (5932, 4, int((500 + 4 * 450.66) * 99.8)), (5933, 4, None), (4500, 3, int((500 + 4 * 450.66) * 99.8)), (4499, 3, None),
+        (None, 3, None),
+    ],
+)  # fmt: skip
+def test_where_the_middle_is(works: int | None, sent: int, middle: int | None) -> None:
+    known = two_ends(works, EVEN, sent=sent)
+    before, after = ask_middle(known), ask_middle(known)
+    if middle is None:
+        assert (before, after) == (None, None)
+        return
+    second = SECOND + middle
+    assert before == Request(
+        "export", sent + 1, EARLIEST, second, None, START + timedelta(seconds=middle), True, None, 500
+    )
+    assert after == Request("export", sent + 2, second, LATEST, known.domain.bounds(second, LATEST)[0], first=500)
+    assert (known.ends.middle, known.ends.from_middle) == (second, [before, after])
+    assert ask_middle(known) is None
+
+
+@pytest.mark.parametrize(("works", "asked"), [(42, False), (43, True)])
+def test_fewer_than_two_pairs_of_pages_have_no_middle(works: int, asked: bool) -> None:
+    """Nine works of a page of twenty are sure; beside the two ends, three pages bring 27, of which 25 were seen."""
+    known = state(first=20, parallel=WAITING)
+    known.counts.expected = works
+    request = Request("export", 1, EARLIEST, LATEST, first=20)
+    known.ends.first = AwaitingOtherEnd(request, page(keys(*range(0, 2000, 100))))
+    known.ends.behind = Request("export", 2, SECOND, LATEST, first=20)
+    assert (ask_middle(known) is not None) is asked
+
+
+@pytest.mark.parametrize(
+    ("works", "apart", "asked"),
+    [(5000, 2.0, True), (5001, 2.0, False), (5000, 2.01, False), (5000, 1.99, True)],
+)  # fmt: skip
+def test_works_come_to_an_end_before_now(works: int, apart: float, asked: bool) -> None:
+    """At the rate of the first page, 5000 works take 9980 seconds, and so long ago it begins."""
+    begun = (NOW - START).total_seconds() - 9980
+    known = two_ends(works, [begun + apart * number for number in range(500)])
+    assert (ask_middle(known) is not None) is asked
+
+
+@pytest.mark.parametrize(("middle", "asked"), [(900, True), (901, False), (700, True), (699, False)])
+def test_how_even_a_first_page_is(middle: int, asked: bool) -> None:
+    """Of 1600 seconds, that of the middle work may be off by a sixteenth."""
+    first = [middle * number / 250 for number in range(250)]
+    first += [middle + (1600 - middle) * number / 249 for number in range(250)]
+    assert (ask_middle(two_ends(5000, first)) is not None) is asked
+
+
+def test_a_first_page_that_is_shorter_than_was_asked_for_says_nothing_of_the_middle() -> None:
+    assert ask_middle(two_ends(5000, EVEN[:499])) is None
+
+
+@pytest.mark.parametrize(("tied", "again"), [([2], 2), ([30], 30), ([30, 1], 1)])
+def test_what_a_page_shows_again_is_not_new(tied: list[int], again: int) -> None:
+    """That is what its last second has, and one at the bound. Of the rest, so many are sure."""
+    first = EVEN[: 500 - sum(tied)]
+    for works in tied:
+        first = [*first, *(first[-1] + 100 + number / 100 for number in range(works))]
+    known = two_ends(5000, first)
+    assert ask_middle(known) is not None
+    assert known.ends.middle is not None
+    gain = 500 - 1 - again
+    assert known.ends.middle == SECOND + int((500 + 4 * (gain - 1.5 * (2 * gain) ** 0.5)) * first[-1] / 500)
+
+
+@pytest.mark.parametrize("why_not", ["resumed", "no room", "a count cuts", "nothing behind", "no first page"])
+def test_when_no_middle_is_asked_for(why_not: str) -> None:
+    known = two_ends(5000, EVEN, parallel=WAITING - (why_not == "no room"))
+    if why_not == "resumed":
+        known.fresh = False
+    elif why_not == "a count cuts":
+        known.counts.halves = Halves(SECOND, 480)
+    elif why_not == "nothing behind":
+        known.ends.behind = None
+    elif why_not == "no first page":
+        known.ends.first = None
+    assert ask_middle(known) is None
+
+
+@pytest.mark.parametrize(
+    ("middle", "after"),
+    [
+        (None, [(0, 100)]), (50, [(0, 50), (50, 100)]), (1, [(0, 1), (1, 100)]), (99, [(0, 99), (99, 100)]),
+        (0, [(0, 100)]), (100, [(0, 100)]), (150, [(0, 100)]),
+    ],
+)  # fmt: skip
+def test_what_is_open_is_cut_at_the_middle(middle: int | None, after: list[tuple[int, int]]) -> None:
+    known = state(interval(0, 100))
+    known.ends.middle = None if middle is None else SECOND + middle
+    cut_at_middle(known)
+    assert left(known) == after
+
+
+def evenly_left(
+    *works: int, of: int = 5730, sent: int = 9, twice: int = 0, parallel: int = WAITING, seconds: int = 10_001
+) -> State[str]:
+    """A plan of a server that sorts; intervals of even dates have so many works left, and one page is under way."""
+    spans = [(20_000 * number, 20_000 * number + seconds) for number in range(len(works))]
+    known = state(*(interval(*each) for each in spans), before=of - sum(works), first=500, parallel=parallel)
+    rates = [each / seconds for each in works]
+    known.coverage.intervals = [
+        replace(each, below=rate, above=rate) for each, rate in zip(known.coverage.intervals, rates, strict=True)
+    ]
+    known.fresh, known.counts.expected, known.tally.fetched = True, of, twice
+    known.in_flight.add(export(0, 100, number=700, first=500))
+    for _ in range(sent):
+        known.in_flight.next_number()
+    return known
+
+
+@pytest.mark.parametrize(
+    ("known", "after"),
+    [
+        # two pages bring as much; with 25 that are seen again, 450.66 of each page are sure
+        (evenly_left(1000), [(0, 10_001)]), (evenly_left(1001), [(0, 6667), (6667, 10_001)]),
+        (evenly_left(1326), [(0, 6667), (6667, 10_001)]), (evenly_left(1327), [(0, 5000), (5000, 10_001)]),
+        # a page that finds a gap has to be within the price, and so are works that come twice
+        (evenly_left(1327, sent=10), [(0, 5000), (5000, 10_001)]), (evenly_left(1327, sent=11), [(0, 5000), (5000, 10_001)]),
+        (evenly_left(1327, sent=12), [(0, 10_001)]), (evenly_left(1327, twice=1), [(0, 10_001)]), (evenly_left(1327, of=5729), [(0, 10_001)]),
+        # of several intervals, those that need more than two pages are cut
+        (evenly_left(2600, 2600, of=9000, sent=0), [(0, 3333), (3333, 6667), (6667, 10_001), (20_000, 23_333), (23_333, 26_667), (26_667, 30_001)]),
+        (evenly_left(1250, 1200, of=9000, sent=0), [(0, 6667), (6667, 10_001), (20_000, 26_667), (26_667, 30_001)]),
+        (evenly_left(1327, parallel=WAITING - 1), [(0, 10_001)]),
+    ],
+)  # fmt: skip
+def test_where_dates_are_even_what_needs_more_than_two_pages_is_cut(
+    known: State[str], after: list[tuple[int, int]]
+) -> None:
+    assert cut_ahead(known, known.coverage.intervals[:]) == known.coverage.intervals
+    assert left(known) == after
+    assert all(type(edge) is int for each in left(known) for edge in each)
+
+
+def test_nothing_is_cut_before_the_pages_from_the_middle_are_there() -> None:
+    known = evenly_left(1327)
+    known.ends.from_middle.append(export(0, 100, number=700, first=500))
+    assert cut_ahead(known, known.coverage.intervals[:]) == known.coverage.intervals
+    assert left(known) == [(0, 10_001)]
+    known.in_flight.remove(known.ends.from_middle[0])
+    assert len(cut_ahead(known, known.coverage.intervals[:])) == 2

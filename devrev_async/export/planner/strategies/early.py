@@ -13,6 +13,7 @@ from devrev_async.export.planner.tuning import BOTH
 
 if TYPE_CHECKING:
     from devrev_async.export.planner.messages import Request
+    from devrev_async.export.planner.pages import AwaitingOtherEnd
     from devrev_async.export.planner.state import State
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ T = TypeVar("T")
 def ask(state: State[T]) -> Request | None:
     """Returns a request for the other end, if it is needed, or for what the first page left."""
     if state.ends.first is not None:
-        return _ask_other_end(state, state.ends.first.request) or _ask_behind(state)
+        return _ask_other_end(state, state.ends.first.request) or _ask_behind(state, state.ends.first)
     exports = state.in_flight.exports
     left = state.left
     if state.fresh and state.awaits_first_page and state.ends.other_end is None and len(exports) == 1:
@@ -42,10 +43,10 @@ def _ask_end(state: State[T], first: Request) -> Request:
     return request
 
 
-def _ask_behind(state: State[T]) -> Request | None:
+def _ask_behind(state: State[T], first: AwaitingOtherEnd[T]) -> Request | None:
     """A page of what stands behind the first one, if the other end will not bring all of it."""
-    first, left = state.ends.first, state.left
-    if first is None or not state.fresh or left is None or left <= 0:
+    left = state.left
+    if not state.fresh or left is None or left <= 0:
         return None
     if state.ends.behind is not None or state.sizes.parallel <= BOTH:
         return None

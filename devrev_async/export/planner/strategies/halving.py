@@ -26,14 +26,15 @@ T = TypeVar("T")
 
 def ask_beside_ends(state: State[T]) -> Request | None:
     """Returns a count of the later half of what the pages under way will leave, if it is worth cutting."""
-    first, left, sizes = state.ends.first, state.left, state.sizes
+    first, sizes = state.ends.first, state.sizes
+    works, left = state.counts.expected or 0, state.left or 0
     if state.ends.middle is not None or state.counts.halves is not None or not state.fresh or sizes.parallel <= BOTH:
         return None
-    if first is None or left is None:
+    if first is None or left <= BOTH * sizes.first:
         return None
-    times, works = first.page.times, state.counts.expected
+    times = first.page.times
     gain = len(times) - max(_shown_again(times), sizes.first // SHOWN_AGAIN)
-    if left <= BOTH * sizes.first or works is None or gain <= 0:
+    if gain <= 0:
         return None
     pages = min(_affordable(state) - 1, _pages(left, gain) + 1)
     if pages < _pages(left, gain):
@@ -73,7 +74,7 @@ def guess(times: Sequence[int], rank: int, works: int, now: int) -> int | None:
     """Returns the second in which the work of a rank may have been created, by the first page and the count.
 
     It is taken for granted that works go on to be created at the rate of that page; where the last of them would be
-    created after `now`, at one that grows by the same factor in equal times.
+    created after `now`, at one that grows by the same factor in equal times. The least such growth is none.
 
     Args:
         times: what the first page shows, oldest first, in microseconds.
@@ -83,10 +84,8 @@ def guess(times: Sequence[int], rank: int, works: int, now: int) -> int | None:
     """
     shown, span = len(times), times[-1] - times[0]
     whole = now - times[0]
-    if span <= 0 or whole <= span:
+    if not 0 < span < whole:
         return None
-    if works * span <= shown * whole:
-        return (times[0] + rank * span // shown) // SECOND
     low, high = 0.0, 500.0
     for _ in range(60):
         growth = (low + high) / 2

@@ -66,9 +66,8 @@ def feed_page(state: State[T], page: Page[T]) -> list[Batch[T]]:
         if not (_try_ranges(state, listing) or _count_again(state)):
             raise
         return []
-    intervals = [each for each in coverage.open(listing.low, listing.high) if each.high - each.low > 1]
-    if intervals and state.server.honours_range and listing.crowded and spread(listing.held):
-        keys = [key for key, _ in listing.held]
+    if state.server.honours_range and listing.crowded and spread(listing.held):
+        keys, intervals = [key for key, _ in listing.held], coverage.open(listing.low, listing.high)
         if any([coverage.cut(each, keys) for each in intervals]):  # noqa: C419 - all of them are to be cut
             state.listing = None
             return []
@@ -111,8 +110,7 @@ def _count_again(state: State[T]) -> bool:
 
 
 def _listing_of(state: State[T], interval: Interval) -> Listing[T]:
-    low, high, ranged = interval.low, interval.high, state.server.honours_range
-    whole = low == UNDATED or not ranged or state.domain.whole(low, high)
-    if not ranged or (whole and low != UNDATED):
+    low, high = interval.low, interval.high
+    if not state.server.honours_range or state.domain.whole(low, high):
         low, high = UNDATED, LATEST
-    return Listing(low, high, whole=whole, hold=state.sizes.kept, now=state.now)
+    return Listing(low, high, whole=low == UNDATED, hold=state.sizes.kept, now=state.now)

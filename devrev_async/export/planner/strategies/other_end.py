@@ -41,7 +41,7 @@ def next_end(
             known: a page more might bring works once more. None instead of it: the server does not count.
     """
     free: list[tuple[float, End]] = []
-    longest: tuple[float, End] | None = None
+    long: list[tuple[float, End]] = []
     exports = list(in_flight)
     for interval in intervals:
         asked = [request for request in exports if begins_in(request, intervals) is interval]
@@ -56,13 +56,12 @@ def next_end(
             if (left(interval) or 0) > 0 and not (upward and downward):
                 free.append((room, End(interval, descending=upward, split=False)))
         elif upward and downward:
-            if room >= SPLIT_AT and (longest is None or room > longest[0]):
-                longest = room, End(interval, descending=False, split=True)
+            if room >= SPLIT_AT:
+                long.append((room, End(interval, descending=False, split=True)))
         elif room >= BOTH_ENDS_AT - 1:
             free.append((room, End(interval, descending=upward, split=False)))
-    if free:
-        return max(free, key=lambda entry: entry[0])[1]
-    return longest[1] if longest else None
+    ends = free or long
+    return max(ends, key=lambda entry: entry[0])[1] if ends else None
 
 
 def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
@@ -76,32 +75,29 @@ def ask_next_end(state: State[T], intervals: list[Interval]) -> Request | None:
     end = next_end(intervals, exports, lambda each: state.coverage.pages(each, longest), counted)
     if end is None:
         return None
-    if _open_above(state, end):
-        end = end._replace(descending=True)
-    if end.split:
-        start, stop = state.coverage.span(end.interval)
-        pieces = cut(end.interval, [(start + stop) // 2])
-        state.coverage.replace(end.interval, pieces)
-        return _ask_end(state, pieces, End(pieces[-1], descending=False, split=False)) if len(pieces) > 1 else None
-    return _ask_end(state, intervals, end)
-
-
-def _open_above(state: State[T], end: End) -> bool:
-    """Returns whether only a page from above can show that it reaches what was seen on the other side."""
     interval = end.interval
+    if end.split:
+        start, stop = state.coverage.span(interval)
+        pieces = cut(interval, [(start + stop) // 2])
+        state.coverage.replace(interval, pieces)
+        return _ask_end(state, pieces, pieces[1], descending=False) if len(pieces) > 1 else None
+    return _ask_end(state, intervals, interval, descending=end.descending or _open_above(state, interval))
+
+
+def _open_above(state: State[T], interval: Interval) -> bool:
+    """Returns whether only a page from above can show that it reaches what was seen on the other side."""
     unseen = interval.seen_above is None and interval.seen_below is not None
-    asked = any(each.low < interval.high and each.high > interval.low for each in state.in_flight.exports)
+    asked = any(each.high > interval.low for each in state.in_flight.exports)
     return unseen and not asked and interval.high >= state.domain.high
 
 
-def _ask_end(state: State[T], intervals: list[Interval], end: End) -> Request:
+def _ask_end(state: State[T], intervals: list[Interval], interval: Interval, *, descending: bool) -> Request:
     """A page from one end of an interval, as far as the nearest work that was seen behind the other one.
 
     Where none was seen there, the interval was cut: the page may go on beyond, so that it shows one. A page is asked
     for no more works than are left, if it would show others instead: where the range does not end with them, or a page
     from the other end is under way.
     """
-    interval, descending = end.interval, end.descending
     low, high = interval.low, interval.high
     seen = interval.seen_below if descending else interval.seen_above
     left = state.left_in(interval, intervals)

@@ -48,7 +48,7 @@ def _middle(state: State[T], times: Sequence[int]) -> int | None:
     """Returns the second up to which a whole number of pairs of pages will come, if dates go on as they begin."""
     works, size = state.counts.expected, state.sizes.first
     gain, span = len(times) - 1 - sum(time // SECOND == times[-1] // SECOND for time in times), times[-1] - times[0]
-    if works is None or len(times) < size or gain < size / BOTH:
+    if works is None or len(times) < size:
         return None
     off = abs(times[len(times) // 2] - times[0] - span / BOTH)
     if off > UNEVEN * span or works * span > len(times) * (state.now - times[0]):
@@ -65,9 +65,10 @@ def _middle(state: State[T], times: Sequence[int]) -> int | None:
 
 def cut_at_middle(state: State[T]) -> None:
     """The two pages from the middle are for two intervals, once the server is shown to sort."""
-    if state.ends.middle is not None:
-        for interval in state.coverage.open(state.ends.middle, state.ends.middle + 1):
-            state.coverage.replace(interval, cut(interval, [state.ends.middle]))
+    middle = state.ends.middle
+    if middle is not None:
+        for interval in state.coverage.open(middle, middle):
+            state.coverage.replace(interval, cut(interval, [middle]))
 
 
 def cut_ahead(state: State[T], intervals: list[Interval]) -> list[Interval]:
@@ -75,7 +76,7 @@ def cut_ahead(state: State[T], intervals: list[Interval]) -> list[Interval]:
     works, size = state.counts.expected or 0, state.sizes.first
     shares = state.shares(intervals)
     gain = _sure(size - BOTH)
-    if shares is None or max(shares) <= BOTH * size or gain < size / BOTH:
+    if shares is None or max(shares) <= BOTH * size:
         return intervals
     if any(request in state.ends.from_middle for request in state.in_flight):
         return intervals

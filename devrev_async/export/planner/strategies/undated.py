@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from devrev_async.export.planner.errors import NO_UNDATED, Unprovable
-from devrev_async.export.planner.intervals import EARLIEST, SECOND, UNDATED, Interval, micros
+from devrev_async.export.planner.intervals import EARLIEST, SECOND, micros
 from devrev_async.export.planner.proofs.constant_cap import more_than
 from devrev_async.export.planner.totals import FIRST_DAY, Counted
 
@@ -36,7 +36,7 @@ def ask_for_undated(state: State[T]) -> Request | None:
     if assumed and counts.last.known and not counts.last.checked:
         counts.last.checked = True
         counts.totals.ask_anew()
-    if counts.expected == state.shown and Counted.ALL not in counts.totals:
+    if counts.expected == found and Counted.ALL not in counts.totals:
         counts.totals.answer(Counted.ALL, counts.expected)
     if not state.server.shows_undated:  # else ranges may count those without a timestamp too
         kind = counts.totals.next(found)
@@ -56,6 +56,5 @@ def ask_for_undated(state: State[T]) -> Request | None:
             return None
     if not state.server.lists:
         raise Unprovable(NO_UNDATED)
-    interval = coverage.intervals[0]
-    coverage.replace(interval, [Interval(UNDATED, UNDATED + 1, interval.past, needs_list=True)])
+    coverage.mark_all(needs_list=True)
     return ask_next_page(state)
