@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_a_file_appears_whole_and_an_abandoned_one_never(tmp_path: Path, format:
     file.abandon()
     assert names(tmp_path) == [name]
     assert open_files(tmp_path) == []
+
+
+def test_a_parquet_file_has_the_schema_that_works_have_by_default(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    from devrev_async.arrow import works_schema
+
+    put(tmp_path, 1, "parquet", [issue(1)])
+    assert parquet.read_schema(tmp_path / "works-000001.parquet").equals(works_schema())
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_is_there_when_publish_returns(
@@ -238,7 +247,7 @@ def test_what_is_no_folder_is_named_with_the_folder_that_was_wanted(tmp_path: Pa
         place.symlink_to(tmp_path / "file")
     with pytest.raises(NotADirectoryError) as caught:
         RunFiles(place / below).check()
-    assert caught.value.filename == str(place / below)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOTDIR, str(place / below))
     assert caught.value.strerror == f"{os.path.realpath(place)} is not a folder"
 
 
@@ -252,7 +261,7 @@ def test_a_folder_that_may_not_be_used_is_named(tmp_path: Path, mode: int, below
     place.mkdir(mode=mode)
     with pytest.raises(PermissionError) as caught:
         RunFiles(place / below).check()
-    assert caught.value.filename == str(place / below)
+    assert (caught.value.errno, caught.value.filename) == (errno.EACCES, str(place / below))
     assert caught.value.strerror == f"the folder {os.path.realpath(place)} {words}"
 
 
