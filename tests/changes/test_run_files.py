@@ -76,6 +76,7 @@ def test_a_folder_that_is_not_there_has_no_files_and_is_made_with_those_above(tm
     assert names(tmp_path) == []
     files.make()
     files.make()
+    files.check()
     assert (files.folder.is_dir(), files.all()) == (True, [])
 
 
