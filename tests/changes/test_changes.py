@@ -622,6 +622,17 @@ async def test_a_server_whose_answers_bear_no_date_is_no_clock() -> None:
             assert (changes.until, changes.report.complete) == (None, False)
 
 
+async def test_a_window_that_is_not_proved_is_read_once_more_without_its_range() -> None:
+    quirks = Quirks(empty_pages=4, count_cap=10, missing_endpoints=("works.list",))
+    async with serving(works=20, quirks=quirks) as (sandbox, client):
+        changes = client.works.changes(NOON - timedelta(days=9999))
+        assert Counter(await ids_of(changes)) == Counter(sandbox.ids())
+        assert report_of(changes).requests == len(sandbox.requests)
+        ranged = ["modified_date" in request.json for request in sandbox.requests if request.endpoint == "works.export"]
+        assert ranged == sorted(ranged, reverse=True)
+        assert set(ranged) == {True, False}
+
+
 @pytest.mark.parametrize("missing", [(), ("works.count",)])
 @pytest.mark.parametrize(
     ("support", "said"),
