@@ -230,6 +230,7 @@ def test_the_lock_of_a_folder_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError) as caught:
         files.lock()
     assert caught.value.filename == str(tmp_path)
+    assert names(tmp_path) == [".works-files.lock"]  # runs of any version keep each other out
     lock.release()
     again = files.lock()
     assert again is not None
