@@ -716,7 +716,7 @@ async def test_what_was_closed_before_it_was_begun_says_so(call: str) -> None:
         with pytest.raises(ClientClosedError, match=rf"works\.{call}: closed"):
             async for _ in iteration:
                 pass
-        assert not sandbox.requests
+        assert (iteration.report.seconds, sandbox.requests) == (0, [])
 
 
 @pytest.mark.parametrize("endpoint", ["works.count", "works.export"])
@@ -791,17 +791,6 @@ async def test_each_request_is_counted_and_so_are_the_seconds_until_the_end(litt
         await changes.aclose()
         await asyncio.sleep(0.001)
         assert changes.report.seconds == seconds
-
-
-async def test_what_was_closed_before_it_began_is_not_iterated() -> None:
-    async with serving(works=3) as (sandbox, client):
-        changes = client.works.changes()
-        await changes.aclose()
-        with pytest.raises(
-            RuntimeError, match=r"^changes are iterated once; go on with changes\(since=changes\.checkpoint"
-        ):
-            await ids_of(changes)
-        assert (changes.report.seconds, len(sandbox.requests)) == (0, 0)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
