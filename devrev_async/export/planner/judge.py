@@ -58,13 +58,13 @@ def judge_page(state: State[T], request: Request, page: Page[T]) -> list[Batch[T
         state.pages.add(state.first_page)
         return judge_first_page(state)
     state.counts.doubts.note_page(request, page.keys)
-    full = size >= min(server.longest_page, request.first) > 0
-    if is_first and size < request.first and server.order is Order.UNKNOWN:
-        full = False  # there is none to compare it with, and the count of a fresh run is for everything
+    # of a resumed run there is none to compare it with yet; the count of a fresh run is for everything
+    alone = is_first and size < request.first and server.order is Order.UNKNOWN
+    full = size >= min(server.longest_page, request.first) > 0 and not alone
     if not full and empty_page.contradicts_seen(state, request, page) and state.repeats(request):
         state.coverage.remember(request.low, request.high, page.keys)
         return []
-    if server.sorts and size > 0 and (not full or size == request.first):
+    if server.sorts and (not full or size == request.first):
         return _follow(state, request, page, full=full)
     return _incomplete(state, request, page) if full else _await_count(state, request, page)
 
@@ -292,7 +292,7 @@ def _compare_ends(state: State[T], first: AwaitingOtherEnd[T], answered: Request
         server.order = Order.NONE
     if len(high.keys) < min(server.longest_page, answered.first):
         state.coverage.remember(request.low, request.high, low.keys)
-        return _await_count(state, request, high)
+        return _await_count(state, answered, high)
     both = Page(low.keys + high.keys, low.items + high.items)
     if server.counts and state.fresh and len(set(both.keys)) == state.counts.expected:
         return _await_count(state, request, both)
