@@ -94,7 +94,7 @@ def _judge_first_page(state: State[T]) -> list[Batch[T]]:
             counts.ask_anew()
             return []
         few = first.page.keys and shown < first.request.first and counts.expected - shown <= 1 + shown // FEW
-        if (counts.expected < shown or few) and (counts.ask_again(shown) or smaller_page.ask(state, shown)):
+        if (counts.expected < shown or few) and (counts.ask_again(shown) or smaller_page.ask(state, first.page.keys)):
             return _ask_again(state, first)
         if counts.expected < shown:
             counts.last.contradict()
@@ -184,6 +184,7 @@ def _judge_early(state: State[T]) -> list[Batch[T]]:
 def _ask_again(state: State[T], first: AwaitingCount[T]) -> list[Batch[T]]:
     state.pages.remove(first)
     state.first_page, state.awaits_first_page = None, True
+    state.first_shown = state.first_shown or frozenset(first.page.keys)
     return []
 
 

@@ -62,6 +62,7 @@ class State(Generic[T]):
         fresh: whether the run began with nothing done.
         first_page: the first page of a fresh run, until the count beside it is there.
         awaits_first_page: whether the first page of the run is still to come.
+        first_shown: what the first page showed before it was asked for again; None if it was not.
         ends: pages of a server that is not shown to sort yet.
         listing: the passes of `works.list` that are under way.
         repeated: intervals whose answer was doubted and asked for once more.
@@ -82,6 +83,7 @@ class State(Generic[T]):
         self.counts = Counts[T](domain, now)
         self.first_page: AwaitingCount[T] | None = None
         self.awaits_first_page = True
+        self.first_shown: frozenset[Key] | None = None
         self.ends = Ends[T]()
         self.listing: Listing[T] | None = None
         self.repeated: set[tuple[int, int]] = set()

@@ -58,6 +58,12 @@ def test_not_where_the_page_was_never_longer() -> None:
     assert following.first != 60
 
 
+def test_not_where_the_page_shows_a_work_that_it_did_not_show_at_first() -> None:
+    """Then it is capped, as by bytes, and another work took the place of two that were deleted."""
+    *before, last = _ever_fewer(100)
+    assert _never_agree(plan(first=200), [*before, [*last[:-1], *keys(150)]]).first != int(100 * PART)
+
+
 def test_not_where_too_few_works_could_show_the_order() -> None:
     assert _never_agree(plan(first=200), _ever_fewer(24)).first != int(24 * PART)
     assert _never_agree(plan(first=200), _ever_fewer(25)).first == int(25 * PART)
