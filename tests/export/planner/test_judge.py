@@ -434,8 +434,9 @@ def test_a_count_of_what_a_full_page_passes(count: int, misjudged: int) -> None:
     shown = page(keys(1, 2, 3))
     waiting = AwaitingCount(export(0, 100), shown, shown.ordered(), passed=True)
     known.pages.add(waiting)
+    known.counts.misjudged = 1
     assert names(judge.judge_count(known, waiting, count)) == ([] if misjudged else ["w1", "w2", "w3"])
-    assert (known.counts.misjudged, len(known.pages), known.server.counts) == (misjudged, 0, True)
+    assert (known.counts.misjudged, len(known.pages), known.server.counts) == (1 + misjudged, 0, True)
     assert left(known) == ([(0, 100)] if misjudged else [])
     assert known.tally.proofs["count"] == (0 if misjudged else 3)
 
@@ -516,3 +517,33 @@ def test_where_neither_passes_anything_the_interval_is_cut_by_what_both_show() -
     assert judge.judge_page(known, known.ends.other_end, page(tied(90, 60))) == []
     assert (len(known.pages), left(known)) == (0, [(0, 60), (60, 100)])
     assert [len(each.shown) for each in known.coverage.intervals] == [20, 20]
+
+
+@pytest.mark.parametrize(("then", "again"), [(12, True), (11, False)])
+def test_the_first_page_is_asked_for_while_it_changes(then: int, again: bool) -> None:
+    known = state(first=500)
+    for shown in (11, then):
+        known.awaits_first_page = True
+        known.counts.counted_before(10)
+        known.counts.made_before = False
+        judge.judge_page(known, replace(WHOLE, first=500), page(keys(*range(shown))))
+    assert known.awaits_first_page is again
+
+
+def test_a_work_that_a_page_shows_twice_is_none_that_the_count_has_beyond_it() -> None:
+    known = going_on(interval(0, 100))
+    known.server.longest_page = 16
+    waiting = awaiting(known, export(0, 100), *keys(0, *range(15)))
+    assert outcome(known, judge.judge_count(known, waiting, 16)) == "cut"
+    assert known.server.tried_to_split
+
+
+def test_a_count_that_agrees_with_a_page_is_proof_whatever_was_doubted_before() -> None:
+    known = going_on(interval(0, 100))
+    known.repeated.add((SECOND, SECOND + 100))
+    sizes = (1024, 512, 256, 128, 64, 32, 16)
+    trusted = [known.counts.doubts.trust(export(0, size), set(keys(*range(size)))) for size in sizes]
+    assert not trusted[-1]  # no count is trusted any more that says more
+    waiting = awaiting(known, export(0, 100), *keys(1, 2, 3))
+    assert names(judge.judge_count(known, waiting, 3)) == ["w1", "w2", "w3"]
+    assert known.server.counts
