@@ -56,7 +56,7 @@ _PASSES = 3
 _LONGEST_REASON = 300
 """Characters of the server's words in an event and in a line of the log."""
 
-_HELD_BACK = Failure(errors.DevRevError("a pause began before the request was sent"), sent=False, free=True)
+_HELD_BACK = Failure(errors.DevRevError("held back before it was sent"), sent=False, free=True)
 
 
 class Call:

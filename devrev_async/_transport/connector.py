@@ -17,11 +17,11 @@ from devrev_async._limits.limiter import Limiter
 from .connect_timeout import ConnectTimeout
 from .protocol import FIRST_READ, Protocol
 
-__all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "request_class"]
+__all__ = ["ConnectionState", "Connector", "HeldBackError", "current_connection", "has_surplus", "request_class"]
 
 
 class HeldBackError(Exception):
-    """A pause began while the connection was established; nothing was sent."""
+    """Nothing was sent: a pause began while the connection was established, or the connection is not to be used."""
 
 
 class ConnectionState:
@@ -74,16 +74,16 @@ class Connector(aiohttp.TCPConnector):
             # aiohttp retries a GET by itself; here the retry policy decides
             raise aiohttp.ServerDisconnectedError
         connection = await super().connect(req, traces, timeout)
-        while connection.protocol in self._used and _is_stale(connection):
-            connection.close()  # the server has closed it: it would never see the request
+        while (used := connection.protocol in self._used) and (has_surplus(connection) or _is_stale(connection)):
+            connection.close()  # the server would not see the request, or what it sent would pass for the response
             connection = await super().connect(req, traces, timeout)
         if state is not None:
             protocol: Any = connection.protocol
             protocol.new = True
             if protocol.socket is not None:
                 protocol.socket.max_size = FIRST_READ
-            state.reused = protocol in self._used
-            if not state.reused:
+            state.reused = used
+            if not used:
                 self._used.add(protocol)
             now = time.monotonic()
             if now < state.limiter.paused_until:
@@ -111,6 +111,15 @@ class Connector(aiohttp.TCPConnector):
             return await super()._create_connection(req, traces, timeout)
         async with ConnectTimeout(state.connect_timeout):  # aiohttp's session names its end a ConnectionTimeoutError
             return await super()._create_connection(req, traces, timeout)
+
+
+def has_surplus(connection: Any) -> bool:
+    """Whether the server has sent something over an idle connection, which aiohttp would take for the next response.
+
+    That may be a second response, or a 408 since the connection is idle. Each request after it would get the response
+    of the one before.
+    """
+    return bool(connection.protocol.should_close)
 
 
 def _is_stale(connection: Any) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import aiohttp
 
-from .connector import current_connection
+from .connector import HeldBackError, current_connection, has_surplus
 from .protocol import StandIn
 
 if TYPE_CHECKING:
@@ -36,7 +37,17 @@ async def report_connection(
         state.reported = True
         base = request.response_class
         request.response_class = _classes.get(base) or _classes.setdefault(base, _reporting(base))
+        vars(request)["send"] = partial(_send, request.send)
     return await handler(request)
+
+
+async def _send(
+    send: Callable[[Connection], Awaitable[aiohttp.ClientResponse]], connection: Connection
+) -> aiohttp.ClientResponse:
+    """Sends a request, unless its connection has bytes that would be taken for its response."""
+    if connection.protocol in _used and has_surplus(connection):
+        raise HeldBackError  # aiohttp closes the connection, and the call takes another one
+    return await send(connection)
 
 
 def _reporting(base: type[aiohttp.ClientResponse]) -> type[aiohttp.ClientResponse]:

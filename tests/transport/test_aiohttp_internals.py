@@ -221,3 +221,27 @@ async def test_a_body_counts_its_bytes_and_takes_an_error() -> None:
         content.set_exception(ConnectionError("of the client"))
         with pytest.raises(ConnectionError, match="of the client"):
             await content.readany()
+
+
+async def test_a_protocol_says_that_an_idle_connection_has_bytes_to_read() -> None:
+    """`_transport.connector.has_surplus` asks it."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    sent = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(whole)
+        await sent.wait()
+        writer.write(whole)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, aiohttp.ClientSession() as session:
+        await get(session, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        connector: Any = session.connector
+        [[(protocol, _)]] = connector._conns.values()
+        assert not protocol.should_close, CHANGED
+        sent.set()
+        async with asyncio.timeout(10):
+            while not protocol.should_close:
+                await asyncio.sleep(0.001)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import math
 import pickle
 import random
@@ -32,7 +33,20 @@ from devrev_async.errors import (
     UnauthorizedError,
 )
 from tests.transport.conftest import TOKEN, Clients
-from tests.transport.server import ONE, PAGE, FaultServer, Play, answer, drop, message, raw, refuse, reset, silence
+from tests.transport.server import (
+    ONE,
+    PAGE,
+    WORK,
+    FaultServer,
+    Play,
+    answer,
+    drop,
+    message,
+    raw,
+    refuse,
+    reset,
+    silence,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -408,6 +422,36 @@ async def test_a_write_on_a_stale_connection_is_not_sent_again(server: FaultServ
     with pytest.raises(OutcomeUnknownError):
         await client.works.update("ISS-1", title="x")
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["our session", "the user's session"])
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("surplus", [answer(ONE), answer("{}", 408)], ids=["a work", "408"])
+async def test_what_nobody_asked_for_is_no_response_to_the_next_request(
+    server: FaultServer, connect: Clients, own: bool, write: bool, surplus: Play
+) -> None:
+    sent = asyncio.Event()
+
+    async def twice(peer: Any) -> None:
+        await answer(ONE)(peer)
+        await sent.wait()
+        await surplus(peer)
+        sent.clear()
+
+    async with aiohttp.ClientSession() as session:
+        client = connect(max_retries=0, **({"session": session} if own else {}))
+        server.play(twice)
+        await client.works.get("ISS-1")
+        sent.set()
+        while sent.is_set():
+            await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)  # the event loop reads it
+        server.usual = answer(json.dumps({"work": {**WORK, "display_id": "ISS-2"}}))
+        for _ in range(2):
+            work = await (client.works.update("ISS-2", title="x") if write else client.works.get("ISS-2"))
+            assert work.display_id == "ISS-2"
+    assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
 async def test_a_new_connection_that_is_lost_is_not_stale(server: FaultServer, connect: Clients) -> None:
