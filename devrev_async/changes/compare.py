@@ -24,13 +24,13 @@ from devrev_async.models.base import is_array, is_object
 from devrev_async.sinks._conversion import read_batches
 from devrev_async.sinks._names import FileFormat
 
-__all__ = ["Comparison", "long_cells", "rows_of_file", "rows_of_works"]
+__all__ = ["Comparison", "ids_of_file", "long_cells", "rows_of_file", "rows_of_works"]
 
 _LONGEST_CELL: Final = 2**31 - 1
 """Characters of a CSV cell that are read; Python's own bound is 131,072, and custom fields can be longer."""
 
 
-_DAMAGES: Final = (ValueError, EOFError, IndexError, csv.Error, gzip.BadGzipFile, zlib.error)
+_DAMAGES: Final = (ValueError, EOFError, LookupError, csv.Error, gzip.BadGzipFile, zlib.error)
 """What readers say of a file that was cut or altered; pyarrow's errors are ValueErrors."""
 
 _UNREAD: Final = (ValueError, RecursionError)
@@ -60,8 +60,25 @@ def rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
         SyncStateError: it is not whole.
         OSError: it cannot be read.
     """
-    try:
+    with _whole(path, format):
         yield from _rows_of_file(path, format)
+
+
+def ids_of_file(path: Path, format: FileFormat) -> set[str]:
+    """The ids of a run file's works; "" is among them if one has none. Nothing else of it is looked at.
+
+    Raises:
+        SyncStateError: it is not whole.
+        OSError: it cannot be read.
+    """
+    with _whole(path, format):
+        return {id or "" for id in _ids_of_file(path, format)}
+
+
+@contextmanager
+def _whole(path: Path, format: FileFormat) -> Generator[None]:
+    try:
+        yield
     except _DAMAGES as error:
         raise SyncStateError(
             f"{path}: is no whole {format} file: {error}",
@@ -72,7 +89,8 @@ def rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
 
 def _rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
     if format == "parquet":
-        yield from _rows_of_parquet(path)
+        for batch in _batches_of_parquet(path):
+            yield from _rows_of_dicts(batch.to_pylist())
     elif format == "csv":
         _check_last_line(path)
         with path.open(encoding="utf-8", newline="") as file:
@@ -81,6 +99,20 @@ def _rows_of_file(path: Path, format: FileFormat) -> Iterator[Row]:
         with gzip.open(path) if format == "jsonl.gz" else path.open("rb") as file:
             for lines in read_batches(file):  # type: ignore[arg-type] # gzip's file is none of typing's BinaryIO
                 yield from _rows_of_lines(lines)
+
+
+def _ids_of_file(path: Path, format: FileFormat) -> Iterator[str | None]:
+    if format == "parquet":
+        for batch in _batches_of_parquet(path, ["id"]):
+            yield from batch.column("id").to_pylist()
+    elif format == "csv":
+        _check_last_line(path)
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from (id for id, _, _ in _cells_of_csv(file))
+    else:
+        with gzip.open(path) if format == "jsonl.gz" else path.open("rb") as file:
+            for lines in read_batches(file):  # type: ignore[arg-type] # as above
+                yield from (decode_one(line)[0].id for line in lines)
 
 
 def rows_of_works(works: Sequence[bytes], format: FileFormat) -> Iterator[Row]:
@@ -162,23 +194,28 @@ def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
 
 
 def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
+    for id, modified, cells in _cells_of_csv(file):
+        if id:
+            yield Row(id, modified, _digest(json.dumps(list(map(_in_order, cells))).encode()))
+
+
+def _cells_of_csv(file: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """The id, the time and all cells of each row."""
     with long_cells():
         reader = csv.reader(file, strict=True)
         empty: list[str] = []
         names = next(reader, empty)
         id_at, modified_at = names.index("id"), names.index("modified_date")
         for cells in reader:
-            if cells[id_at]:
-                yield Row(cells[id_at], cells[modified_at], _digest(json.dumps(list(map(_in_order, cells))).encode()))
+            yield cells[id_at], cells[modified_at], cells
 
 
-def _rows_of_parquet(path: Path) -> Iterator[Row]:
+def _batches_of_parquet(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - pyarrow is an extra
 
     reader: Any = pq
     with reader.ParquetFile(path) as file:
-        for batch in file.iter_batches(1024):
-            yield from _rows_of_dicts(batch.to_pylist())
+        yield from file.iter_batches(1024, columns=columns)
 
 
 def _rows_of_dicts(rows: Iterable[dict[str, Any]]) -> Iterator[Row]:

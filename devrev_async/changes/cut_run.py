@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, Final, cast
 from devrev_async._decoders.fallback import decode_one
 from devrev_async.errors import SyncStateError
 from devrev_async.sinks._conversion import Writer, read_batches
+from devrev_async.sinks._files import sync_folder
 from devrev_async.sinks._names import FileFormat
 
-from .compare import long_cells, rows_of_file
+from .compare import ids_of_file, long_cells
 from .state import Pending
 
 __all__ = ["CutRun", "content_of", "find_cut_run"]
@@ -43,6 +44,7 @@ def find_cut_run(pending: Pending, path: Path) -> CutRun | None:
     try:
         content = content_of(path)
         if content in pending.contents:
+            sync_folder(path.parent)  # its name may not be on the disk yet, and the state moves if nothing is new
             return CutRun(path, pending.run, pending.format, content)
     except (OSError, SyncStateError):  # what cannot be read is left alone, as are the files of others
         pass
@@ -67,7 +69,7 @@ class CutRun:
         self.run = run
         self.format: FileFormat = format
         self.content = content
-        self._left = {row.id for row in rows_of_file(path, format)}
+        self._left = ids_of_file(path, format) - {""}
 
     @property
     def left(self) -> int:

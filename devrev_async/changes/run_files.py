@@ -17,13 +17,13 @@ from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FORMATS, FileFormat
 from devrev_async.sinks.export import FileOptions
 
-from .compare import rows_of_file
+from .compare import ids_of_file
 from .cut_run import CutRun, content_of, find_cut_run
 from .state import Pending
 
 __all__ = ["RunFile", "RunFiles", "is_name_of_a_run"]
 
-_NAME: Final = re.compile(r"works-(\d{6,})\.(" + "|".join(re.escape(known) for known in FORMATS) + r")")
+_NAME: Final = re.compile(r"works-([0-9]{6,15})\.(" + "|".join(re.escape(known) for known in FORMATS) + r")")
 
 _FORMATS: Final[dict[str, FileFormat]] = {known: known for known in FORMATS}
 
@@ -78,7 +78,7 @@ class RunFile:
 
     def ids(self) -> set[str]:
         """The ids of its works, once it has ended."""
-        return {row.id for row in rows_of_file(self._part, self._format)}
+        return ids_of_file(self._part, self._format) - {""}
 
     def content(self) -> str:
         """As `content_of` has it, once it has ended."""
@@ -107,10 +107,10 @@ class RunFile:
 
 
 def _ids_of(path: Path, format: FileFormat) -> set[str]:
-    """The ids of a file's works; of one that cannot be read, what no other file has."""
+    """The ids of a file's works; of one that cannot be read, or has no works, what no other file has."""
     try:
-        return {row.id for row in rows_of_file(path, format)}
-    except SyncStateError:
+        return ids_of_file(path, format) or {""}
+    except (OSError, SyncStateError):
         return {""}
 
 
@@ -148,7 +148,9 @@ class RunFiles:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def find_cut_run(self, pending: Pending) -> CutRun | None:
-        """The file that a state announced, if it stands."""
+        """The file that a state announced, if it stands, and is the last one: what is repeated is the newest."""
+        if self.last() > pending.run:
+            return None
         return find_cut_run(pending, self._path(pending.run, pending.format))
 
     def create(self, number: int, format: FileFormat, repeats: CutRun | None = None) -> RunFile:
@@ -159,20 +161,31 @@ class RunFiles:
     def _path(self, number: int, format: FileFormat) -> Path:
         return self.folder / f"works-{number:06}.{format}"
 
-    def choose_number(self, file: RunFile, number: int, format: FileFormat) -> int:
+    def last(self) -> int:
+        """The highest number of a file, or 0."""
+        return max((n for n, _, _ in self.all()), default=0)
+
+    def choose_number(self, file: RunFile, number: int, format: FileFormat, *, replaces: bool) -> int:
         """Returns the number of a file that has ended; where that is not its own, the file is renamed.
 
         A file of its number that is not known for that of a run which was cut off may be one all the same, and then
         this one has all of its works. Else it is of a run with another state, and the works in it are nowhere else: the
-        file takes a free number.
+        file takes a free number. So it does where there are files above: the state is an older copy, or they are of
+        another one, and the newest record of a work has to be in the last file.
+
+        Args:
+            file: that has ended.
+            number: that the state gives it.
+            format: of the file.
+            replaces: whether the files before are to be removed, whatever they have.
         """
         files, own = self.all(), None if file.repeats is None else file.repeats.path
         there: list[tuple[FileFormat, Path]] = [
             (known, path) for n, known, path in files if n == number and path != own
         ]
-        if not there or all(_ids_of(path, known) <= file.ids() for known, path in there):
+        free = max(number, files[-1][0] if files else 0) + 1
+        if free == number + 1 and (replaces or all(_ids_of(path, known) <= file.ids() for known, path in there)):
             return number
-        free = files[-1][0] + 1
         file.rename(self._path(free, format))
         return free
 

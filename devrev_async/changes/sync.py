@@ -119,7 +119,6 @@ class Sync:
         self._file: RunFile | None = None
         self._state: State | None = None
         self._cut: CutRun | None = None
-        self._damaged = False
 
     async def run(self) -> SyncReport:
         """Writes what changed, moves the state, and compares where that is wanted.
@@ -189,7 +188,6 @@ class Sync:
         except SyncStateError:
             if not options.full_refresh:
                 raise
-            self._damaged = True
             return None
         check_origin(state, str(path), options.origin)
         if not options.full_refresh:
@@ -253,8 +251,7 @@ class Sync:
             self.report.requests += 1
         elif self._file is None:
             await self._checked(changes.until, None)
-        if self._file is not None:
-            number = await _in_thread(self._end, self._file, number, everything)
+        number = await _in_thread(self._end, number, everything)
         self._fill(changes, number)
         moved = self._moved(changes, organisation, everything=everything)
         await _in_thread(self._publish, moved, number, everything)
@@ -270,16 +267,17 @@ class Sync:
         assert self._file is not None
         self._file.write(works)
 
-    def _end(self, file: RunFile, number: int, everything: bool) -> int:
-        """Ends the file; returns its number, which is another one where a run with another state has used it."""
+    def _end(self, number: int, everything: bool) -> int:
+        """Ends the file; returns its number, which is another one where the state does not know all files there are."""
+        file, replaces = self._file, self._replaces(everything)
+        if file is None:
+            return max(number, self._files.last()) if replaces else number
         file.end()
-        if self._replaces(everything):
-            return number
-        used = self._files.choose_number(file, number, self._options.format)
+        used = self._files.choose_number(file, number, self._options.format, replaces=replaces)
         if used != number:
             log.warning(
-                "%s: the file of run %d has works that this run has not, and is kept: this one becomes run %d. "
-                "If it is of another state, give each state a folder of its own",
+                "%s: has files of run %d or later that the state does not know: this one becomes run %d. "
+                "If they are of another state, give each state a folder of its own",
                 *(self._options.folder, number, used),
             )
         return used
@@ -340,16 +338,13 @@ class Sync:
             if self._cut is not None:
                 return self._cut.run
             return state.run + 1 if state.refresh is None else state.refresh
-        last = max((n for n, _, _ in self._files.all()), default=0)
-        if self._damaged or self._options.full_refresh:
-            self.report.run = last
-            return last + 1
-        if last <= 1:  # the file of a first run that was cut off before its state stood
-            return 1
-        log.warning(
-            "%s: has files of earlier runs, whose state is missing; all works are written again, with a higher number",
-            self._options.folder,
-        )
+        self.report.run = last = self._files.last()
+        if last and not self._options.full_refresh:
+            log.warning(
+                "%s: has files of earlier runs, whose state is missing; all works are written again, with a higher "
+                "number. If they are of another state, give each state a folder of its own",
+                self._options.folder,
+            )
         return last + 1
 
     async def _checked(self, until: datetime | None, work: bytes | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -184,6 +185,76 @@ def test_a_full_refresh_after_a_cut_run_keeps_nothing_that_is_gone(sandbox: Sand
     assert files(synced.folder) == ["works-000002.jsonl"]
     assert newest(synced.folder) == truth(sandbox)
     assert synced.values()["pending"] is None
+
+
+# --- older copies of the state ---
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("marked", [False, True])
+def test_with_an_older_copy_of_the_state_the_newest_record_is_in_the_last_file(
+    sandbox: Sandbox, synced: Synced, marked: bool, full_refresh: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    if marked:
+        cut_off(sandbox, synced)
+    else:
+        sync(sandbox, synced)
+    older = synced.state.read_bytes()
+    for title in ("one", "two", "three"):
+        edit(sandbox, *CUT, title=title)
+        sync(sandbox, synced)
+    edit(sandbox, CUT[0], title="four")
+    synced.state.write_bytes(older)
+    assert sync(sandbox, synced, full_refresh=full_refresh).run == 5
+    assert newest(synced.folder) == truth(sandbox)
+    assert len(files(synced.folder)) == (1 if full_refresh else 5)
+    assert "that the state does not know: this one becomes run 5" in caplog.text
+
+
+def test_a_full_refresh_over_no_works_leaves_no_file_above_an_older_copy_of_the_state(
+    sandbox: Sandbox, synced: Synced
+) -> None:
+    sync(sandbox, synced)
+    older = synced.state.read_bytes()
+    for title in ("one", "two"):
+        edit(sandbox, *CUT, title=title)
+        sync(sandbox, synced)
+    for id in sandbox.ids():
+        sandbox.delete(id)
+    synced.state.write_bytes(older)
+    sync(sandbox, synced, full_refresh=True)
+    assert files(synced.folder) == []
+
+
+def test_where_the_state_is_lost_the_file_of_the_first_run_keeps_its_name(sandbox: Sandbox, synced: Synced) -> None:
+    sync(sandbox, synced)
+    synced.state.unlink()
+    assert sync(sandbox, synced).run == 2
+    assert files(synced.folder) == ["works-000001.jsonl", "works-000002.jsonl"]
+
+
+def test_the_name_of_a_file_that_stays_is_on_the_disk_before_the_state_moves(
+    sandbox: Sandbox, synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is new in the repeat, and the run that was killed may not have come to this step."""
+    cut_off(sandbox, synced)
+    for id in CUT:
+        sandbox.delete(id)
+    folder, steps, fsync, replace = synced.folder.stat(), list[str](), os.fsync, os.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), folder):
+            steps.append("folder")
+        fsync(descriptor)
+
+    def noted_replace(source: Any, target: Any) -> None:
+        steps.append("state")
+        replace(source, target)
+
+    monkeypatch.setattr("os.fsync", noted_fsync)
+    monkeypatch.setattr("os.replace", noted_replace)
+    assert sync(sandbox, synced).run == 2
+    assert steps == ["folder", "state"]
 
 
 # --- files of others ---

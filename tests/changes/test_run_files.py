@@ -46,13 +46,26 @@ def put(folder: Path, number: int, format: FileFormat, works: Sequence[bytes]) -
         ("works-000001.jsonl.gz", True), ("works-00001.jsonl", False), ("works-000001.xml", False),
         ("works-000001", False), ("works-000001xjsonl", False), ("works-000001.jsonlxgz", False),
         (".works-000001.jsonl.part", False), ("works-000001.jsonl.part", False), ("my-works-000001.jsonl", False),
-        ("WORKS-000001.JSONL", False), ("works--00001.csv", False),
+        ("WORKS-000001.JSONL", False), ("works--00001.csv", False), ("works-123456789012345.csv", True),
+        ("works-1234567890123456.csv", False), ("works-\u0661\u0661\u0661\u0661\u0661\u0661.csv", False),
     ],
 )  # fmt: skip
 def test_names_that_a_run_may_write(tmp_path: Path, name: str, is_one: bool) -> None:
     assert is_name_of_a_run(name) is is_one
     (tmp_path / name).write_bytes(b"")
     assert len(RunFiles(tmp_path).all()) == is_one
+
+
+@pytest.mark.parametrize("column", ["id", "title"])
+def test_a_parquet_file_of_somebody_else_is_kept(tmp_path: Path, column: str) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({column: pa.array([None, None], pa.string())}), tmp_path / "works-000002.parquet")
+    files = RunFiles(tmp_path)
+    file = files.create(2, "parquet")
+    file.write([issue(1)])
+    file.end()
+    assert files.choose_number(file, 2, "parquet", replaces=False) == 3
+    file.abandon()
 
 
 def test_the_files_there_are_come_by_number_and_not_by_name(tmp_path: Path) -> None:
@@ -155,9 +168,13 @@ def test_what_a_killed_run_left_is_written_anew(tmp_path: Path) -> None:
     ("there", "mine", "chosen"),
     [
         ((), [1], 2),
-        ([(1, [7]), (3, [8])], [1], 2),
+        ([(1, [7])], [1], 2),
         ([(2, [1, 2])], [1, 2, 3], 2),  # of this run, which was cut off before its state moved
-        ([(2, "empty")], [1], 2),
+        ([(2, [1]), (3, [1])], [1], 4),  # the state is an older copy
+        ([(3, [1])], [1], 4),
+        ([(2, "empty")], [1], 3),
+        ([(2, "without id")], [1], 3),
+        ([(2, "folder")], [1], 3),
         ([(2, [1, 2])], [2, 3], 3),  # of another state
         ([(1, [1]), (2, [9]), (5, [7])], [1], 6),
         ([(2, [9]), (999_999, [8])], [1], 1_000_000),
@@ -177,6 +194,10 @@ def test_a_file_takes_a_free_number_where_its_own_has_works_that_it_has_not(
         if works == "damaged":
             needs(format)
             (tmp_path / f"works-{number:06}.{format}").write_bytes(b"damaged")
+        elif works == "folder":
+            (tmp_path / f"works-{number:06}.{format}").mkdir()
+        elif works == "without id":
+            put(tmp_path, number, format, [b'{"type":"issue","title":"of somebody else"}'])
         else:
             put(tmp_path, number, format, [] if works == "empty" else [issue(int(n)) for n in works])
     needs(mine_is)
@@ -184,7 +205,7 @@ def test_a_file_takes_a_free_number_where_its_own_has_works_that_it_has_not(
     file = files.create(2, mine_is)
     file.write([issue(n) for n in mine])
     file.end()
-    assert files.choose_number(file, 2, mine_is) == chosen
+    assert files.choose_number(file, 2, mine_is, replaces=False) == chosen
     assert file.target == tmp_path / f"works-{chosen:06}.{mine_is}"
     file.publish()
     assert names(tmp_path) == sorted({*before, file.target.name})
