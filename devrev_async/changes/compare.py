@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import threading
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -169,14 +170,28 @@ class Comparison:
         return sorted(self._differing)
 
 
-@contextmanager
-def long_cells() -> Generator[None]:
-    """Cells of any length are read meanwhile."""
-    limit = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
+class _LongCells:
+    """Has cells of any length be read while any thread is in it: Python's bound is one for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = csv.field_size_limit(_LONGEST_CELL)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                csv.field_size_limit(self._before)
+
+
+long_cells: Final = _LongCells()
 
 
 def _check_last_line(path: Path) -> None:
@@ -201,7 +216,7 @@ def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:
 
 def _cells_of_csv(file: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
     """The id, the time and all cells of each row."""
-    with long_cells():
+    with long_cells:
         reader = csv.reader(file, strict=True)
         empty: list[str] = []
         names = next(reader, empty)

@@ -108,7 +108,7 @@ class CutRun:
 
     def _texts_of_csv(self) -> Generator[str]:
         """Rows as they stand, since cells that were read do not say whether an empty one was a null."""
-        with long_cells(), self.path.open(encoding="utf-8", newline="") as file:
+        with long_cells, self.path.open(encoding="utf-8", newline="") as file:
             lines: list[str] = []
 
             def noted() -> Generator[str]:

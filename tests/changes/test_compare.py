@@ -178,3 +178,14 @@ def test_a_csv_file_may_end_with_its_header_and_python_reads_cells_as_before(tmp
     path.write_bytes(b"id,x,modified_date\r\nISS-1,%b,now\r\n" % (b"x" * 2 * limit))
     assert [(row.id, row.modified) for row in rows_of_file(path, "csv")] == [("ISS-1", "now")]
     assert csv.field_size_limit() == limit
+
+
+def test_long_cells_are_read_where_another_reading_has_ended_meanwhile(tmp_path: Path) -> None:
+    """The bound of Python's reader is one for all threads."""
+    limit, path = csv.field_size_limit(), tmp_path / "works-000001.csv"
+    path.write_text("id,modified_date,title\r\nISS-1,,a\r\n" + f"ISS-2,,{'a' * (limit + 1)}\r\n", newline="")
+    one, other = rows_of_file(path, "csv"), rows_of_file(path, "csv")
+    assert (next(one).id, next(other).id) == ("ISS-1", "ISS-1")
+    assert [row.id for row in one] == ["ISS-2"]
+    assert [row.id for row in other] == ["ISS-2"]
+    assert csv.field_size_limit() == limit
