@@ -79,6 +79,8 @@ def ids_of_file(path: Path, format: FileFormat) -> set[str]:
 @contextmanager
 def _whole(path: Path, format: FileFormat) -> Generator[None]:
     try:
+        if path.is_fifo():
+            raise ValueError("it is a pipe, and reading it would wait for a writer")
         yield
     except _DAMAGES as error:
         raise SyncStateError(

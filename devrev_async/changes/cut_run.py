@@ -41,6 +41,8 @@ def content_of(path: Path) -> str:
 
 def find_cut_run(pending: Pending, path: Path) -> CutRun | None:
     """The file that a state announced, where it stands under its name; None where there is none, or another one."""
+    if not path.is_file():
+        return None
     try:
         content = content_of(path)
         if content in pending.contents:

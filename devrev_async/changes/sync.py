@@ -338,8 +338,11 @@ class Sync:
             if self._cut is not None:
                 return self._cut.run
             return state.run + 1 if state.refresh is None else state.refresh
-        self.report.run = last = self._files.last()
-        if last and not self._options.full_refresh:
+        last = self._files.last()
+        if last <= 1 and not self._options.full_refresh:
+            return 1  # its file may be that of a first run whose state is lost
+        self.report.run = last
+        if not self._options.full_refresh:
             log.warning(
                 "%s: has files of earlier runs, whose state is missing; all works are written again, with a higher "
                 "number. If they are of another state, give each state a folder of its own",

@@ -226,9 +226,21 @@ def test_a_full_refresh_over_no_works_leaves_no_file_above_an_older_copy_of_the_
     assert files(synced.folder) == []
 
 
-def test_where_the_state_is_lost_the_file_of_the_first_run_keeps_its_name(sandbox: Sandbox, synced: Synced) -> None:
+def test_where_the_state_of_the_first_run_is_lost_it_is_made_again(sandbox: Sandbox, synced: Synced) -> None:
     sync(sandbox, synced)
     synced.state.unlink()
+    edit(sandbox, *CUT, title="new")
+    assert sync(sandbox, synced).run == 1
+    assert files(synced.folder) == ["works-000001.jsonl"]
+    assert newest(synced.folder) == truth(sandbox)
+
+
+def test_where_the_state_of_the_first_run_is_lost_and_a_work_is_gone_its_file_is_kept(
+    sandbox: Sandbox, synced: Synced
+) -> None:
+    sync(sandbox, synced)
+    synced.state.unlink()
+    sandbox.delete(CUT[0])
     assert sync(sandbox, synced).run == 2
     assert files(synced.folder) == ["works-000001.jsonl", "works-000002.jsonl"]
 
@@ -272,6 +284,19 @@ def test_a_file_of_another_state_under_the_name_is_never_touched(
     assert (report.run, report.works) == (3, 2)
     assert path.read_text() == '{"id":"of another state"}\n'
     assert "give each state a folder of its own" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["works-000001.jsonl", "works-000002.jsonl"])
+def test_a_pipe_under_the_name_is_never_read(sandbox: Sandbox, synced: Synced, name: str) -> None:
+    """Reading would wait until somebody writes."""
+    if name == "works-000002.jsonl":
+        cut_off(sandbox, synced)
+        (synced.folder / name).unlink()
+    else:
+        synced.folder.mkdir()
+    os.mkfifo(synced.folder / name)
+    assert sync(sandbox, synced).run == int(name[6:12]) + 1
+    assert (synced.folder / name).is_fifo()
 
 
 def test_a_file_of_another_format_under_the_number_is_never_touched(sandbox: Sandbox, synced: Synced) -> None:
