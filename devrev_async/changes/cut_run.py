@@ -19,7 +19,7 @@ from devrev_async.sinks._files import sync_folder
 from devrev_async.sinks._names import FileFormat
 
 from .compare import ids_of_file, long_cells
-from .state import Pending
+from .pending import Pending
 
 __all__ = ["CutRun", "content_of", "find_cut_run"]
 
@@ -40,7 +40,7 @@ def content_of(path: Path) -> str:
 
 
 def find_cut_run(pending: Pending, path: Path) -> CutRun | None:
-    """The file that a state announced, where it stands under its name; None where there is none, or another one."""
+    """The file that a run announced, where it stands under its name; None where there is none, or another one."""
     if not path.is_file():
         return None
     try:

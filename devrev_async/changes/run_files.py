@@ -19,7 +19,7 @@ from devrev_async.sinks.export import FileOptions
 
 from .compare import ids_of_file
 from .cut_run import CutRun, content_of, find_cut_run
-from .state import Pending
+from .pending import Pending
 
 __all__ = ["RunFile", "RunFiles", "is_name_of_a_run"]
 
@@ -148,7 +148,7 @@ class RunFiles:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def find_cut_run(self, pending: Pending) -> CutRun | None:
-        """The file that a state announced, if it stands, and is the last one: what is repeated is the newest."""
+        """The file that a run announced, if it stands, and is the last one: what is repeated is the newest."""
         if self.last() > pending.run:
             return None
         return find_cut_run(pending, self._path(pending.run, pending.format))

@@ -11,38 +11,17 @@ from zlib import crc32
 import msgspec
 
 from devrev_async.errors import SyncStateError
-from devrev_async.sinks._names import FileFormat
 
-from .checkpoint import decode, encode
+from .checkpoint import decode
+from .pending import MOST_RUNS
 from .query import differences, words_of
 from .run import Start
 
-__all__ = ["FORMAT", "VERSION", "Pending", "State", "beginning", "check_origin", "check_query", "parse", "render"]
+__all__ = ["FORMAT", "VERSION", "State", "check_origin", "check_query", "parse", "render"]
 
 FORMAT: Final = "devrev-async sync state"
 VERSION: Final = 1
-_MOST_RUNS: Final = 10**15
-"""More runs than there can be, whose number has room in the name of a file."""
-
 _ANEW: Final = "restore the file from a backup, or start anew with full_refresh=True (--full-refresh)"
-
-
-_NEVER: Final = "1970-01-01T00:00:00Z"
-
-
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of a run that has begun to give it its name, and has not moved the state yet.
-
-    Attributes:
-        run: its number.
-        format: of the file.
-        contents: what may stand under the name, as `content_of` has it: the file of this run, or still the one that it
-            replaces, of a run that was cut off.
-    """
-
-    run: int
-    format: FileFormat
-    contents: list[str]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +34,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         until: works modified up to this time were written, in RFC 3339.
         run: the number of the last run that wrote a file; 0 if none did.
         file: its name.
-        pending: the file of a run that is to be repeated under the same name if this is here, and the file is there.
         refresh: the number of a full refresh that has begun to replace files, and is to be done again if it is here.
         checkpoint: for `changes`.
     """
@@ -68,29 +46,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     run: int
     file: str | None
-    pending: Pending | None = None
     refresh: int | None = None
     checkpoint: str
 
     def start(self) -> Start:
         """Where `changes` goes on."""
         return decode(self.checkpoint, words_of(self.query))
-
-    @property
-    def first(self) -> bool:
-        """Whether no run has moved it yet."""
-        return self.until == _NEVER
-
-
-def beginning(moved: State, run: int) -> State:
-    """The state before a first run, of which it is known how it moves the state.
-
-    Args:
-        moved: the state after the run.
-        run: the number of the last file that is not of this run; 0 if there is none.
-    """
-    checkpoint = encode(Start(), words_of(moved.query))
-    return msgspec.structs.replace(moved, until=_NEVER, run=run, file=None, checkpoint=checkpoint)
 
 
 def render(state: State) -> bytes:
@@ -172,9 +133,8 @@ def _is_possible(state: State) -> bool:
     """Whether a run can have written it; raises ValueError where `until` is no time."""
     numbers = [state.run, 0 if state.refresh is None else state.refresh]
     until = datetime.fromisoformat(state.until)
-    placed = state.pending is None or state.run < state.pending.run <= _MOST_RUNS
     whole = state.version == VERSION and until.tzinfo is not None
-    return whole and placed and all(0 <= each <= _MOST_RUNS for each in numbers)
+    return whole and all(0 <= each <= MOST_RUNS for each in numbers)
 
 
 def _check(values: Mapping[str, Any]) -> str:

@@ -31,8 +31,9 @@ from devrev_async.sinks.export import ended
 from .compare import Comparison
 from .cut_run import CutRun
 from .iteration import WorkChanges
+from .pending import Pending, parse_pending, path_of_pending, render_pending
 from .run_files import RunFile, RunFiles, is_name_of_a_run
-from .state import Pending, State, beginning, check_origin, check_query, parse, render
+from .state import State, check_origin, check_query, parse, render
 
 __all__ = ["Sync", "SyncOptions"]
 
@@ -195,10 +196,18 @@ class Sync:
         return state
 
     def _find_cut_run(self) -> None:
-        state = self._state
-        if state is not None and state.pending is not None and not self._is_full(state):
+        state, options = self._state, self._options
+        try:
+            pending = parse_pending(path_of_pending(options.state).read_bytes())
+        except OSError:
+            return
+        if pending is None or options.full_refresh or (state is not None and self._is_full(state)):
+            return
+        if (pending.query, pending.origin) != (options.query, options.origin):
+            return
+        if state is None or state.run < pending.run:
             self._take_folder()
-            self._cut = self._files.find_cut_run(state.pending)
+            self._cut = self._files.find_cut_run(pending)
 
     def _is_full(self, state: State) -> bool:
         """Whether everything is to be written although there is a state."""
@@ -208,17 +217,16 @@ class Sync:
         path = str(self._options.state)
         return SyncStateError(f"{path}: {text}", path=path, hint=hint)
 
-    def _save(self, state: State) -> None:
-        """Puts a state in the place of the last one; once this returns, it outlives a crash."""
-        path = self._options.state
+    def _save(self, path: Path, content: bytes) -> None:
+        """Writes the state, or the note beside it, in the place of the last; once this returns, it outlives a crash."""
         fresh, rights = path.with_name(f".{path.name}.part"), rights_of(path)
-        with naming(path):
+        with naming(self._options.state):
             descriptor = create_new(fresh, 0o666 if rights is None else 0o600)
             try:
                 try:
                     if rights is not None:
                         rights.give(descriptor)
-                    write_all(descriptor, render(state))
+                    write_all(descriptor, content)
                     sync(descriptor)
                 finally:
                     os.close(descriptor)
@@ -233,7 +241,7 @@ class Sync:
     async def _sync(self) -> None:
         state = self._state
         everything = state is None or self._is_full(state)
-        self.report.first = state is None or state.first
+        self.report.first = state is None
         if state is None:
             self._on_first()
         number = self._number()
@@ -301,15 +309,15 @@ class Sync:
     def _publish(self, moved: State, number: int, everything: bool) -> None:
         """The file first, then the state; a full refresh removes the files before in between.
 
-        A crash before the state has moved repeats the run into the same name: the state says before which one, and what
-        will stand there. Once files are removed, that must be a full refresh again, so it says that, too.
+        A crash before the state has moved repeats the run into the same name: what is to stand there is noted before.
+        Once files are removed, that must be a full refresh again, so the state says that before.
         """
-        file, replaces = self._file, self._replaces(everything)
-        before = self._state or beginning(moved, number - 1)
-        if replaces and before.refresh is None:
-            self._save(msgspec.structs.replace(before, refresh=number, pending=None))
+        state, file, replaces = self._state, self._file, self._replaces(everything)
+        path = self._options.state
+        if replaces and state is not None and state.refresh is None:
+            self._save(path, render(msgspec.structs.replace(state, refresh=number)))
         elif file is not None and not replaces:
-            self._save(msgspec.structs.replace(before, pending=self._pending(file, number)))
+            self._save(path_of_pending(path), render_pending(self._pending(file, number)))
         if file is not None:
             file.publish()
         if file is not None or replaces:
@@ -319,12 +327,21 @@ class Sync:
         with contextlib.suppress(SyncStateError):  # parts of a run that goes on
             self._take_folder()
             self._files.remove_parts()
-        self._save(moved)
+        self._save(path, render(moved))
+        with contextlib.suppress(OSError):  # it is of no use any more, and does no harm
+            remove(path_of_pending(path))
 
     def _pending(self, file: RunFile, number: int) -> Pending:
         """The file that is about to have its name; until then one that it replaces may stand there."""
+        options = self._options
         replaced = [] if file.repeats is None or file.repeats.path != file.target else [file.repeats.content]
-        return Pending(run=number, format=self._options.format, contents=[file.content(), *replaced])
+        return Pending(
+            run=number,
+            format=options.format,
+            contents=[file.content(), *replaced],
+            query=dict(options.query),
+            origin=options.origin,
+        )
 
     def _replaces(self, everything: bool) -> bool:
         """Whether the files before are to be removed."""
@@ -335,8 +352,9 @@ class Sync:
         state = self._state
         if state is not None:
             self.report.run = state.run
-            if self._cut is not None:
-                return self._cut.run
+        if self._cut is not None:
+            return self._cut.run
+        if state is not None:
             return state.run + 1 if state.refresh is None else state.refresh
         last = self._files.last()
         if last <= 1 and not self._options.full_refresh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
@@ -83,12 +81,13 @@ def rows(synced: Synced, format: str) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in found}
 
 
-def without_mark(synced: Synced) -> None:
-    """Has the state as a release wrote it that made no mark."""
-    values = synced.values()
-    del values["pending"], values["check"]
-    check = f"{crc32(json.dumps(values, sort_keys=True).encode()):08x}"
-    synced.state.write_text(json.dumps(values | {"check": check}))
+def note_of(synced: Synced) -> Path:
+    return synced.state.with_name(".state.json.pending")
+
+
+def without_note(synced: Synced) -> None:
+    """Leaves the state as a release did that made no note beside it."""
+    note_of(synced).unlink()
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -111,7 +110,7 @@ def test_the_repeat_has_the_works_of_the_cut_run_that_are_gone(
         2,
         str(synced.folder / f"works-000002.{format}"),
     )
-    assert (synced.values()["run"], synced.values()["pending"]) == (2, None)
+    assert (synced.values()["run"], note_of(synced).exists()) == (2, False)
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
@@ -157,7 +156,7 @@ def test_a_first_run_above_the_files_of_a_lost_state_keeps_its_name(sandbox: San
     for run in (1, 2, 3):
         edit(sandbox, CUT[0], title=f"{run}")
         sync(sandbox, synced)
-    for name in ("state.json", "works-000004.jsonl"):  # killed once the mark stands, then once the file does
+    for name in (".state.json.pending", "works-000004.jsonl"):  # killed once the note stands, then once the file does
         synced.state.unlink()
         assert ended(started(sandbox, synced, name)) == -signal.SIGKILL
         edit(sandbox, CUT[0], title=name)
@@ -167,15 +166,21 @@ def test_a_first_run_above_the_files_of_a_lost_state_keeps_its_name(sandbox: San
         (synced.folder / "works-000004.jsonl").unlink()
 
 
-@pytest.mark.parametrize("cut_at", ["state.json", "works-000002.jsonl"])
-def test_a_full_refresh_without_a_state_is_repeated_as_one(sandbox: Sandbox, synced: Synced, cut_at: str) -> None:
+def test_the_state_is_as_it_was_until_the_file_stands(sandbox: Sandbox, synced: Synced) -> None:
+    assert ended(started(sandbox, synced, "works-000001.jsonl")) == -signal.SIGKILL
+    assert not synced.state.exists()
     sync(sandbox, synced)
-    synced.state.unlink()
-    assert ended(started(sandbox, synced, cut_at, full_refresh=True)) == -signal.SIGKILL
+    before = synced.state.read_bytes()
+    edit(sandbox, *CUT, title="cut")
+    assert ended(started(sandbox, synced, "works-000002.jsonl")) == -signal.SIGKILL
+    assert synced.state.read_bytes() == before
+
+
+def test_the_note_of_another_query_is_not_heeded(sandbox: Sandbox, synced: Synced) -> None:
+    assert ended(started(sandbox, synced, "works-000001.jsonl", type=["issue"])) == -signal.SIGKILL
     sandbox.delete(CUT[0])
     assert sync(sandbox, synced).run == 2
-    assert files(synced.folder) == ["works-000002.jsonl"]
-    assert newest(synced.folder) == truth(sandbox)
+    assert newest(synced.folder).keys() == {work["id"] for work in WORKS}
 
 
 def test_a_full_refresh_after_a_cut_run_keeps_nothing_that_is_gone(sandbox: Sandbox, synced: Synced) -> None:
@@ -184,18 +189,18 @@ def test_a_full_refresh_after_a_cut_run_keeps_nothing_that_is_gone(sandbox: Sand
     assert sync(sandbox, synced, full_refresh=True).run == 2
     assert files(synced.folder) == ["works-000002.jsonl"]
     assert newest(synced.folder) == truth(sandbox)
-    assert synced.values()["pending"] is None
+    assert not note_of(synced).exists()
 
 
 # --- older copies of the state ---
 
 
 @pytest.mark.parametrize("full_refresh", [False, True])
-@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("noted", [False, True])
 def test_with_an_older_copy_of_the_state_the_newest_record_is_in_the_last_file(
-    sandbox: Sandbox, synced: Synced, marked: bool, full_refresh: bool, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, synced: Synced, noted: bool, full_refresh: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if marked:
+    if noted:
         cut_off(sandbox, synced)
     else:
         sync(sandbox, synced)
@@ -272,11 +277,11 @@ def test_the_name_of_a_file_that_stays_is_on_the_disk_before_the_state_moves(
 # --- files of others ---
 
 
-@pytest.mark.parametrize("cut_at", ["state.json", "works-000002.jsonl"])
+@pytest.mark.parametrize("cut_at", [".state.json.pending", "works-000002.jsonl"])
 def test_a_file_of_another_state_under_the_name_is_never_touched(
     sandbox: Sandbox, synced: Synced, cut_at: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It came after the mark, or in the place of the file that was marked."""
+    """It came after the note, or in the place of the file that was noted."""
     cut_off(sandbox, synced, cut_at)
     path = synced.folder / "works-000002.jsonl"
     path.write_text('{"id":"of another state"}\n')
@@ -364,11 +369,11 @@ def test_a_file_of_a_release_with_other_columns_is_kept(
 
 
 @pytest.mark.parametrize(("gone", "run"), [(True, 3), (False, 2)])
-def test_a_state_without_a_mark_is_read_and_its_files_are_only_replaced_by_all_they_have(
+def test_a_state_without_a_note_is_read_and_its_files_are_only_replaced_by_all_they_have(
     sandbox: Sandbox, synced: Synced, gone: bool, run: int
 ) -> None:
     cut_off(sandbox, synced)
-    without_mark(synced)
+    without_note(synced)
     if gone:
         sandbox.delete(CUT[0])
     assert sync(sandbox, synced).run == run

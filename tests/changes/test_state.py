@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from devrev_async.changes.checkpoint import encode
 from devrev_async.changes.query import words_of
 from devrev_async.changes.run import Start
-from devrev_async.changes.state import Pending, State, beginning, parse, render
+from devrev_async.changes.state import State, parse, render
 from devrev_async.errors import SyncStateError
 from tests.damage import damaged
 from tests.effort import examples
@@ -27,7 +27,6 @@ WHOLE = State(
     until="2026-03-01T12:00:00Z",
     run=17,
     file="works-000017.jsonl",
-    pending=Pending(run=18, format="jsonl.gz", contents=["1829:8c736521"]),
     checkpoint=encode(Start.at(1_760_000_000_000_000), words_of(QUERY)),
 )
 TOKENS = [
@@ -102,29 +101,10 @@ def test_one_that_is_nested_too_deeply_is_refused(depths: Iterable[int]) -> None
     "fields",
     [
         {"until": ""}, {"until": "tomorrow"}, {"until": "2026-03-01T12:00:00"}, {"until": None}, {"run": -1}, {"run": True},
-        {"run": 10**30}, {"run": 18}, {"refresh": -1}, {"refresh": 10**30}, {"query": []}, {"checkpoint": ""},
-        {"pending": {}}, {"pending": {"run": 17, "format": "csv", "contents": []}},
-        {"pending": {"run": 10**30, "format": "csv", "contents": []}},
-        {"pending": {"run": 18, "format": "../x", "contents": []}},
-        {"pending": {"run": 18, "format": "csv", "contents": [1]}},
+        {"run": 10**30}, {"refresh": -1}, {"refresh": 10**30}, {"query": []}, {"checkpoint": ""},
         {"format": "another"}, {"version": 0}, {"version": "1"}, {"version": 1.5}, {"version": None}, {"version": True},
     ],
 )  # fmt: skip
 def test_what_no_run_ever_wrote_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(SyncStateError):
         parse(sealed(**fields), "state")
-
-
-def test_one_without_a_mark_of_a_run_under_way_is_read() -> None:
-    values = json.loads(sealed())
-    del values["pending"], values["check"]
-    check = f"{crc32(json.dumps(values, sort_keys=True).encode()):08x}"
-    state = parse(json.dumps(values | {"check": check}).encode(), "state")
-    assert (state.pending, state.first, state.checkpoint) == (None, False, WHOLE.checkpoint)
-
-
-def test_the_state_before_a_first_run_begins_with_everything() -> None:
-    state = beginning(WHOLE, 3)
-    assert (state.first, state.run, state.file, state.query) == (True, 3, None, QUERY)
-    assert state.start() == Start()
-    assert parse(render(state), "state") == state
