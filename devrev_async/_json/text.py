@@ -9,15 +9,19 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Incomplete", "Token", "check", "is_cut_short", "members", "parse", "tokens", "value_end"]
+__all__ = ["ATOMIC", "Incomplete", "Token", "check", "is_cut_short", "members", "parse", "tokens", "value_end"]
 
-_STRING: Final = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
-_NUMBER_OR_NAME: Final = rb"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+|true|false|null)"
+ATOMIC: Final = b"+" if sys.version_info >= (3, 11, 5) else b""
+"""After the quantifier of a group: it gives nothing back. Before Python 3.11.5 such a group matches too little."""
+
+_STRING: Final = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*' + ATOMIC
+_NUMBER_OR_NAME: Final = rb"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|true|false|null)"
 _TOKEN: Final = re.compile(
     rb"[ \t\n\r]*+(?:"
     rb"([\[\]{},:])"
@@ -35,14 +39,19 @@ _MEMBER: Final = _STRING + rb'"[ \t\n\r]*+:[ \t\n\r]*+'
 _OPENINGS: Final = re.compile(
     rb"[ \t\n\r]*+(?:\[[ \t\n\r]*+(?:"
     + _SCALAR
-    + rb")*+|\{[ \t\n\r]*+"
+    + rb")*"
+    + ATOMIC
+    + rb"|\{[ \t\n\r]*+"
     + _MEMBER
     + rb"(?:"
     + _SCALAR
     + _MEMBER
-    + rb")*+)++"
+    + rb")*"
+    + ATOMIC
+    + rb")+"
+    + ATOMIC
 )
-_CLOSINGS: Final = re.compile(rb"(?:[ \t\n\r]*+[\]}])++")
+_CLOSINGS: Final = re.compile(rb"(?:[ \t\n\r]*+[\]}])+" + ATOMIC)
 _STRINGS: Final = re.compile(_STRING + rb'"')
 _NO_OPENING: Final = bytes(byte for byte in range(256) if byte not in b"[{")
 _MIRROR: Final = bytes.maketrans(b"[{", b"]}")

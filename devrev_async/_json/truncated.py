@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Any, Final
 
-from .text import Incomplete, parse, tokens
+from .text import ATOMIC, Incomplete, parse, tokens
 
 __all__ = ["leading_members"]
 
@@ -16,7 +16,7 @@ _ENDS: Final = (b",", b"}", b" ", b"\t", b"\n", b"\r")
 """What follows a number that is whole."""
 
 _CUT_ESCAPE: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*+)(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
+    rb"(?<!\\)((?:\\\\)*" + ATOMIC + rb")(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z"
 )
 """Half a surrogate pair and the beginning of an escape at the end of a string, after whole escapes of backslashes."""
 
