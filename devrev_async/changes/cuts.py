@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .instants import SECOND
+from .instants import FIRST, LAST, SECOND
 
 __all__ = ["Cuts"]
 
@@ -49,7 +49,7 @@ class Cuts:
         if low <= self._now and high - self._now > _LONGEST:
             return self._now // SECOND * SECOND + SECOND
         floor = self._floor(low, high)
-        first, last = (low // SECOND + 1) * SECOND, (high - 1) // SECOND * SECOND
+        first, last = (max(low, FIRST) // SECOND + 1) * SECOND, (min(high, LAST) - 1) // SECOND * SECOND
         return max(first, min(last, (floor + self._length(floor, high, count, wanted)) // SECOND * SECOND))
 
     def _length(self, low: int, high: int, count: int | None, wanted: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["EARLIEST", "LATEST", "SECOND", "UNDATED", "asked", "micros", "moment", "outside"]
+__all__ = ["EARLIEST", "FIRST", "LAST", "LATEST", "SECOND", "UNDATED", "asked", "micros", "moment", "outside"]
 
 SECOND: Final = 1_000_000
 UNDATED: Final = -(2**61)
@@ -24,6 +24,11 @@ def micros(instant: datetime | None) -> int:
         return UNDATED
     since = instant - _EPOCH
     return (since.days * 86400 + since.seconds) * SECOND + since.microseconds
+
+
+FIRST: Final = micros(datetime.min.replace(tzinfo=UTC))
+LAST: Final = micros(datetime.max.replace(tzinfo=UTC))
+"""Between these two, a range has the bounds that are asked for; beyond them it has none."""
 
 
 def moment(stamp: int) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from .cuts import Cuts
-from .instants import EARLIEST, LATEST, SECOND, UNDATED, asked, micros
+from .instants import EARLIEST, FIRST, LAST, LATEST, SECOND, UNDATED, asked, micros
 
 __all__ = ["MANY", "ROOM", "Count", "Read", "Windows"]
 
@@ -92,8 +92,11 @@ class _Span:
 
     @property
     def divisible(self) -> bool:
-        """Whether it can be cut at a whole second. What lies at its last microsecond alone is not cut off."""
-        return self.low > UNDATED and self.low // SECOND < (self.high - 1) // SECOND
+        """Whether it can be cut at a whole second that a range can begin with.
+
+        What lies at its last microsecond alone is not cut off.
+        """
+        return self.low > UNDATED and max(self.low, FIRST) // SECOND < (min(self.high, LAST) - 1) // SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from devrev_async import InvalidArgumentError
@@ -88,6 +88,24 @@ def between(model: Model, rng: random.Random) -> None:
     most=st.sampled_from([0, 6, 1000]),
     cuts=st.lists(st.one_of(st.none(), st.integers(0, 12)), max_size=6),
     n=st.sampled_from([1, 3, 10, 50]),
+)
+@example(  # it walked through the years after 9999, second by second
+    quirks=Quirks(
+        trims_bounds=True,
+        trims_compared=True,
+        excludes_after=True,
+        excludes_before=True,
+        count="unsure",
+        count_cap=30,
+    ),
+    page=27,
+    seed=37890905,
+    churn=0.0,
+    unproved=0.3,
+    ever=True,
+    most=6,
+    cuts=[None, None],
+    n=3,
 )
 def test_the_union_of_calls_is_the_truth(
     quirks: Quirks,

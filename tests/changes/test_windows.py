@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from devrev_async.changes.cuts import Cuts
-from devrev_async.changes.instants import EARLIEST, LATEST, SECOND, UNDATED, asked, micros
+from devrev_async.changes.instants import EARLIEST, FIRST, LAST, LATEST, SECOND, UNDATED, asked, micros
 from devrev_async.changes.windows import MANY, Count, Read, Windows
 from devrev_async.sandbox import Quirks
 
@@ -95,6 +95,23 @@ def test_works_without_a_date_that_match_every_range_do_not_divide_it_forever(wo
 
 def test_the_future_is_cut_off_first() -> None:
     assert Cuts(NOW).cut(EARLIEST, LATEST, 5000, 100) == NOW + SECOND
+
+
+@pytest.mark.parametrize(("low", "high"), [(LAST - 9 * SECOND, LATEST), (EARLIEST, FIRST + 9 * SECOND)])
+def test_no_window_lies_where_a_range_has_no_bounds(low: int, high: int) -> None:
+    """Of the years before 1 and after 9999 each window would be everything, and be cut again and again."""
+    windows = Windows(low, high, count=MANY, now=NOW, room=ROOM)
+    before_all = micros(datetime(1900, 1, 1, tzinfo=UTC))
+    for _ in range(100):
+        step = windows.next()
+        if step is None:
+            return
+        assert step.asked != (None, None)
+        if isinstance(step, Count):
+            windows.counted(0 if step.low == before_all else MANY)
+        else:
+            windows.done(step.high, 0, MANY)  # so that no count is doubted
+    pytest.fail("it does not end")
 
 
 def test_a_window_is_cut_by_the_density_before_then_by_its_own_then_halved() -> None:
