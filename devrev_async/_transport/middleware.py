@@ -37,6 +37,7 @@ async def report_connection(
         state.reported = True
         base = request.response_class
         request.response_class = _classes.get(base) or _classes.setdefault(base, _reporting(base))
+        # a middleware has no say once there is a connection, and only then is it known what lies in it
         vars(request)["send"] = partial(_send, request.send)
     return await handler(request)
 

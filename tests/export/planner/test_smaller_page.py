@@ -111,5 +111,5 @@ def _deleting(model: Model, *, works: int, shape: str = "in order") -> tuple[Run
             item = model.items.pop(model.rng.choice(list(model.items)))
             item.matches = item.throughout = False
 
-    model.churn = delete  # type: ignore[method-assign]
+    model.churn = delete  # type: ignore[method-assign] # this one only deletes
     return Run(model, parallel=2), list(model.items.values())
