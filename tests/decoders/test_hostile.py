@@ -67,10 +67,11 @@ def test_what_is_whole_and_no_page_is_not_taken_for_cut_short(body: bytes) -> No
         assert type(caught.value) is Malformed
 
 
+# How deep msgspec reads before it gives up, and our own reading takes over, depends on the version of Python.
 @pytest.mark.parametrize("odd", [b'"\\ud83e\x01"', b"[" * 5000 + b"}", b'{"\\ud83e" 1}'])
 def test_what_is_wrong_in_what_fast_decoders_refuse_is_said(odd: bytes) -> None:
     for size in (64, 1 << 20):
-        with pytest.raises(Malformed, match=r"^JSON is malformed \(byte \d+\)$"):
+        with pytest.raises(Malformed, match=r"^JSON is malformed(: invalid character)? \(byte \d+\)$"):
             read(pieces_of(b'{"a":%b,"works":[]}' % odd, size))
 
 
