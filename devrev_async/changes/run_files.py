@@ -123,6 +123,7 @@ class RunFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock: FileLock | None = None
 
     def check(self) -> None:
         """Raises an OSError where the folder cannot be written, or cannot be made; it names the folder."""
@@ -137,11 +138,21 @@ class RunFiles:
             if there == wanted and not os.access(there, os.R_OK):  # pragma: no cover - likewise
                 raise PermissionError(errno.EACCES, f"the folder {there} cannot be listed", str(self.folder))
 
-    def lock(self) -> FileLock | None:
-        """Keeps other runs out of the folder, if there is one; raises BlockingIOError where one is writing into it."""
-        with contextlib.suppress(FileNotFoundError), naming(self.folder):
-            return FileLock(self.folder / ".works-files.lock", str(self.folder))
-        return None
+    def lock(self) -> None:
+        """Keeps other runs out of the folder, if there is one, until `unlock`.
+
+        Raises:
+            BlockingIOError: one is writing into it.
+        """
+        if self._lock is None:
+            with contextlib.suppress(FileNotFoundError), naming(self.folder):
+                self._lock = FileLock(self.folder / ".works-files.lock", str(self.folder))
+
+    def unlock(self) -> None:
+        """Lets other runs write into the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def make(self) -> None:
         """Makes the folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from zlib import crc32
 
@@ -17,10 +17,23 @@ from .pending import MOST_RUNS
 from .query import differences, words_of
 from .run import Start
 
-__all__ = ["FORMAT", "VERSION", "State", "check_origin", "check_query", "parse", "render"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "State",
+    "check_clock",
+    "check_organisation",
+    "check_origin",
+    "check_query",
+    "parse",
+    "render",
+]
 
 FORMAT: Final = "devrev-async sync state"
 VERSION: Final = 1
+_TOLERANCE: Final = timedelta(seconds=5)
+"""By how much the clocks of a server's machines may differ."""
+
 _ANEW: Final = "restore the file from a backup, or start anew with full_refresh=True (--full-refresh)"
 
 
@@ -71,6 +84,34 @@ def check_origin(state: State, path: str, origin: str) -> None:
             f"{path}: the state is of {state.origin}, and this run asks {origin}",
             path=path,
             hint="use another state and folder for each server and organisation",
+        )
+
+
+def check_organisation(state: State, path: str, organisation: str | None) -> None:
+    """Refuses a state of another organisation, where both are known.
+
+    Raises:
+        SyncStateError: it is one.
+    """
+    if None not in (organisation, state.organisation) and organisation != state.organisation:
+        raise SyncStateError(
+            f"{path}: the state is of organisation {state.organisation}, and this token sees {organisation}",
+            path=path,
+            hint="use another state and folder for each organisation",
+        )
+
+
+def check_clock(state: State, path: str, now: datetime | None) -> None:
+    """Refuses a state that is later than the server's clock.
+
+    Raises:
+        SyncStateError: it is.
+    """
+    if now is not None and datetime.fromisoformat(state.until) - now > _TOLERANCE:
+        raise SyncStateError(
+            f"{path}: the state is of {state.until}, and the server's clock says {now.isoformat()}",
+            path=path,
+            hint="if the server's clock was put right, start anew with full_refresh=True (--full-refresh)",
         )
 
 

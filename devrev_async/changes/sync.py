@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -23,26 +23,22 @@ from devrev_async.errors import InvalidArgumentError, SyncStateError
 from devrev_async.export.iteration import WorkExport
 from devrev_async.options import check_flag
 from devrev_async.reports import SyncReport
-from devrev_async.sinks._files import create_new, naming, remove, rights_of, sync, sync_folder, write_all
-from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FileFormat
 from devrev_async.sinks.export import ended
 
 from .compare import Comparison
 from .cut_run import CutRun
 from .iteration import WorkChanges
-from .pending import Pending, parse_pending, path_of_pending, render_pending
+from .pending import Pending
 from .run_files import RunFile, RunFiles, is_name_of_a_run
-from .state import State, check_origin, check_query, parse, render
+from .state import State, check_clock, check_organisation, check_origin, check_query
+from .state_file import StateFile
 
 __all__ = ["Sync", "SyncOptions"]
 
 log: Final = logging.getLogger("devrev_async.changes")
 
 T = TypeVar("T")
-
-_TOLERANCE: Final = timedelta(seconds=5)
-"""By how much the clocks of a server's machines may differ."""
 
 _BATCH: Final = 1000
 
@@ -115,8 +111,7 @@ class Sync:
         self._sample = sample
         self._on_first = on_first
         self._files = RunFiles(options.folder)
-        self._lock: FileLock | None = None
-        self._folder_lock: FileLock | None = None
+        self._state_file = StateFile(options.state)
         self._file: RunFile | None = None
         self._state: State | None = None
         self._cut: CutRun | None = None
@@ -143,98 +138,51 @@ class Sync:
             self.report.seconds = time.monotonic() - begun
         return self.report
 
-    # --- the state ---
+    # --- before and after ---
 
     def _begin(self) -> None:
-        path = self._options.state
         self._files.check()  # before the requests of a first run, whose works could not be kept
-        try:
-            with naming(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._lock = FileLock(path.with_name(f".{path.name}.lock"), str(path))
-        except BlockingIOError:
-            raise self._refused("another run is using the state", "wait until it has ended") from None
+        self._state_file.lock()
 
     def _leave(self) -> None:
         try:
             if self._file is not None:
                 self._file.abandon()
         finally:
-            for lock in (self._folder_lock, self._lock):
-                if lock is not None:
-                    lock.release()
+            self._files.unlock()
+            self._state_file.unlock()
 
     def _take_folder(self) -> None:
         """Keeps runs with other states out of the folder: their files may have the names of those of this run."""
-        if self._folder_lock is None:
-            try:
-                self._folder_lock = self._files.lock()
-            except BlockingIOError:
-                raise self._refused(
-                    f"another run is writing into the folder {self._options.folder}",
-                    "give each state a folder of its own, or wait until it has ended",
-                ) from None
+        try:
+            self._files.lock()
+        except BlockingIOError:
+            raise self._state_file.refused(
+                f"another run is writing into the folder {self._options.folder}",
+                "give each state a folder of its own, or wait until it has ended",
+            ) from None
 
     def _load(self) -> State | None:
-        path, options = self._options.state, self._options
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            hint = "make it a file that this user can read; it is not taken for a first run"
-            raise self._refused(f"the state cannot be read: {error.strerror}", hint) from error
-        try:
-            state = parse(content, str(path))
-        except SyncStateError:
+        options = self._options
+        state = self._state_file.read(replaceable=options.full_refresh)
+        if state is not None:
+            check_origin(state, str(options.state), options.origin)
             if not options.full_refresh:
-                raise
-            return None
-        check_origin(state, str(path), options.origin)
-        if not options.full_refresh:
-            check_query(state, str(path), options.query)
+                check_query(state, str(options.state), options.query)
         return state
 
     def _find_cut_run(self) -> None:
         state, options = self._state, self._options
-        try:
-            pending = parse_pending(path_of_pending(options.state).read_bytes())
-        except OSError:
+        if options.full_refresh or (state is not None and self._is_full(state)):
             return
-        if pending is None or options.full_refresh or (state is not None and self._is_full(state)):
-            return
-        if (pending.query, pending.origin) != (options.query, options.origin):
-            return
-        if state is None or state.run < pending.run:
+        pending = self._state_file.announced(options.query, options.origin)
+        if pending is not None and (state is None or state.run < pending.run):
             self._take_folder()
             self._cut = self._files.find_cut_run(pending)
 
     def _is_full(self, state: State) -> bool:
         """Whether everything is to be written although there is a state."""
         return self._options.full_refresh or state.refresh is not None
-
-    def _refused(self, text: str, hint: str) -> SyncStateError:
-        path = str(self._options.state)
-        return SyncStateError(f"{path}: {text}", path=path, hint=hint)
-
-    def _save(self, path: Path, content: bytes) -> None:
-        """Writes the state, or the note beside it, in the place of the last; once this returns, it outlives a crash."""
-        fresh, rights = path.with_name(f".{path.name}.part"), rights_of(path)
-        with naming(self._options.state):
-            descriptor = create_new(fresh, 0o666 if rights is None else 0o600)
-            try:
-                try:
-                    if rights is not None:
-                        rights.give(descriptor)
-                    write_all(descriptor, content)
-                    sync(descriptor)
-                finally:
-                    os.close(descriptor)
-                fresh.replace(path)
-            except BaseException:
-                remove(fresh)
-                raise
-        sync_folder(path.parent)
 
     # --- one run ---
 
@@ -250,15 +198,15 @@ class Sync:
         async with changes, aclosing(changes.raw_batches(_BATCH)) as batches:
             async for works in batches:
                 if self._file is None:
-                    organisation = await self._checked(changes.until, works[0])
+                    organisation = self._check(changes.until, works[0])
                     await _in_thread(self._create, number)
                 organisation = organisation or _organisation_of(works[0])
                 await _in_thread(self._write, works)
         if self._file is None and state is not None and state.organisation is not None:
-            organisation = await self._checked(changes.until, await self._sample())
+            organisation = self._check(changes.until, await self._sample())
             self.report.requests += 1
         elif self._file is None:
-            await self._checked(changes.until, None)
+            self._check(changes.until, None)
         number = await _in_thread(self._end, number, everything)
         self._fill(changes, number)
         moved = self._moved(changes, organisation, everything=everything)
@@ -313,11 +261,10 @@ class Sync:
         Once files are removed, that must be a full refresh again, so the state says that before.
         """
         state, file, replaces = self._state, self._file, self._replaces(everything)
-        path = self._options.state
         if replaces and state is not None and state.refresh is None:
-            self._save(path, render(msgspec.structs.replace(state, refresh=number)))
+            self._state_file.save(msgspec.structs.replace(state, refresh=number))
         elif file is not None and not replaces:
-            self._save(path_of_pending(path), render_pending(self._pending(file, number)))
+            self._state_file.announce(self._pending(file, number))
         if file is not None:
             file.publish()
         if file is not None or replaces:
@@ -327,9 +274,8 @@ class Sync:
         with contextlib.suppress(SyncStateError):  # parts of a run that goes on
             self._take_folder()
             self._files.remove_parts()
-        self._save(path, render(moved))
-        with contextlib.suppress(OSError):  # it is of no use any more, and does no harm
-            remove(path_of_pending(path))
+        self._state_file.save(moved)
+        self._state_file.forget_announced()
 
     def _pending(self, file: RunFile, number: int) -> Pending:
         """The file that is about to have its name; until then one that it replaces may stand there."""
@@ -368,26 +314,18 @@ class Sync:
             )
         return last + 1
 
-    async def _checked(self, until: datetime | None, work: bytes | None) -> str | None:
-        """The organisation that a work belongs to, once clock and organisation are known to fit the state.
+    def _check(self, until: datetime | None, work: bytes | None) -> str | None:
+        """Returns the organisation that a work belongs to, once clock and organisation are known to fit the state.
 
         Raises:
             SyncStateError: they do not.
         """
-        state, organisation = self._state, None if work is None else _organisation_of(work)
-        if state is None:
-            return organisation
-        if None not in (organisation, state.organisation) and organisation != state.organisation:
-            raise self._refused(
-                f"the state is of organisation {state.organisation}, and this token sees {organisation}",
-                "use another state and folder for each organisation",
-            )
-        reached = datetime.fromisoformat(state.until)
-        if until is not None and reached - until > _TOLERANCE and not self._options.full_refresh:
-            raise self._refused(
-                f"the state is of {state.until}, and the server's clock says {until.isoformat()}",
-                "if the server's clock was put right, start anew with full_refresh=True (--full-refresh)",
-            )
+        state, path = self._state, str(self._options.state)
+        organisation = None if work is None else _organisation_of(work)
+        if state is not None:
+            check_organisation(state, path, organisation)
+            if not self._options.full_refresh:
+                check_clock(state, path, until)
         return organisation
 
     def _fill(self, changes: WorkChanges, number: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from devrev_async.changes.run_files import RunFile, RunFiles, is_name_of_a_run
-from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FileFormat
 
 from .test_compare import FORMATS, PAIRS, issue
@@ -85,7 +84,9 @@ def test_a_folder_that_is_not_there_has_no_files_and_is_made_with_those_above(tm
     files = RunFiles(tmp_path / "a" / "b")
     files.check()
     files.remove_parts()
-    assert (files.all(), files.lock()) == ([], None)
+    files.lock()  # there is nothing to lock yet
+    files.unlock()
+    assert files.all() == []
     assert names(tmp_path) == []
     files.make()
     files.make()
@@ -245,17 +246,18 @@ def test_the_parts_of_runs_go_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_folder_names_the_folder(tmp_path: Path) -> None:
-    files = RunFiles(tmp_path)
-    lock = files.lock()
-    assert isinstance(lock, FileLock)
+    files, others = RunFiles(tmp_path), RunFiles(tmp_path)
+    files.lock()
+    files.lock()
     with pytest.raises(BlockingIOError) as caught:
-        files.lock()
+        others.lock()
     assert caught.value.filename == str(tmp_path)
     assert names(tmp_path) == [".works-files.lock"]  # runs of any version keep each other out
-    lock.release()
-    again = files.lock()
-    assert again is not None
-    again.release()
+    files.unlock()
+    others.lock()
+    with pytest.raises(BlockingIOError):
+        files.lock()
+    others.unlock()
     assert names(tmp_path) == []
 
 

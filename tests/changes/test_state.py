@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from devrev_async.changes.checkpoint import encode
 from devrev_async.changes.query import words_of
 from devrev_async.changes.run import Start
-from devrev_async.changes.state import State, parse, render
+from devrev_async.changes.state import State, check_clock, check_organisation, parse, render
 from devrev_async.errors import SyncStateError
 from tests.damage import damaged
 from tests.effort import examples
@@ -108,3 +110,39 @@ def test_one_that_is_nested_too_deeply_is_refused(depths: Iterable[int]) -> None
 def test_what_no_run_ever_wrote_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(SyncStateError):
         parse(sealed(**fields), "state")
+
+
+UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [0, 3600, -1, -5])
+def test_a_clock_may_be_some_seconds_behind(seconds: float) -> None:
+    check_clock(WHOLE, "state", UNTIL + timedelta(seconds=seconds))
+    check_clock(WHOLE, "state", None)
+
+
+def test_a_clock_that_was_put_back_is_refused() -> None:
+    with pytest.raises(SyncStateError) as caught:
+        check_clock(WHOLE, "a/b", UNTIL - timedelta(seconds=6))
+    assert str(caught.value) == (
+        "a/b: the state is of 2026-03-01T12:00:00Z, and the server's clock says 2026-03-01T11:59:54+00:00"
+    )
+    assert (caught.value.path, caught.value.hint) == (
+        "a/b",
+        "if the server's clock was put right, start anew with full_refresh=True (--full-refresh)",
+    )
+
+
+def test_a_state_is_of_one_organisation() -> None:
+    for known in ("devo/0aB", None):
+        check_organisation(WHOLE, "state", known)
+    unknown = msgspec.structs.replace(WHOLE, organisation=None)
+    for any_other in ("devo/other", None):
+        check_organisation(unknown, "state", any_other)
+    with pytest.raises(SyncStateError) as caught:
+        check_organisation(WHOLE, "a/b", "devo/other")
+    assert str(caught.value) == "a/b: the state is of organisation devo/0aB, and this token sees devo/other"
+    assert (caught.value.path, caught.value.hint) == (
+        "a/b",
+        "use another state and folder for each organisation",
+    )
