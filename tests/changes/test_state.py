@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devrev_async.changes.checkpoint import encode
+from devrev_async.changes.pending import MOST_RUNS
 from devrev_async.changes.query import words_of
 from devrev_async.changes.run import Start
-from devrev_async.changes.state import State, check_clock, check_organisation, parse, render
+from devrev_async.changes.state import State, check_clock, check_organisation, check_origin, check_query, parse, render
 from devrev_async.errors import SyncStateError
 from tests.damage import damaged
 from tests.effort import examples
@@ -145,4 +146,75 @@ def test_a_state_is_of_one_organisation() -> None:
     assert (caught.value.path, caught.value.hint) == (
         "a/b",
         "use another state and folder for each organisation",
+    )
+
+
+def test_its_text_is_what_earlier_releases_wrote() -> None:
+    state = msgspec.structs.replace(WHOLE, query={"tags": ["don:é"]}, checkpoint="AAA=")
+    assert render(state).decode() == (
+        '{\n "format": "devrev-async sync state",\n "version": 1,\n "query": {\n  "tags": [\n   "don:é"\n  ]\n },\n'
+        ' "origin": "https://api.devrev.ai",\n "organisation": "devo/0aB",\n "until": "2026-03-01T12:00:00Z",\n'
+        ' "run": 17,\n "file": "works-000017.jsonl",\n "refresh": null,\n "checkpoint": "AAA=",\n "check": "2ad151da"\n}\n'
+    )
+
+
+ANEW = "restore the file from a backup, or start anew with full_refresh=True (--full-refresh)"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "hint"),
+    [
+        (b"", "the state file is empty", ANEW),
+        (b" \n", "the state file is empty", ANEW),
+        (render(WHOLE)[:-10], "the state file is cut short or damaged", ANEW),
+        (b"[]", "this is no state of works.sync", "pass the path of a state, or of no file yet"),
+        (b'{"format":"x"}', "this is no state of works.sync", "pass the path of a state, or of no file yet"),
+        (sealed(run="x"), "the state file is damaged", ANEW),
+        (sealed(checkpoint="x"), "the state file is damaged", ANEW),
+        (sealed(run=-1), "the state file is damaged or was altered", ANEW),
+        (render(WHOLE).replace(b": 17,", b": 18,"), "the state file is damaged or was altered", ANEW),
+        (
+            sealed(version=2, more=1),
+            "the state is of version 2, and this release knows versions up to 1",
+            "use the release that wrote it, or a newer one",
+        ),
+        (sealed(version=0), "the state file is damaged or was altered", ANEW),
+    ],
+)
+def test_what_is_refused_is_said_with_what_to_do(content: bytes, text: str, hint: str) -> None:
+    with pytest.raises(SyncStateError) as caught:
+        parse(content, "a/b")
+    assert (str(caught.value), caught.value.path, caught.value.hint) == (f"a/b: {text}", "a/b", hint)
+
+
+def test_a_file_without_its_checksum_is_refused() -> None:
+    values = json.loads(render(WHOLE))
+    del values["check"]
+    with pytest.raises(SyncStateError, match="damaged or was altered"):
+        parse(json.dumps(values).encode(), "state")
+
+
+@pytest.mark.parametrize("run", [0, MOST_RUNS])
+def test_the_first_and_the_last_number_of_a_run_are_read(run: int) -> None:
+    assert parse(sealed(run=run, refresh=run), "state").run == run
+
+
+def test_a_state_is_of_one_server_and_one_query() -> None:
+    check_origin(WHOLE, "state", "https://api.devrev.ai")
+    with pytest.raises(SyncStateError) as caught:
+        check_origin(WHOLE, "a/b", "https://other")
+    assert str(caught.value) == "a/b: the state is of https://api.devrev.ai, and this run asks https://other"
+    assert (caught.value.path, caught.value.hint) == (
+        "a/b",
+        "use another state and folder for each server and organisation",
+    )
+    check_query(WHOLE, "state", dict(QUERY))
+    with pytest.raises(SyncStateError) as caught:
+        check_query(WHOLE, "a/b", {"type": ["issue"]})
+    assert str(caught.value) == (
+        'a/b: the state is of another query: tags was ["don:1"] and is not given; type was ["ticket"] and is ["issue"]'
+    )
+    assert (caught.value.path, caught.value.hint) == (
+        "a/b",
+        "pass the same filters, use another state and folder, or start anew with full_refresh=True (--full-refresh)",
     )

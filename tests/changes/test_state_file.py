@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from devrev_async.changes.state import render
 from devrev_async.changes.state_file import StateFile
 from devrev_async.errors import SyncStateError
+from devrev_async.sinks._files import Rights
 
 from .test_pending import NOTE
 from .test_state import WHOLE
@@ -19,7 +21,7 @@ from .test_state import WHOLE
 
 @pytest.fixture
 def file(tmp_path: Path) -> StateFile:
-    return StateFile(tmp_path / "deep" / "state.json")
+    return StateFile(tmp_path / "deep" / "er" / "state.json")
 
 
 def names(path: Path) -> list[str]:
@@ -42,6 +44,26 @@ def test_one_run_at_a_time_uses_a_state_whose_folder_is_made(file: StateFile) ->
     assert names(file.path.parent) == []
 
 
+def test_what_refuses_a_lock_is_said_by_a_name_that_the_user_knows(file: StateFile) -> None:
+    planted = file.path.with_name(".state.json.lock")
+    planted.mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        file.lock()
+    assert caught.value.filename == str(file.path)
+
+
+def test_a_file_system_without_locks_is_told_of(
+    file: StateFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("devrev_async.sinks._lock._lock", refuse)
+    file.lock()
+    file.unlock()
+    assert caplog.messages[0].startswith(f"{file.path}: its file system has no locks")
+
+
 def test_a_state_is_read_as_it_was_saved_and_nothing_is_left_beside_it(file: StateFile) -> None:
     assert file.read() is None
     file.lock()
@@ -53,7 +75,7 @@ def test_a_state_is_read_as_it_was_saved_and_nothing_is_left_beside_it(file: Sta
 
 
 def test_a_new_state_has_the_rights_of_the_last(file: StateFile) -> None:
-    file.path.parent.mkdir()
+    file.path.parent.mkdir(parents=True)
     before = os.umask(0o027)
     try:
         file.save(WHOLE)
@@ -67,8 +89,32 @@ def test_a_new_state_has_the_rights_of_the_last(file: StateFile) -> None:
     assert stat.S_IMODE(file.path.with_name(".state.json.pending").stat().st_mode) == 0o640
 
 
+def test_nobody_else_reads_a_state_while_it_is_written_who_could_not_read_the_last(
+    file: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights: list[int] = []
+
+    def write(descriptor: int, content: bytes) -> None:
+        rights.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        os.write(descriptor, content)
+
+    def give(self: Rights, descriptor: int) -> None:
+        rights.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+
+    monkeypatch.setattr("devrev_async.changes.state_file.write_all", write)
+    monkeypatch.setattr(Rights, "give", give)
+    file.path.parent.mkdir(parents=True)
+    before = os.umask(0)
+    try:
+        file.save(WHOLE)
+        file.save(WHOLE)
+    finally:
+        os.umask(before)
+    assert rights == [0o666, 0o600, 0o600]
+
+
 def test_a_state_that_cannot_be_saved_stays_as_it_was(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    file.path.parent.mkdir()
+    file.path.parent.mkdir(parents=True)
     file.save(WHOLE)
 
     def refuse(self: Path, target: Path) -> Path:
@@ -86,7 +132,7 @@ def test_a_state_that_cannot_be_saved_stays_as_it_was(file: StateFile, monkeypat
 def test_a_damaged_state_is_refused_or_counts_as_none_where_it_is_to_be_replaced(
     file: StateFile, content: bytes
 ) -> None:
-    file.path.parent.mkdir()
+    file.path.parent.mkdir(parents=True)
     file.path.write_bytes(content)
     with pytest.raises(SyncStateError) as caught:
         file.read()
@@ -103,7 +149,7 @@ def test_a_state_that_cannot_be_read_is_refused_even_where_it_is_to_be_replaced(
 
 
 def test_a_note_is_found_by_a_run_of_the_same_query_and_server_until_it_is_forgotten(file: StateFile) -> None:
-    file.path.parent.mkdir()
+    file.path.parent.mkdir(parents=True)
     assert file.announced(NOTE.query, NOTE.origin) is None
     file.forget_announced()
     file.announce(NOTE)
