@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from devrev_async import errors
-from devrev_async.export.runner import NO_ENDPOINT
+from devrev_async.export.runner import NO_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -74,7 +74,7 @@ async def _worthwhile(devrev: DevRevClient, filters: Filters) -> int:
     try:
         counted = await devrev.works.count(**filters)
     except errors.APIError as error:
-        if error.status not in NO_ENDPOINT:
+        if error.status not in NO_COUNT:
             raise
     except errors.ResponseDecodeError:
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class SessionManager:
         auth: renews the token.
         limiter: decides when a request may be sent; it is bound to `loop`.
         registry: the calls in flight; it is bound to `loop`.
+        on_close: called by `close`, for what waits for something else than a call.
         current: the session; None before it is opened.
         loop: the event loop that the session was opened in.
         owned: whether the client made the session, with a connector that reports the state of connections.
@@ -63,6 +64,7 @@ class SessionManager:
         # streams whose consumers are busy, and a call by such a consumer would wait for its own stream: a deadlock.
         self.max_concurrency = min(max_concurrency, max_connections if session is None else _connections_of(session))
         self.closed = False
+        self.on_close: set[Callable[[], object]] = set()
         self.limiter: Limiter
         self.registry: CallRegistry
         self.owned = session is None
@@ -143,6 +145,8 @@ class SessionManager:
         if self.loop is None or self.loop is not asyncio.get_running_loop():
             return
         self.registry.end_all()
+        for end in tuple(self.on_close):
+            end()
         if self._closer is not None:
             await self._closer.aclose()
 

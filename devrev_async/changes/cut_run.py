@@ -118,7 +118,7 @@ class CutRun:
                     lines.append(line)
                     yield line
 
-            reader = csv.reader(noted(), strict=True)
+            reader = csv.reader(noted())
             id_at = next(reader).index("id")
             lines.clear()
             for cells in reader:

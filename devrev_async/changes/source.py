@@ -80,7 +80,7 @@ class ChangesSource:
         counted, refused = None, False
         try:
             counted = _fitting(await transport.finish(call, decode_count))
-        except (errors.UnauthorizedError, errors.ForbiddenError, errors.TooManyRequestsError):
+        except (errors.UnauthorizedError, errors.TooManyRequestsError):
             raise
         except errors.BadRequestError:
             refused = after is not None or before is not None

@@ -74,6 +74,10 @@ def update_work(connection: Connection, id: str, type: str | None, settings: Seq
             run = client.works.update_many([WorkUpdate(id=id, type=type, **fields)], on_error="raise")
             try:
                 (work,) = (await run).ok
+            except NotFoundError as error:
+                say(f"{id}: {describe(error)}")
+                _say_if_any(numbers())
+                return Code.SOME_FAILED
             except asyncio.CancelledError:
                 left = "the work may have been updated: look before you try again" if run.result.unknown else ""
                 raise

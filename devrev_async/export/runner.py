@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from .planner.planner import Plan
     from .query import ExportQuery
 
-__all__ = ["NO_ENDPOINT", "ExportRunner", "Source"]
+__all__ = ["NO_COUNT", "NO_ENDPOINT", "ExportRunner", "Source"]
 
 NO_ENDPOINT: Final = (404, 405, 501)
 """Statuses of a server that does not have an endpoint."""
+
+NO_COUNT: Final = (403, *NO_ENDPOINT)
+"""Statuses where works cannot be counted, though they may be read: a token may be allowed this and not that."""
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from devrev_async import errors
 from devrev_async.models import DateRange
 
 from .planner.totals import FIRST_DAY
-from .runner import NO_ENDPOINT
+from .runner import NO_COUNT
 from .slices import SlicePlan, WorkSlice, slices_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def _count(source: SliceSource, query: ExportQuery, range_: DateRange) -> 
             raise
         return None
     except errors.APIError as error:
-        if error.status not in NO_ENDPOINT:
+        if error.status not in NO_COUNT:
             raise
         return None
     return count if isinstance(count, int) else None

@@ -105,8 +105,10 @@ class Engine(Generic[T]):
                 await self._reader.check()
                 await load(*ANYIO)
             if not self._closed:
+                self._job.on_close.add(self._reader.stop)
                 await self._run_workers()
         finally:
+            self._job.on_close.discard(self._reader.stop)
             self.phase = "ended"
             self._over.set()
         if self._error is not None:

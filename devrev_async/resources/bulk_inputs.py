@@ -51,12 +51,14 @@ class Job(NamedTuple, Generic[T]):
         write: the calls change something: equal keys run one after the other, in input order. Otherwise equal keys
             share one call.
         open: raises where no call is possible, once and not for each input.
+        on_close: what the client calls when it is closed.
     """
 
     prepare: Callable[[T], tuple[str, Any]]
     begin: Callable[[Any], BegunCall]
     write: bool
     open: Callable[[], object]
+    on_close: set[Callable[[], object]]
 
 
 class Input(NamedTuple):
@@ -84,6 +86,8 @@ class Reader(Generic[T]):
         self._queued = 0
         self._queues: dict[str, deque[Input] | None] = {}  # by key in use; None while nothing waits
         self._known: dict[str, Entry] = {}
+        self._stopped = False
+        self._wait: asyncio.Timeout | None = None
 
     async def arguments(self) -> list[Any]:
         """Returns the calls' arguments of all inputs; raises what is wrong with the first bad one."""
@@ -158,8 +162,14 @@ class Reader(Generic[T]):
         if ledger is not None:
             ledger.yielded(index)
 
+    def stop(self) -> None:
+        """Ends a wait for the next item of an asynchronous iterable, and any later one, with a `ClientClosedError`."""
+        self._stopped = True
+        if self._wait is not None and not self._wait.expired():
+            self._wait.reschedule(asyncio.get_running_loop().time())
+
     async def aclose(self) -> None:
-        """Stops reading."""
+        """Closes an asynchronous iterable."""
         if self._awaited_items is not None:
             await self._awaited_items.aclose()
 
@@ -168,7 +178,18 @@ class Reader(Generic[T]):
         if self._items is not None:
             return next(self._items, _END)
         assert self._awaited_items is not None
-        return await anext(self._awaited_items, _END)
+        if self._stopped:
+            raise _stopped_error()
+        self._wait = asyncio.timeout(None)
+        try:
+            async with self._wait as wait:
+                return await anext(self._awaited_items, _END)
+        except TimeoutError:
+            if not wait.expired():
+                raise
+            raise _stopped_error() from None
+        finally:
+            self._wait = None
 
     def _checked(self, index: int, item: Any) -> Any:
         try:
@@ -199,6 +220,10 @@ class Reader(Generic[T]):
         queue.append(current)
         self._queued += 1
         return None
+
+
+def _stopped_error() -> errors.ClientClosedError:
+    return errors.ClientClosedError("the client was closed before all inputs were read")
 
 
 def _iterate(inputs: Iterable[T]) -> Iterator[T]:

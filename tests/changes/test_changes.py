@@ -20,6 +20,7 @@ from devrev_async import (
     ClientClosedError,
     DateRange,
     DevRevClient,
+    ForbiddenError,
     IncompleteExportError,
     InvalidArgumentError,
     LastDays,
@@ -815,6 +816,16 @@ async def test_the_servers_clock_costs_one_count() -> None:
         sandbox.fail_next("works.count", status=401)
         with pytest.raises(UnauthorizedError):
             await clock_of(client.works.changes())
+
+
+async def test_a_token_that_may_not_count_reads_without() -> None:
+    async with serving(works=30) as (sandbox, client):
+        sandbox.fail_next("works.count", status=403, times=1000)
+        assert sorted(await ids_of(client.works.changes())) == sorted(sandbox.ids())
+    async with serving(works=30, max_retries=0) as (sandbox, client):
+        sandbox.fail_next(status=403, times=1000)
+        with pytest.raises(ForbiddenError):
+            await ids_of(client.works.changes())
 
 
 # --- price ---

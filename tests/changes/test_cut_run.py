@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from devrev_async import DevRevClient, SyncReport, SyncStateError
+from devrev_async.changes.cut_run import CutRun, content_of
 from devrev_async.sandbox import Sandbox
 from devrev_async.sandbox.server import run_in_thread
 
@@ -416,3 +417,23 @@ def test_killed_at_any_step_the_run_is_repeated_under_its_name_and_loses_nothing
         assert files(one.folder.parent) == ["out", "state.json"]
         at += 2  # before a step is after the one before it
     assert at > 11
+
+
+# --- what tells files and works apart ---
+
+
+@pytest.mark.parametrize("at", [0, (1 << 20) - 1, 1 << 20, (5 << 20) // 2])
+def test_two_files_of_one_size_that_differ_anywhere_are_told_apart(tmp_path: Path, at: int) -> None:
+    content = bytearray(b"a" * ((5 << 20) // 2 + 1))
+    path = tmp_path / "works-000002.jsonl"
+    path.write_bytes(content)
+    before = content_of(path)
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert content_of(path) != before
+
+
+def test_works_without_an_id_cannot_be_known_again_and_are_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "works-000002.jsonl"
+    path.write_bytes(b'{"type":"issue"}\n{"type":"issue","id":""}\n{"type":"issue","id":"ISS-1"}\n')
+    assert CutRun(path, 2, "jsonl", content_of(path)).left == 1

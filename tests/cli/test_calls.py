@@ -154,7 +154,7 @@ def test_serving_a_sandbox(command: Command, tmp_path: Path) -> None:
         ),
         (
             ["works", "update", "ISS-404404", "--set", "title=x"],
-            1,
+            3,
             {"works": 0, "failed": 1, "unknown": 0, "complete": False, "requests": 1},
         ),
     ],

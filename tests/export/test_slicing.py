@@ -112,6 +112,14 @@ async def test_one_slice_where_counts_do_not_add_up() -> None:
         assert await exported(client, part) == []
 
 
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+async def test_one_slice_where_works_cannot_be_counted(status: int) -> None:
+    async with Sandbox(works=60) as sandbox, client_of(sandbox) as client:
+        sandbox.fail_next("works.count", status=status, times=1000)
+        (part,) = await client.works.plan_slices(4)
+        assert len(await exported(client, part)) == 60
+
+
 async def test_a_range_of_the_users_that_the_server_refuses_is_an_error(skewed: Sandbox) -> None:
     async with Sandbox(works=9, quirks=Quirks(created_date_filter="refused")) as sandbox, client_of(sandbox) as client:
         with pytest.raises(BadRequestError, match="created_date"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 
 import pytest
 from aiohttp import web
@@ -296,3 +297,78 @@ async def test_extra_body_goes_into_every_update_and_a_closed_client_is_told_of_
         await devrev.works.get_many(["ISS-1"])
     with pytest.raises(ClientClosedError):
         await devrev.works.update_many(updates)
+
+
+@pytest.mark.parametrize("iterated", [False, True])
+@pytest.mark.parametrize("writes", [False, True])
+async def test_close_ends_a_run_that_waits_for_its_inputs(*, iterated: bool, writes: bool) -> None:
+    ended = asyncio.Event()
+
+    async def ids() -> AsyncGenerator[str, None]:
+        try:
+            yield "ISS-1"
+            yield "ISS-2"
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def updates() -> AsyncIterator[WorkUpdate]:
+        async with aclosing(ids()) as each:
+            async for id in each:
+                yield WorkUpdate(id=id, title="t")
+
+    async def outcomes() -> None:
+        async for _ in run:
+            pass
+
+    async with Sandbox(works=5) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+        run = devrev.works.update_many(updates()) if writes else devrev.works.get_many(ids())
+        waiting = asyncio.ensure_future(outcomes() if iterated else completed(run))
+        while len(run.result.ok) < 2:
+            await asyncio.sleep(0.001)
+        await devrev.close()
+        with pytest.raises(ClientClosedError, match="before all inputs were read"):
+            await waiting
+        assert ended.is_set()
+        assert [each.display_id for each in run.result.ok] == ["ISS-1", "ISS-2"]
+        assert len(sandbox.requests) == 2
+
+
+async def test_a_write_that_is_under_way_at_close_is_of_unknown_outcome_though_inputs_are_waited_for() -> None:
+    arrived = asyncio.Event()
+
+    async def handler(_: web.Request) -> web.Response:
+        arrived.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def updates() -> AsyncIterator[WorkUpdate]:
+        yield WorkUpdate(id="ISS-1", title="t")
+        await asyncio.Event().wait()
+
+    async with serving(handler) as url, DevRevClient("t", base_url=url) as devrev:
+        run = devrev.works.update_many(updates())
+        waiting = asyncio.ensure_future(completed(run))
+        await arrived.wait()
+        await devrev.close()
+        with pytest.raises(ClientClosedError):
+            await waiting
+    assert [failure.key for failure in run.result.unknown] == ["ISS-1"]
+
+
+async def test_close_ends_a_run_whose_iterable_goes_on_where_it_is_cancelled() -> None:
+    begun = asyncio.Event()
+
+    async def ids() -> AsyncIterator[str]:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        yield "ISS-1"
+
+    async with Sandbox(works=5) as sandbox, DevRevClient(sandbox.token, base_url=sandbox.url) as devrev:
+        waiting = asyncio.ensure_future(completed(devrev.works.get_many(ids())))
+        await begun.wait()
+        await devrev.close()
+        with pytest.raises(ClientClosedError):
+            await waiting
+        assert sandbox.requests == []

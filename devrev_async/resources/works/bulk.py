@@ -61,9 +61,9 @@ class BulkCalls(Calls):
             return BegunCall(self.get(id, timeout=timeout, max_retries=max_retries), _changes_nothing)
 
         self._request(UPDATE, b"", {"timeout": timeout, "max_retries": max_retries})  # checks the options
-        job = Job(prepare, begin, write=False, open=self._transport.manager.session)
-        workers = self._transport.manager.max_concurrency
-        return start(job, ids, workers=workers, on_error=on_error, on_progress=on_progress)
+        manager = self._transport.manager
+        job = Job(prepare, begin, write=False, open=manager.session, on_close=manager.on_close)
+        return start(job, ids, workers=manager.max_concurrency, on_error=on_error, on_progress=on_progress)
 
     @overload
     def update_many(
@@ -155,7 +155,8 @@ class BulkCalls(Calls):
             return BegunCall(self._finish_update(call), call.interrupted)
 
         self._request(UPDATE, b"", given)  # checks the options
-        return Job(prepare, begin, write=True, open=self._transport.manager.session)
+        manager = self._transport.manager
+        return Job(prepare, begin, write=True, open=manager.session, on_close=manager.on_close)
 
     async def _finish_update(self, call: Call) -> Work:
         return self._single(UPDATE, await self._transport.finish(call, UPDATE.decode))
