@@ -15,7 +15,7 @@ from devrev_async.sinks._conversion import Writer
 from devrev_async.sinks._files import create_new, naming, remove, sync, sync_folder
 from devrev_async.sinks._lock import FileLock
 from devrev_async.sinks._names import FORMATS, FileFormat
-from devrev_async.sinks.export import FileOptions
+from devrev_async.sinks._options import FileOptions
 
 from .compare import ids_of_file
 from .cut_run import CutRun, content_of, find_cut_run

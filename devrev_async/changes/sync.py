@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -24,7 +23,7 @@ from devrev_async.export.iteration import WorkExport
 from devrev_async.options import check_flag
 from devrev_async.reports import SyncReport
 from devrev_async.sinks._names import FileFormat
-from devrev_async.sinks.export import ended
+from devrev_async.sinks._threads import in_thread
 
 from .compare import Comparison
 from .cut_run import CutRun
@@ -127,14 +126,14 @@ class Sync:
         await load(*ANYIO)
         begun = time.monotonic()
         try:
-            await _in_thread(self._begin)
-            self._state = await _in_thread(self._load)
-            await _in_thread(self._find_cut_run)
+            await in_thread(self._begin)
+            self._state = await in_thread(self._load)
+            await in_thread(self._find_cut_run)
             await self._sync()
             if self._options.compare:
                 await self._compare()
         finally:
-            await _in_thread(self._leave)
+            await in_thread(self._leave)
             self.report.seconds = time.monotonic() - begun
         return self.report
 
@@ -199,18 +198,18 @@ class Sync:
             async for works in batches:
                 if self._file is None:
                     organisation = self._check(changes.until, works[0])
-                    await _in_thread(self._create, number)
+                    await in_thread(self._create, number)
                 organisation = organisation or _organisation_of(works[0])
-                await _in_thread(self._write, works)
+                await in_thread(self._write, works)
         if self._file is None and state is not None and state.organisation is not None:
             organisation = self._check(changes.until, await self._sample())
             self.report.requests += 1
         elif self._file is None:
             self._check(changes.until, None)
-        number = await _in_thread(self._end, number, everything)
+        number = await in_thread(self._end, number, everything)
         self._fill(changes, number)
         moved = self._moved(changes, organisation, everything=everything)
-        await _in_thread(self._publish, moved, number, everything)
+        await in_thread(self._publish, moved, number, everything)
 
     # what a thread opens is kept by the thread: who waits for it may be cancelled
 
@@ -347,10 +346,10 @@ class Sync:
     # --- comparing ---
 
     async def _compare(self) -> None:
-        comparison: Comparison = await _in_thread(lambda: Comparison(self._files.all()))
+        comparison: Comparison = await in_thread(lambda: Comparison(self._files.all()))
         async with self._open_export() as export:
             async for works in export.raw_batches(_BATCH):
-                await _in_thread(comparison.see, works)
+                await in_thread(comparison.see, works)
         self.report.requests += export.report.requests
         self.report.missing, self.report.differing = comparison.missing(), comparison.differing()
 
@@ -358,14 +357,3 @@ class Sync:
 def _organisation_of(work: bytes) -> str | None:
     match = _ORGANISATION.match(decode_one(work)[0].id or "")
     return match[1] if match else None
-
-
-async def _in_thread(call: Callable[..., T], *args: Any) -> T:
-    """Runs a call that blocks in a thread; when cancelled, waits for its end: no file is closed while it is written."""
-    task = asyncio.ensure_future(asyncio.to_thread(call, *args))
-    try:
-        await asyncio.wait([task])  # a shield would log what the call raises after a cancellation
-    except asyncio.CancelledError:
-        await ended(task)
-        raise
-    return task.result()

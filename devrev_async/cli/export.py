@@ -15,7 +15,8 @@ import msgspec
 
 from devrev_async import ClientEvent, DevRevClient, ExportReport, WorkExport
 from devrev_async.sinks._files import check_target
-from devrev_async.sinks.export import FileExport, FileOptions
+from devrev_async.sinks._options import FileOptions
+from devrev_async.sinks.export import FileExport
 from devrev_async.sinks.jsonl import as_lines
 
 from .codes import Code, CommandError, UsageError, refusals_as_usage

@@ -11,36 +11,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
-from typing import Any, BinaryIO, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-import anyio
 import msgspec
 
 from devrev_async._decoders.invalid_works import InvalidWorks
 from devrev_async._loading import ANYIO, load
-from devrev_async.arrow.fields import column_names
-from devrev_async.arrow.requirement import require_pyarrow
 from devrev_async.arrow.turns import Turns
-from devrev_async.errors import IncompleteExportError, InvalidArgumentError
+from devrev_async.errors import IncompleteExportError
 from devrev_async.options import check_callback, check_flag
 from devrev_async.reports import ExportReport
 
 from ._atomic import PartFile, check_numbered, names_of
-from ._conversion import Writer, write_outputs
+from ._conversion import write_outputs
 from ._files import check_target, naming
 from ._memory import release_unused
-from ._names import FileFormat, check_path, format_of
+from ._options import FileOptions
 from ._reports import combined, copy_into
-from .jsonl import JsonlWriter, as_gzip, in_pieces
+from ._threads import ended, in_thread
+from .jsonl import as_gzip, in_pieces
 
-__all__ = ["FileExport", "FileOptions", "ended"]
+__all__ = ["FileExport"]
 
 _log: Final = logging.getLogger("devrev_async.sinks")
 
@@ -49,9 +45,6 @@ BATCH: Final = 1000
 
 COUNTED: Final = 40
 """Works of JSON Lines whose fields are looked at at once."""
-
-CONVERTED: Final = ("csv", "parquet")
-"""Formats whose files are made of works, and not of their JSON."""
 
 UNSAVED: Final = 2
 """Batches that wait while earlier ones are written and synced."""
@@ -79,92 +72,6 @@ OpenExport = Callable[[str | None, Callable[[ExportReport], object]], Export]
 """Opens the export after a checkpoint, or from its beginning; the function is called as it goes on.
 
 It raises ValueError for a checkpoint of another query."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileOptions:
-    """What the files of an export are to be like; checked when it is built.
-
-    Attributes:
-        path: of the file, as the user wrote it.
-        format: of the file; None takes it from the path.
-        columns, depth: as for `devrev_async.arrow.works_schema`; CSV and Parquet only.
-        rows_per_file: works in each of many numbered files; None makes one file.
-        csv_safe: whether cells that begin like a formula get a ``'`` before them; CSV only.
-
-    Raises:
-        InvalidArgumentError: a value is out of its bounds, or has no meaning for the format.
-        TypeError: a value is of another type.
-        ModuleNotFoundError: the format needs pyarrow; it names the extra.
-    """
-
-    path: str
-    format: FileFormat
-    columns: tuple[str, ...] | None
-    depth: int | None
-    rows_per_file: int | None
-    csv_safe: bool
-
-    @classmethod
-    def of(
-        cls,
-        path: str | os.PathLike[str],
-        format: str | None,
-        columns: Sequence[str] | None,
-        depth: int | None,
-        rows_per_file: int | None,
-        csv_safe: bool,
-    ) -> FileOptions:
-        shown = check_path("path", path)
-        kind = format_of(shown, format)
-        if rows_per_file is not None:
-            if isinstance(rows_per_file, bool) or not isinstance(rows_per_file, int):
-                raise TypeError(f"rows_per_file takes an int, not {type(rows_per_file).__name__}")
-            if rows_per_file < 1:
-                raise InvalidArgumentError(f"rows_per_file takes at least 1, not {rows_per_file}")
-        check_flag("csv_safe", csv_safe)
-        if csv_safe and kind != "csv":
-            raise InvalidArgumentError(f"csv_safe is for csv, not for {kind}")
-        if kind in CONVERTED:
-            require_pyarrow()
-        elif columns is not None:
-            raise InvalidArgumentError(f"columns is for csv and parquet; {kind} has the works as the server sent them")
-        column_names(columns, depth)
-        return cls(
-            path=shown,
-            format=kind,
-            columns=None if columns is None else tuple(columns),
-            depth=depth,
-            rows_per_file=rows_per_file,
-            csv_safe=csv_safe,
-        )
-
-    @property
-    def compressed(self) -> bool:
-        """Whether the part is compressed, as the file will be."""
-        return self.format == "jsonl.gz"
-
-    @property
-    def is_part(self) -> bool:
-        """Whether the part, once it is complete, is the file."""
-        return self.format.startswith("jsonl") and self.rows_per_file is None
-
-    @property
-    def shape(self) -> str:
-        """What distinguishes files of the same works and format."""
-        return msgspec.json.encode([self.columns, self.depth, self.rows_per_file, self.csv_safe]).decode()
-
-    def open_writer(self, file: BinaryIO) -> Writer:
-        """Begins a file of the format; to be called in a thread, since it may import pyarrow, which takes 0.2 s."""
-        if self.format == "csv":
-            from .csv import CsvWriter  # noqa: PLC0415 - pyarrow is an extra
-
-            return CsvWriter(file, columns=self.columns, safe=self.csv_safe)
-        if self.format == "parquet":
-            from .parquet import ParquetWriter  # noqa: PLC0415 - likewise
-
-            return ParquetWriter(file, columns=self.columns, depth=self.depth)
-        return JsonlWriter(file, compressed=self.compressed)
 
 
 class FileExport:
@@ -293,7 +200,7 @@ class FileExport:
 
     def _count_invalid(self, works: Sequence[bytes]) -> None:
         """Counts them where no conversion will."""
-        if self._options.format in CONVERTED:
+        if self._options.converted:
             return
         for at in range(0, len(works), COUNTED):
             self._invalid += self._invalid_works.count(works[at : at + COUNTED])
@@ -317,7 +224,7 @@ class FileExport:
             compressed=options.compressed,
             stop=stop,
         )
-        if options.format in CONVERTED:
+        if options.converted:
             self.report.invalid = part.state.report.invalid = invalid
         if many:
             part.publish_outputs(files)
@@ -406,29 +313,6 @@ class FileExport:
         await self._in_thread(self._publish, stop, stop=stop)
 
     async def _in_thread(self, call: Callable[..., None], *args: Any, stop: threading.Event | None = None) -> None:
-        """Runs a call that blocks in a thread; when cancelled, waits for its end, which `stop` may bring about."""
+        """Runs a call that blocks in a thread; its errors name the file."""
         with naming(self._options.path):
-            task = asyncio.ensure_future(asyncio.to_thread(call, *args))
-            try:
-                await asyncio.wait([task])  # a shield would log what the call raises after a cancellation
-            except asyncio.CancelledError:
-                if stop is not None:
-                    stop.set()
-                await ended(task)
-                raise
-            task.result()
-
-
-async def ended(task: asyncio.Future[Any]) -> None:
-    """Waits for the end of a task; a cancellation of the wait takes effect after it."""
-    cancellation: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as error:
-                cancellation = error
-    if not task.cancelled():
-        task.exception()  # seen; who waits for it raises it
-    if cancellation is not None:
-        raise cancellation
+            await in_thread(call, *args, stop=stop)

@@ -250,7 +250,7 @@ class IngestionCalls(Calls):
         from devrev_async.changes.query import checked_query  # noqa: PLC0415 - a plain `get` needs none of it
         from devrev_async.changes.sync import Sync, SyncOptions  # noqa: PLC0415 - likewise
         from devrev_async.sinks._names import check_path  # noqa: PLC0415 - likewise
-        from devrev_async.sinks.export import FileOptions  # noqa: PLC0415 - likewise
+        from devrev_async.sinks._options import FileOptions  # noqa: PLC0415 - likewise
 
         folder = Path(check_path("directory", directory))
         options = FileOptions.of(folder / f"works.{format}", format, None, 1, None, csv_safe=False)
@@ -319,7 +319,8 @@ class IngestionCalls(Calls):
             IncompleteExportError: completeness cannot be proved.
         """
         await load("devrev_async.export.opening", "devrev_async.sinks.export")
-        from devrev_async.sinks.export import FileExport, FileOptions  # noqa: PLC0415 - loaded by now
+        from devrev_async.sinks._options import FileOptions  # noqa: PLC0415 - loaded by now
+        from devrev_async.sinks.export import FileExport  # noqa: PLC0415 - likewise
 
         options = FileOptions.of(path, format, columns, depth, rows_per_file, csv_safe)
 
