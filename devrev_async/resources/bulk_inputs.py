@@ -180,9 +180,9 @@ class Reader(Generic[T]):
         assert self._awaited_items is not None
         if self._stopped:
             raise _stopped_error()
-        self._wait = asyncio.timeout(None)
+        wait = self._wait = asyncio.timeout(None)
         try:
-            async with self._wait as wait:
+            async with wait:
                 return await anext(self._awaited_items, _END)
         except TimeoutError:
             if not wait.expired():
