@@ -339,7 +339,7 @@ class Sync:
         if cut is not None and cut.left:
             report.works += cut.left
             log.info(
-                "%s: keeps %d works of a run that was cut off, which this one does not find", report.file, cut.left
+                "%s: keeps works of a run that was cut off, as this one does not find them (%d)", report.file, cut.left
             )
         report.new = report.works - report.repeated
 
