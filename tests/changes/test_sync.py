@@ -202,8 +202,10 @@ async def test_r16_r17_compare_lists_what_is_gone_and_what_differs_at_an_equal_m
         sandbox.clock.advance(1)
         quiet = await synced.run(client, format=format)
         assert (quiet.works, quiet.missing, quiet.differing) == (2, [], [])
+        before = sandbox.request_count
         report = await synced.run(client, format=format, compare=True)
         assert (report.works, report.missing, report.differing) == (0, gone, [stale])
+        assert report.requests == sandbox.request_count - before
 
 
 async def test_r18_a_listing_that_was_cut_short_reports_nothing_as_gone(synced: Synced) -> None:
