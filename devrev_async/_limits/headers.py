@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final, cast
 
 __all__ = ["parse_count", "parse_http_date", "parse_quota", "parse_retry_after", "parse_seconds"]
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+"""As servers write numbers; `float` takes underscores and the digits of every script, too."""
 
 
 def parse_quota(
@@ -35,14 +41,19 @@ def parse_http_date(value: str | None) -> float | None:
 
 
 def parse_seconds(value: object) -> float | None:
-    """Parses a number of seconds, raised to at least 0; None if it is invalid or not finite."""
+    """Parses a number of seconds, raised to at least 0; None if it is invalid.
+
+    One that no float can hold is the largest that can: it is longer than any bound, and no absence of a number.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         return None
     try:
         seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    except OverflowError:
+        seconds = math.inf if cast("int", value) > 0 else 0.0
+    return None if math.isnan(seconds) else min(max(0.0, seconds), sys.float_info.max)
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Finds the token, renews it, and removes it from whatever is shown."""
+"""Finds the token and renews it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from hashlib import sha256
 from typing import Final, cast
-from urllib.parse import quote
+
+from .redaction import redact
 
 __all__ = ["TOKEN_VARIABLES", "Authenticator", "TokenProvider", "TokenSource", "find_token"]
 
@@ -23,16 +24,8 @@ TOKEN_VARIABLES: Final = ("DEVREV_TOKEN", "DEVREV_API_TOKEN", "DEVREV_API_KEY")
 
 _QUOTES: Final = "\"'"
 _VISIBLE: Final = re.compile(r"\A[\x21-\x7e]+\Z")
-HIDDEN: Final = "[token]"
-
 KEPT_TOKENS: Final = 8
 """The latest tokens that are removed from shown text: responses to requests with an earlier one may be in flight."""
-
-SHORTEST_PART: Final = 4
-"""The shortest start of a token that is removed from the end of a body, which may be truncated; in characters."""
-
-SHORTEST_HIDDEN: Final = 8
-"""The shortest token that is removed; a shorter one may be part of plain words."""
 
 _WAITS_FOR_ITSELF: Final = "the token callable calls the client that waits for its token: give it another client"
 
@@ -55,16 +48,14 @@ class TokenSource:
         self.known = False
         # In a closure, not an attribute: tools that show the locals of a traceback may show attributes as well.
         tokens: list[str] = []
-        forms: list[str] = []
 
         def take(new: str) -> None:
             tokens.append(str.__str__(new))  # a plain str, whatever subclass it was
             self.known = True
             del tokens[:-KEPT_TOKENS]
-            forms[:] = [form for old in tokens for form in _forms(old)]
 
         self._take = take
-        self._held: Callable[[], tuple[list[str], list[str]]] = lambda: (tokens, forms)
+        self._held: Callable[[], list[str]] = lambda: tokens
         if isinstance(token, str):
             take(token)
         else:
@@ -83,7 +74,7 @@ class TokenSource:
 
     def account(self) -> str:
         """Returns a digest of the user that a JWT names as its `sub`, or of the token if it is no such JWT."""
-        token = self._held()[0][-1]
+        token = self._held()[-1]
         try:
             claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
             whose = f"sub {claims['sub']}"
@@ -93,28 +84,19 @@ class TokenSource:
 
     def headers(self, others: Mapping[str, str], *, json: bool) -> dict[str, str]:
         """Returns `others` with the Authorization header, and with the Content-Type of a JSON body if asked for."""
-        headers = {**others, "Authorization": f"Bearer {self._held()[0][-1]}"}
+        headers = {**others, "Authorization": f"Bearer {self._held()[-1]}"}
         if json:
             headers["Content-Type"] = "application/json"
         return headers
 
     def hide(self, text: str) -> str:
         """Returns the text with the token, and those before it, replaced by ``[token]``."""
-        for form in self._held()[1]:
-            if form in text:
-                text = text.replace(form, HIDDEN)
-        return text
+        shown = redact(text.encode(errors="surrogatepass"), [token.encode() for token in self._held()])
+        return shown.decode(errors="surrogatepass")
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """As `hide`, of bytes; the start of a token at their end, where they may be truncated, is replaced as well."""
-        for form in self._held()[1]:
-            secret = form.encode()
-            data = data.replace(secret, HIDDEN.encode())
-            for length in range(len(secret) - 1, SHORTEST_PART - 1, -1):
-                if data.endswith(secret[:length]):
-                    data = data[:-length] + HIDDEN.encode()
-                    break
-        return data
+        """As `hide`, of a body that may be truncated."""
+        return redact(data, [token.encode() for token in self._held()], truncated=True)
 
     async def renew(self) -> str | None:
         """Calls the callable and keeps its token. Returns what went wrong, or None."""
@@ -197,15 +179,6 @@ class Authenticator:
             self._ended += 1
             self._problem = _WAITS_FOR_ITSELF if problem is not None and renewal.blocked else problem
             return self._problem
-
-
-def _forms(token: str) -> list[str]:
-    """Returns the token as it is, and as JSON and URLs may escape it; longest first, since one may contain another."""
-    if len(token) < SHORTEST_HIDDEN:
-        return []
-    escaped = json.dumps(token)[1:-1]
-    forms = {token, escaped, escaped.replace("/", "\\/"), quote(token, safe=""), quote(token)}
-    return sorted(forms, key=len, reverse=True)
 
 
 def find_token(token: object) -> tuple[TokenSource | None, str]:

@@ -308,9 +308,11 @@ class Call:
                 reset=header("X-Ratelimit-Reset"),
                 date=self.date,
             )
-            self._accept(response)
+            unreadable = self._accept(response)
             if not 200 <= response.status < 300:
-                raise AttemptFailedError(self._refusal(response, await response.excerpt(KEPT_OF_ERRORS)))
+                raise AttemptFailedError(await self._refusal(response, readable=unreadable is None))
+            if unreadable is not None:
+                raise response.unreadable(unreadable)
             return response
         raise AttemptFailedError(self._unanswered(problem, connection))
 
@@ -321,48 +323,63 @@ class Call:
         self._log(described(context, problem, connection.failures), None)
         return connection_failure(context, problem, connection)
 
-    def _accept(self, response: Response) -> None:
-        """Prepare to read the body, unless it is in an unknown encoding."""
+    def _accept(self, response: Response) -> str | None:
+        """Prepare to read the body; where it is in an unknown encoding, close the response and return what is wrong."""
         status = response.status
         if log.isEnabledFor(logging.DEBUG):
             self._log(status, response.request_id)
         if (encoding := response.header("Content-Encoding")) is None or status == 204:
-            return
+            return None
         try:
             decoder = ContentDecoder(encoding, self.settings.max_response_bytes)
         except ContentEncodingError as error:
-            problem = str(error)
-        else:
-            response.decoder = None if decoder.plain else decoder
-            return
-        response.close()
-        raise response.unreadable(problem) if 200 <= status < 300 else AttemptFailedError(self._refusal(response, b""))
+            response.close()
+            return str(error)
+        response.decoder = None if decoder.plain else decoder
+        return None
 
-    def _refusal(self, response: Response, body: bytes) -> Failure:
+    async def _refusal(self, response: Response, *, readable: bool) -> Failure:
         """The failure that a response other than 2xx is; where it asks to wait, that pauses the whole client."""
-        status, source, limiter = response.status, self.manager.auth.source, self.manager.limiter
+        status, source = response.status, self.manager.auth.source
         headers = {
             name: source.hide(value)
             for name in ("location", "retry-after")
             if (value := response.header(name)) is not None
         }
-        answer = ErrorResponse(status, headers, source.hide_bytes(body), response.request_id)
+        answer = ErrorResponse(status, headers, b"", response.request_id)
         date = parse_http_date(response.header("Date"))
         now = time.time() if date is None else date
+        asked = self._pause_if_asked(answer, now)  # a body may take long to arrive, and other tasks would go on sending
+        if readable:
+            answer = answer._replace(body=source.hide_bytes(await response.excerpt(KEPT_OF_ERRORS)))
+        if asked is None:
+            asked = self._pause_if_asked(answer, now, self._until_reset(response, date))
         error = api_error(answer, self.request.endpoint, now=now, hide=source.hide)
-        asked = retry_after_of(answer, now=now) if status in RETRIED_STATUSES else None
-        if status == 429 and asked is None:
-            reset = parse_seconds(response.header("X-Ratelimit-Reset"))
-            if date is not None:
-                limiter.clock.observe(date, self._since, time.monotonic())
-            until = None if reset is None else limiter.seconds_until(reset)
-            asked = until if until is not None and 0 < until < FARTHEST_RESET else None
         if isinstance(error, errors.TooManyRequestsError):
             error.retry_after = asked
-        if asked and asked <= (LONGEST_WAIT if status == 429 else self.settings.retries.longest_wait):
-            limiter.pause(asked)
-            self._emit("pause", asked, status, "the server asks to wait")
         return Failure(error, status, retry_after=asked)
+
+    def _until_reset(self, response: Response, date: float | None) -> float | None:
+        """Seconds until the quota of a 429 is whole again; None if it does not say so."""
+        limiter = self.manager.limiter
+        reset = parse_seconds(response.header("X-Ratelimit-Reset"))
+        if response.status != 429 or reset is None:
+            return None
+        if date is not None:
+            limiter.clock.observe(date, self._since, time.monotonic())
+        seconds = limiter.seconds_until(reset)
+        return seconds if 0 < seconds < FARTHEST_RESET else None
+
+    def _pause_if_asked(self, answer: ErrorResponse, now: float, otherwise: float | None = None) -> float | None:
+        """Pause the whole client for as long as a response asks to, or `otherwise`; returns these seconds."""
+        if answer.status not in RETRIED_STATUSES:
+            return None
+        asked = retry_after_of(answer, now=now)
+        asked = otherwise if asked is None else asked
+        if asked and asked <= (LONGEST_WAIT if answer.status == 429 else self.settings.retries.longest_wait):
+            self.manager.limiter.pause(asked)
+            self._emit("pause", asked, answer.status, "the server asks to wait")
+        return asked
 
     # -- what a user sees of it
 

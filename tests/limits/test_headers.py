@@ -1,5 +1,6 @@
 """What the headers that speak of time and of the quota are read as: tables, and any input at all."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from devrev_async._limits.headers import parse_count, parse_http_date, parse_quota, parse_retry_after, parse_seconds
 
+LONGEST = sys.float_info.max
 NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
 
 
@@ -28,6 +30,14 @@ NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
         ("Sun Nov  6 08:50:37 1994", 60.0),  # asctime
         ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
         ("9" * 300, 1e300),  # what is too long is for the caller to say
+        ("9" * 5000, LONGEST),
+        ("-" + "9" * 5000, 0.0),
+        ("1e400", LONGEST),
+        ("+7", 7.0),
+        ("7.", 7.0),
+        ("1_0", None),
+        ("\u0661\u0662", None),  # digits of another script
+        (".", None),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 252618189022.0),
         ("1994-11-06T08:50:37Z", 60.0),  # RFC 3339
         ("1994-11-06T09:50:37.5+01:00", 60.5),
@@ -50,7 +60,10 @@ NOW = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
         (-1, 0.0),
         (True, None),
         ([60], None),
-        (10**400, None),
+        (10**400, LONGEST),
+        (-(10**400), 0.0),
+        (float("inf"), LONGEST),
+        (float("nan"), None),
     ],
 )
 def test_retry_after(value: object, seconds: float | None) -> None:

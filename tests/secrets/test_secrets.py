@@ -6,9 +6,11 @@ import functools
 import json
 import logging
 import pickle
+import re
 import types
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -51,6 +53,7 @@ def logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 def holds(text: str | bytes) -> bool:
     text = text.decode("latin-1") if isinstance(text, bytes) else text
+    text = re.sub(r"\\{1,2}u00([2-7][0-9a-fA-F])", lambda point: chr(int(point[1], 16)), unquote(text))
     escaped = json.dumps(TOKEN)[1:-1]
     forms = (TOKEN, escaped, escaped.replace("/", "\\/"), repr(TOKEN)[1:-1], TOKEN[:20])
     return any(form.lower() in text.lower() for form in forms)
@@ -102,6 +105,7 @@ def assert_clean(error: BaseException, seen: set[int] | None = None) -> None:
 
 
 ESCAPED = json.dumps(TOKEN)[1:-1]
+POINTS = "".join(f"\\u{ord(one):04x}" for one in TOKEN)
 ECHO = json.dumps(
     {
         "type": f"t {TOKEN}",
@@ -122,6 +126,12 @@ ANSWERS: dict[str, Play] = {
         str(status): answer(ECHO, status, HEADERS) for status in (301, 307, 400, 401, 403, 404, 409, 429, 500, 502, 503)
     },
     "escaped slashes": answer(ECHO.replace("/", "\\/"), 400, HEADERS),
+    "escaped as code points": answer(ECHO.replace(ESCAPED, POINTS), 400, HEADERS),
+    "escaped for a URL": answer(
+        ECHO.replace(ESCAPED, re.sub("%..", lambda code: code[0].lower(), quote(TOKEN, safe=""))), 400, HEADERS
+    ),
+    "cut within an escape": raw(message(f"..... {POINTS}", 500)[:-3], then="close"),
+    "no JSON, escaped": answer(f"<html>{POINTS}</html>", 200, HEADERS),
     "in chunks": raw(chunked(*(ECHO[n : n + 7].encode() for n in range(0, len(ECHO), 7)), status=500)),
     "plain text": answer(f"Bearer {TOKEN}", 500, {"Content-Type": "text/plain"}),
     "cut within": raw(message(f"..... Bearer {TOKEN}", 500)[:-6], then="close"),

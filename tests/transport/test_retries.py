@@ -38,6 +38,7 @@ from tests.transport.server import (
     PAGE,
     WORK,
     FaultServer,
+    Peer,
     Play,
     answer,
     drop,
@@ -712,6 +713,8 @@ BEYOND_ALL_BOUNDS = {
     "header": refuse(429, headers={"Retry-After": "99999999999"}),
     "date": refuse(429, headers={"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}),
     "body": refuse(429, retry_after=1e300),
+    "header that no float holds": refuse(429, headers={"Retry-After": "9" * 400}),
+    "body that no float holds": refuse(429, retry_after=10**400),
 }
 
 
@@ -853,6 +856,41 @@ async def test_two_hundred_tasks_that_meet_a_429_send_nothing_while_it_lasts(
     assert len(refused) == 32
     assert min(passed) - min(refused) >= 0.5
     assert sorted(passed)[31] - min(passed) > 0.001  # spread, not at one instant
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_pause_begins_with_the_head_of_the_response_however_long_its_body_takes(
+    server: FaultServer, connect: Clients, status: int
+) -> None:
+    paused, rest = asyncio.Event(), asyncio.Event()
+    events: list[ClientEvent] = []
+
+    def note(event: ClientEvent) -> None:
+        events.append(event)
+        if event.kind == "pause":
+            paused.set()
+
+    async def half_a_body(peer: Peer) -> None:
+        await peer.send(message("{}", status, {"Retry-After": "60"})[:-1])
+        await rest.wait()
+        await peer.send(b"}")
+
+    client = connect(max_rate_limit_wait=300, on_event=note)
+    server.play(half_a_body)
+    async with asyncio.TaskGroup() as group:
+        refused = group.create_task(client.works.get("ISS-1"))
+        await paused.wait()
+        strict = client.with_options(max_rate_limit_wait=30)
+        for call in (*READS, *WRITES):
+            with pytest.raises(RateLimitWaitError):
+                await call(strict)
+        assert not refused.done()
+        rest.set()
+        while not any(event.kind == "retry" for event in events):
+            await asyncio.sleep(0.001)
+        refused.cancel()
+    assert len(server.requests) == 1
+    assert [event.delay for event in events if event.kind == "pause"] == [60]
 
 
 async def test_what_connects_while_a_pause_begins_is_held_back(
