@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, inspect, structs
 
 from devrev_async._json import text as json_text
-from devrev_async._json.msgspec_errors import is_truncated, refuses_escape
+from devrev_async._json.msgspec_errors import is_truncated, refuses_escape, refuses_timestamp
 from devrev_async.models.works import Issue, Opportunity, Task, Ticket, UnknownWork, Work, set_invalid
 
 from .misfits import Decoded, Misfit
@@ -146,5 +146,8 @@ def _problem(error: Exception) -> str:
 def _decode_field(field: _Field, text: bytes) -> Any:
     try:
         return field.decode(text)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
+        if not refuses_timestamp(str(error)):
+            _skip(text)  # what is nested too deeply to be skipped is no value that a work of a type can have
+            raise
         return msgspec.convert(with_timestamps(_decode_any(text), field.kind), field.type)

@@ -19,6 +19,7 @@ __all__ = [
     "located",
     "mismatch",
     "refuses_escape",
+    "refuses_timestamp",
     "value_size",
 ]
 
@@ -61,6 +62,11 @@ def ends_early(message: str, size: int) -> bool:
 def refuses_escape(message: str) -> bool:
     r"""Whether a ``\u`` escape was refused: half a surrogate pair, which is JSON, or digits that are none."""
     return "surrogate" in message or "hex escape" in message
+
+
+def refuses_timestamp(message: str) -> bool:
+    """Whether a string was refused as a timestamp."""
+    return "RFC3339 encoded datetime" in message
 
 
 def located(message: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The texts of msgspec's errors are what they are read as: this fails first when a release words them differently."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from devrev_async._json.msgspec_errors import (
     located,
     mismatch,
     refuses_escape,
+    refuses_timestamp,
     value_size,
 )
 
@@ -55,6 +57,17 @@ def test_half_a_surrogate_pair_is_a_refused_escape_or_a_truncation() -> None:
     assert refuses_escape(message(b'["\\udc00      "]')), CHANGED
     assert refuses_escape(message(b'["\\ud800\\u0041     "]')), CHANGED
     assert is_truncated(message(b'["\\ud800"]')), CHANGED
+
+
+@pytest.mark.parametrize("text", [b'"x"', b'""', b'"1994-11-06T08:49:60Z"', b'"1994-11-06T08:49:37.Z"'])
+def test_a_text_that_is_no_timestamp(text: bytes) -> None:
+    kind = Annotated[datetime, Meta(tz=True)]
+    assert refuses_timestamp(message(text, kind)), CHANGED
+    assert refuses_timestamp(message(b'{"a": {"when": %b}}' % text, dict[str, dict[str, kind]])), CHANGED
+    assert refuses_timestamp(message(text, datetime | None)), CHANGED
+    assert not refuses_timestamp(message(b"5.5", kind))
+    assert not refuses_timestamp(message(b"[]", kind | None))
+    assert not refuses_timestamp(message(text, int))
 
 
 class _Inner(msgspec.Struct):
