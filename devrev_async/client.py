@@ -74,7 +74,7 @@ class DevRevClient:
             the host; it is read when the client is built. Not together with plain http.
         ssl: a context for TLS, for instance with a private authority. No other option changes how certificates are
             verified.
-        trace_configs: aiohttp's, for instrumentation.
+        trace_configs: aiohttp's, for instrumentation. What they are called with has the headers, and so the token.
         headers: sent with every request.
         on_event: called with a `ClientEvent` per request, response, retry, pause and wait. What it raises is
             logged, and the call goes on.

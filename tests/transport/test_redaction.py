@@ -30,6 +30,7 @@ def points(text: bytes) -> bytes:
         (b"<" + quote(TOKEN).encode() + b">", b"<[token]>"),
         (b"<" + quote(TOKEN, safe="").lower().encode() + b">", b"<[token]>"),
         (b'{"a\\/b\\u0026": "100%25"} \\' + TOKEN, b'{"a\\/b\\u0026": "100%25"} \\[token]'),
+        (b"<\\" + TOKEN.replace(b"&", b"\\u0026"), b"<\\[token]"),
         (b"%zz\\q\\u00" + TOKEN[:-1], b"%zz\\q\\u00" + TOKEN[:-1]),
     ],
 )

@@ -10,7 +10,7 @@ from devrev_async.export.planner import Domain, Interval, Key, Page, Request, Un
 from devrev_async.export.planner.intervals import EARLIEST, LATEST, UNDATED
 from devrev_async.export.planner.server import Order
 from devrev_async.export.planner.state import State
-from devrev_async.export.planner.strategies.listing import ask_next_page, feed_page
+from devrev_async.export.planner.strategies.listing import ask_next_page, feed_page, is_cheap
 from devrev_async.export.planner.totals import Counted
 from devrev_async.export.planner.tuning import TRIES
 
@@ -19,6 +19,27 @@ from .pages import SECOND, START, export, interval, keys, left, names, page, sta
 YEAR = Domain(START, START + timedelta(days=365))
 NO_DATE = Interval(UNDATED, UNDATED + 1, needs_list=True)
 EVERYTHING = Interval(EARLIEST, LATEST, needs_list=True)
+
+
+@pytest.mark.parametrize(
+    ("order", "shown", "count", "cheap"),
+    [
+        (Order.NONE, 5, 0, True),
+        (Order.NONE, 6, 0, False),
+        (Order.NONE, 5, 10, True),
+        (Order.NONE, 5, 11, False),
+        (Order.SORTED, 2, 0, True),
+        (Order.SORTED, 3, 0, False),
+        (Order.SORTED, 2, 10, True),
+    ],
+)
+def test_a_list_is_cheap_where_its_pages_of_five_are_few(order: Order, shown: int, count: int, cheap: bool) -> None:
+    known = state()
+    known.server.order = order
+    assert is_cheap(known, shown, count) is cheap
+    known.server.list_failed = True
+    assert not is_cheap(known, shown, count)
+    assert not is_cheap(state(lists=False), shown, count)
 
 
 def to_list(low: int, high: int, past: Key | None = None) -> Interval:
