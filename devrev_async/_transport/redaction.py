@@ -37,8 +37,9 @@ def redact(data: bytes, tokens: Sequence[bytes], *, truncated: bool = False) -> 
     for token in tokens:
         if len(token) < SHORTEST_HIDDEN:
             continue
-        data = data.replace(token, HIDDEN)
-        if escaped and (token in plain or _unescaped(token) in plain):  # which may look like an escape itself
+        if not escaped:
+            data = data.replace(token, HIDDEN)
+        elif token in data or token in plain or _unescaped(token) in plain:  # which may look like an escape itself
             data = re.sub(_spellings(token), HIDDEN, data)
         if truncated and (part := _start_at_end(token, data) or _start_at_end(token, cut)):
             data = re.sub(_spellings(part) + b"(?:" + _CUT_ESCAPE.pattern + rb"|\Z)", HIDDEN, data)
@@ -58,8 +59,8 @@ def _start_at_end(token: bytes, data: bytes) -> bytes:
 
 
 def _spellings(text: bytes) -> bytes:
-    """A pattern of the text, each of its characters as it is or escaped."""
+    """A pattern of the text, each of its characters escaped or as it is."""
     return b"".join(
-        rb"(?:%b%b|(?:\\u00|%%)(?i:%02x))" % (rb"\\?" if code in _BACKSLASHED else b"", re.escape(bytes((code,))), code)
+        rb"(?:(?:\\u00|%%)(?i:%02x)|%b%b)" % (code, rb"\\?" if code in _BACKSLASHED else b"", re.escape(bytes((code,))))
         for code in text
     )

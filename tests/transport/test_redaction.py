@@ -61,6 +61,10 @@ def test_the_start_of_a_token_at_the_end_of_a_truncated_body(end: bytes, shown: 
         assert redact(b"abc& x " + end, [TOKEN]) == b"abc& x " + end
 
 
+def test_a_token_that_ends_like_an_escape() -> None:
+    assert redact(b"<12345678%25>", [b"12345678%2"]) == b"<[token]5>"
+
+
 @pytest.mark.parametrize("token", [b"1234567", b"12345678"])
 def test_what_may_be_part_of_plain_words_is_no_token(token: bytes) -> None:
     assert redact(b"<" + token + b">", [token], truncated=True) == (b"<[token]>" if len(token) == 8 else b"<1234567>")
