@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from devrev_async._decoders.fallback import decode_one
+from devrev_async._decoders.unknown_keys import unknown_keys
 from devrev_async._json.stack import with_whole_stack
 from devrev_async._json.text import parse
 from devrev_async.errors import SyncStateError
@@ -207,7 +208,8 @@ def _rows_of_lines(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
         work = decode_one(line)[0]
         if work.id:
-            yield Row(work.id, str(work.modified_date), _digest(_content_of(work)))
+            content = _content_of(work) + unknown_keys(line, work.to_json())
+            yield Row(work.id, str(work.modified_date), _digest(content))
 
 
 def _rows_of_csv(file: Iterable[str]) -> Iterator[Row]:

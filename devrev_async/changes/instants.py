@@ -5,11 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["EARLIEST", "FIRST", "LAST", "LATEST", "SECOND", "UNDATED", "asked", "micros", "moment", "outside"]
+__all__ = [
+    "EARLIEST",
+    "FIRST",
+    "LAST",
+    "LATEST",
+    "SECOND",
+    "UNDATED",
+    "UNREADABLE",
+    "asked",
+    "micros",
+    "moment",
+    "outside",
+]
 
 SECOND: Final = 1_000_000
 UNDATED: Final = -(2**61)
 """Where works without a timestamp stand: before all others."""
+UNREADABLE: Final = UNDATED - 1
+"""The stamp of works whose timestamp cannot be read: when they were modified, only the server can say."""
 EARLIEST: Final = UNDATED + 1
 LATEST: Final = 2**61
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .delivery import Chunk, Delivery
-from .instants import EARLIEST, LATEST, UNDATED, outside
+from .instants import EARLIEST, LATEST, UNDATED, UNREADABLE, outside
 from .memory import MOST_REMEMBERED, Memory, Remembered, key_of
 from .selection import Entry, Selection
 from .windows import ROOM, Count, Read, Windows
@@ -85,6 +85,8 @@ class Run(Generic[T]):
         self._plan: Windows | None = None
         self._read: Read | None = None
         self._shown = 0
+        self._unreadable: set[bytes] = set()
+        self._most_unreadable = most
         self._selection: Selection[T]
 
     @property
@@ -147,11 +149,14 @@ class Run(Generic[T]):
         assert self.until is not None
         (after, before), until = read.asked, self.until
         crowd: list[Entry[T]] = []
+        unreadable: list[Entry[T]] = []
         for instant, stamp, identity, work in works:
-            self._shown += instant is not None or read.asked == (None, None)
+            self._shown += instant is not None or stamp == UNREADABLE or read.asked == (None, None)
             if instant is not None and stamp <= until and (after or before) and outside(instant, after, before):
                 plan.filtered_here = True  # later stamps may be of works that were changed while they were read
-            if read.low <= stamp <= selection.bound + 1:
+            if stamp == UNREADABLE:
+                unreadable += self._unreadable_entry(identity, work)
+            elif read.low <= stamp <= selection.bound + 1:
                 key = key_of(identity, stamp)
                 if self._memory.knows(key):
                     continue
@@ -160,13 +165,27 @@ class Run(Generic[T]):
                     crowd.append(entry)
                 else:
                     selection.add(entry)
-        if crowd:
-            self.delivery.add(Chunk(crowd, read.low - 1))
+        for entries in (unreadable, crowd):
+            if entries:
+                self.delivery.add(Chunk(entries, read.low - 1))
         if selection.overflowed and not read.patient:
             plan.overflowed(selection.stamps())
             self._read = None
             return False
         return True
+
+    def _unreadable_entry(self, identity: str, work: T) -> list[Entry[T]]:
+        """A work whose timestamp cannot be read, unless this call has it already.
+
+        The server's filter may have let it through for a change that is wanted: it comes, rather than be lost. It is
+        in no window of its own, so that it may be shown in several.
+        """
+        key = key_of(identity, UNDATED)
+        if key in self._unreadable:
+            return []
+        if len(self._unreadable) < self._most_unreadable:
+            self._unreadable.add(key)
+        return [Entry(UNDATED, identity, key, work)]
 
     def finished(self) -> None:
         """The window was read, and it was proved that nothing is missing."""

@@ -14,6 +14,7 @@ import msgspec
 from devrev_async import errors
 from devrev_async._decoders.fallback import DECODE_ERRORS, decode_one
 from devrev_async._decoders.responses import decode_count
+from devrev_async._decoders.unknown_keys import unknown_keys
 from devrev_async._limits.headers import parse_http_date
 from devrev_async._requests.bodies import encode_body, query_body
 from devrev_async._transport.page_reader import PageReader
@@ -24,7 +25,7 @@ from devrev_async.models import DateRange, Work
 from devrev_async.models.base import Timestamp
 from devrev_async.models.results import WorksCount
 
-from .instants import SECOND, UNDATED, micros
+from .instants import SECOND, UNDATED, UNREADABLE, micros
 from .windows import MANY, ROOM
 
 __all__ = ["ChangesSource", "Counted", "described", "described_raw"]
@@ -108,17 +109,15 @@ def described(works: Iterable[Work]) -> Iterator[tuple[datetime | None, int, str
     bear the same: then what the work says counts, too, lest the second one is taken for the first.
     """
     for work in works:
-        changed = work.modified_date
-        stamp = micros(changed)
+        changed, stamp = work.modified_date, _stamp_of(work)
         yield changed, stamp, _identity(work.id, stamp, work.to_json), work
 
 
 def described_raw(texts: Iterable[bytes]) -> Iterator[tuple[datetime | None, int, str, bytes]]:
-    """The same of works that are JSON."""
+    """The same of works that are JSON; of what they say, keys count that their type does not have, too."""
     for text in texts:
-        changed, id = _looked_into(text)
-        stamp = micros(changed)
-        yield changed, stamp, _identity(id, stamp, partial(_wire_form, text)), text
+        changed, stamp, id = _looked_into(text)
+        yield changed, stamp, _identity(id, stamp, partial(_content_of, text)), text
 
 
 class _Stub(msgspec.Struct):
@@ -129,22 +128,30 @@ class _Stub(msgspec.Struct):
 _stub: Final = msgspec.json.Decoder(_Stub).decode
 
 
-def _looked_into(text: bytes) -> tuple[datetime | None, str | None]:
+def _looked_into(text: bytes) -> tuple[datetime | None, int, str | None]:
     try:
         stub = _stub(text)
     except DECODE_ERRORS:
         work: Work = decode_one(text)[0]
-        return work.modified_date, work.id
-    return stub.modified_date, stub.id
+        return work.modified_date, _stamp_of(work), work.id
+    return stub.modified_date, micros(stub.modified_date), stub.id
 
 
-def _wire_form(text: bytes) -> bytes:
-    return decode_one(text)[0].to_json()
+def _stamp_of(work: Work) -> int:
+    changed = work.modified_date
+    if changed is None and work.invalid is not None and "modified_date" in work.invalid:
+        return UNREADABLE
+    return micros(changed)
+
+
+def _content_of(text: bytes) -> bytes:
+    known = decode_one(text)[0].to_json()
+    return known + unknown_keys(text, known)
 
 
 def _identity(id: str | None, stamp: int, content: Callable[[], bytes]) -> str:
     """The id, and a digest of the content where the id is missing or the stamp may have been trimmed."""
-    if id and (stamp % SECOND or stamp == UNDATED):
+    if id and (stamp % SECOND or stamp in (UNDATED, UNREADABLE)):
         return id
     return f"{id or ''}#{blake2b(content(), digest_size=16).hexdigest()}"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
+import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any
@@ -35,7 +37,7 @@ from devrev_async.changes.run import Run
 from devrev_async.reports import ChangesReport
 from devrev_async.sandbox import Quirks, Sandbox
 
-from .serving import NOON, serving
+from .serving import NOON, rewriting, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -423,6 +425,78 @@ async def test_two_changes_of_one_second_both_come_although_the_server_trims_its
         sandbox.clock.advance(5)
         works = [work async for batch in client.works.changes(first.checkpoint) for work in batch]
         assert [work.title for work in works] == ["second"]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_two_changes_of_one_second_differ_by_a_key_that_no_type_has_where_it_is_kept(raw: bool) -> None:
+    level = b"1"
+    async with serving(works=3, quirks=Quirks(trims_shown=True)) as (sandbox, _):
+        sandbox.update(sandbox.ids()[1], {"title": "new"})
+        async with rewriting(sandbox, lambda body: body.replace(b'{"type"', b'{"level":%b,"type"' % level)) as client:
+            first = client.works.changes()
+            shown = [text async for batch in first.raw_batches() for text in batch] if raw else await ids_of(first)
+            assert len(shown) == 3
+            level = b"2"
+            sandbox.clock.advance(5)
+            again = client.works.changes(first.checkpoint)
+            texts = [text async for batch in again.raw_batches() for text in batch] if raw else await ids_of(again)
+            assert len(texts) == (1 if raw else 0)
+
+
+UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
+    "no zone": lambda text: text[:-2] + b'"',
+    "a number": lambda _: b"1772366400000",
+    "words": lambda _: b'"a moment ago"',
+}
+
+
+@pytest.mark.parametrize("form", UNREADABLE.values(), ids=list(UNREADABLE))
+@pytest.mark.parametrize("raw", [False, True])
+async def test_a_timestamp_that_cannot_be_read_hides_no_change(
+    form: Callable[[bytes], bytes], raw: bool, little_room: None
+) -> None:
+    readable = True
+
+    def rewrite(body: bytes) -> bytes:
+        return body if readable else re.sub(rb'(?<="modified_date":)\s*"[^"]*"', lambda text: form(text[0]), body)
+
+    async def changed(changes: WorkChanges) -> list[str]:
+        if not raw:
+            return await ids_of(changes, 7)
+        return [json.loads(text)["id"] async for batch in changes.raw_batches(7) for text in batch]
+
+    async with serving(works=3 * ROOM) as (sandbox, _), rewriting(sandbox, rewrite) as client:
+        changes = client.works.changes()
+        assert len(await changed(changes)) == 3 * ROOM
+        readable = False
+        sandbox.clock.advance(3600)
+        ids = sorted(sandbox.ids())[: 2 * ROOM]
+        for id in ids:
+            sandbox.clock.advance(0.1)
+            sandbox.update(id, {"title": "new"})
+        sandbox.clock.advance(5)
+        changes = client.works.changes(changes.checkpoint)
+        assert sorted(await changed(changes)) == ids
+        assert report_of(changes).undated == 2 * ROOM
+        for again in (2 * ROOM, 0):  # the overlap shows them once more, and nothing says that they did not change
+            sandbox.clock.advance(3600)
+            changes = client.works.changes(changes.checkpoint)
+            assert len(await changed(changes)) == report_of(changes).repeated == again
+        assert Counter(await changed(client.works.changes())) == Counter(sandbox.ids())
+
+
+async def test_a_timestamp_that_cannot_be_read_hides_no_change_where_the_filter_is_ignored() -> None:
+    async with serving(works=20, quirks=Quirks(modified_date_filter="ignored")) as (sandbox, _):
+        odd = min(sandbox.ids()).encode()
+        before = rb'("id":"%b".*?"modified_date":)"[^"]*"' % odd
+        async with rewriting(sandbox, lambda body: re.sub(before, rb"\1false", body)) as client:
+            changes = client.works.changes()
+            assert len(await ids_of(changes)) == 20
+            for _ in range(2):  # nothing says that it did not change
+                sandbox.clock.advance(3600)
+                changes = client.works.changes(changes.checkpoint)
+                assert await ids_of(changes) == [odd.decode()]
+                assert (changes.report.undated, changes.report.repeated) == (1, 1)
 
 
 async def test_r15_a_work_of_the_future_never_moves_the_position_and_comes_in_its_time() -> None:

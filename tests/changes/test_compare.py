@@ -100,6 +100,13 @@ def test_the_rows_of_a_run_file_are_those_of_the_works_it_was_written_of(tmp_pat
     assert rows[0].modified == rows[1].modified != rows[2].modified
 
 
+def test_json_lines_keep_keys_that_no_type_has_and_so_they_are_compared() -> None:
+    plain, first, second = work(b'"title":"x"'), work(b'"title":"x","level":1'), work(b'"level":2,"title":"x"')
+    assert len({content(text, "jsonl") for text in (plain, first, second)}) == 3
+    assert content(first, "jsonl") == content(work(b'"level":1,"title":"x"'), "jsonl")
+    assert len({content(text, "csv") for text in (plain, first, second)}) == 1
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_run_file_has_works_beyond_one_batch(tmp_path: Path, format: FileFormat) -> None:
     _, _, path = written(tmp_path, 1, format, *map(issue, range(2500)))
