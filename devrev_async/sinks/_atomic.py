@@ -11,6 +11,9 @@ Part and state move together: first the bytes are written and synced, then a new
 synced, and put in its place. A crash between any two steps leaves a state that speaks of bytes which are there; what
 the part holds beyond them is cut off.
 
+The state says that a file is about to get its name. Where it has it after a crash, that export has ended, and the next
+one begins anew; where it has not, the works that are kept go into a file once more.
+
 Several files cannot be replaced in one step. Once all of them are written and synced, the state says so; from then on
 the files of an earlier export are removed, and only then are the new ones given their names. A crash in between is made
 good by the next export to the target, which ends that work before all else. At no time do files of two exports lie
@@ -53,8 +56,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         offset: bytes of the part that count.
         works: how many they hold.
         report: of the export up to there.
-        stage: ``"complete"`` once all works are there, ``"publishing"`` once the outputs are written as well.
-        files: how many outputs there are.
+        stage: ``"complete"`` once all works are there, ``"naming"`` once the one file is written that becomes the
+            target, ``"publishing"`` once all numbered files are written.
+        files: how many outputs there are; none where the part itself becomes the target.
         shape: what they are like, as the `PartFile` that wrote them was told.
     """
 
@@ -64,7 +68,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     works: int = 0
     report: ExportReport = msgspec.field(default_factory=ExportReport)
-    stage: Literal["fetching", "complete", "publishing"] = "fetching"
+    stage: Literal["fetching", "complete", "naming", "publishing"] = "fetching"
     files: int = 0
     shape: str = ""
 
@@ -113,8 +117,8 @@ class PartFile:
 
     def _open(self, *, resume: bool) -> None:
         found = self._load()
-        if found is not None and found.stage == "publishing":
-            found = self._ended(found, resume=resume)
+        if found is not None and found.stage in ("naming", "publishing"):
+            found = self._named(found) if found.stage == "naming" else self._ended(found, resume=resume)
             if self.published:
                 return
         existing = open_existing(self.names.part)
@@ -132,8 +136,24 @@ class PartFile:
             # of a file that nobody may write, its owner must be able to open the part again
             replaced._replace(mode=replaced.mode | stat.S_IRUSR | stat.S_IWUSR).give(self._descriptor)
 
+    def _named(self, found: State) -> State | None:
+        """The state from which the export goes on whose file was about to become the target; None if it did."""
+        written = self.names.output(0) if found.files else self.names.part
+        if not written.exists():
+            self._clear()
+            return None
+        if found.fits(self.state):  # while the file is written anew, the state must not take it for one with its name
+            self._save(msgspec.structs.replace(found, stage="complete", files=0))
+            return self.state
+        return found
+
     def _ended(self, found: State, *, resume: bool) -> State | None:
         """Gives outputs that were written their names; returns the state from which the export goes on, if it does."""
+        if all(self.names.numbered(number).exists() for number in range(found.files)) and not any(
+            self.names.output(number).exists() for number in range(found.files)
+        ):
+            self._clear()
+            return None
         all_there = self._all_there(found.files)
         if all_there:
             self._put_in_place(found.files)
@@ -144,7 +164,7 @@ class PartFile:
             return self.state
         if not all_there:
             return found
-        self._forget()
+        self._clear()
         if resume and found.fits(self.state):
             self.state, self.published = found, True
         return None  # nothing of it is lost
@@ -212,12 +232,20 @@ class PartFile:
         self._give_rights(self._descriptor, rights_of(self.names.target))
         if os.name == "nt":  # no open file can be renamed there
             self._close()
-        _replace(self.names.part, self.names.target)
-        self._end()
+        self._name(self.names.part, files=0)
 
     def publish_output(self) -> None:
         """The one output becomes the target."""
-        _replace(self.names.output(0), self.names.target)
+        self._name(self.names.output(0), files=1)
+
+    def _name(self, written: Path, files: int) -> None:
+        sync_folder(written.parent)  # the state may speak of the file only once it has a lasting name
+        self._save(msgspec.structs.replace(self.state, stage="naming", files=files))
+        try:
+            _replace(written, self.names.target)
+        except OSError:
+            self._save(msgspec.structs.replace(self.state, stage="complete", files=0))
+            raise
         self._end()
 
     def publish_outputs(self, files: int) -> None:
@@ -248,14 +276,14 @@ class PartFile:
         self.published = True
         sync_folder(self.names.target.parent)
         self._close()
-        self._forget()
+        self._clear()
         self._lock.release()
 
     def leave(self) -> None:
         """Ends without a file, unless it has one. What was fetched stays; a part without any work does not."""
         if not self._lock.held:
             return
-        if self.state.stage != "publishing":  # else they are whole, and wait for their names
+        if self.state.stage not in ("naming", "publishing"):  # else they are whole, and wait for their names
             with contextlib.suppress(OSError):
                 self._remove_outputs()
         with contextlib.suppress(OSError):
@@ -268,6 +296,12 @@ class PartFile:
         self._lock.release()
 
     # --- files ---
+
+    def _clear(self) -> None:
+        """As `_forget`, of an export that has ended: the state, which says so, goes last."""
+        self._remove_outputs()
+        remove(self.names.part)
+        remove(self.names.state)
 
     def _forget(self) -> None:
         """Removes everything beside the target but the lock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -174,7 +175,14 @@ def test_bytes_are_synced_before_the_state_that_counts_them(tmp_path: Path, monk
         "sync folder",
     ]
     part.publish_part()
-    assert steps[4:] == ["rename a.jsonl", "sync folder"]
+    assert steps[4:] == [
+        "sync folder",
+        "sync .a.jsonl.part.state.new",
+        "rename .a.jsonl.part.state",
+        "sync folder",
+        "rename a.jsonl",
+        "sync folder",
+    ]
 
 
 # --- many files ---
@@ -237,15 +245,58 @@ def test_a_crash_between_two_renames_never_mixes_two_exports(
         assert len({*numbered(tmp_path)}) <= 1, "two exports lie beside each other"
     os.close(part._lock._descriptor)  # as the end of the process does
     published = part.state.stage == "publishing"
+    named = not list(tmp_path.glob(".w.csv.part.0*"))
     again = opened(tmp_path / "w.csv", identity)
     if published:
         assert numbered(tmp_path) == [b"new"] * 3
-        assert again.state.report.works == (3 if identity == "x" else 0)
+        assert again.state.report.works == (3 if identity == "x" and not named else 0)
+        assert again.published == (identity == "x" and not named)
         assert not again.discarded
     else:
         assert numbered(tmp_path) == [b"old"] * 4
         assert again.state.works == (1 if identity == "x" else 0)
     again.leave()
+
+
+@pytest.mark.parametrize("identity", ["x", "y"])
+@pytest.mark.parametrize("whole", [False, True], ids=["an output", "the part itself"])
+@pytest.mark.parametrize("steps", range(5))
+def test_after_a_crash_a_file_that_has_its_name_is_of_an_export_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, whole: bool, identity: str
+) -> None:
+    """The next export never gives out the works of the one before as its own."""
+    target = tmp_path / ("a.jsonl" if whole else "a.csv")
+    part = opened(target)
+    part.append([b"1\n"], 1, "c", ExportReport(works=1))
+    part.complete(ExportReport(works=1))
+    if not whole:
+        with part.create_output(0, target) as output:
+            output.write(b"1\n")
+    left = [steps]
+
+    def counted(call: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object, **kwargs: object) -> object:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            return call(*args, **kwargs)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", counted(Path.replace))
+        patch.setattr(Path, "unlink", counted(Path.unlink))
+        with contextlib.suppress(Killed):
+            part.publish_part() if whole else part.publish_output()
+    os.close(part._lock._descriptor)  # as the end of the process does
+    stands = target.exists()
+    assert stands == (steps >= 3)
+    again = opened(target, identity)
+    assert not again.published
+    assert again.state.works == (1 if identity == "x" and not stands else 0)
+    assert again.discarded == (identity == "y" and not stands)
+    again.leave()
+    assert opened(target, identity).state.works == again.state.works
 
 
 def test_outputs_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,8 +495,12 @@ def test_a_mounted_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monk
     part = opened(tmp_path / "a.jsonl")
     part.append([b"1\n"], 1, "c", ExportReport())
 
-    def refuse(_source: Path, _target: Path) -> Path:
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+    replace = Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if target.name == "a.jsonl":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return replace(source, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", refuse)
