@@ -222,4 +222,5 @@ class RunFiles:
         """Removes what runs left that were killed."""
         with contextlib.suppress(FileNotFoundError):
             for path in list(self.folder.glob(".works-*.part")):
-                remove(path)
+                if is_name_of_a_run(path.name[1:].removesuffix(".part")):  # others are of `export_to`
+                    remove(path)

@@ -90,7 +90,7 @@ class Sync:
         options: what it is to do.
         open_changes: opens `changes` of the query.
         open_export: opens a complete export of the query.
-        sample: fetches the JSON of any work, or None where there is none; asked where no work changed.
+        sample: fetches the JSON of any work, or None where there is none; asked where no changed work says whose it is.
         on_first: called when there is no state, so that everything is written.
     """
 
@@ -196,16 +196,16 @@ class Sync:
         organisation: str | None = None
         async with changes, aclosing(changes.raw_batches(_BATCH)) as batches:
             async for works in batches:
+                if organisation is None:
+                    organisation = self._check(changes.until, works)
                 if self._file is None:
-                    organisation = self._check(changes.until, works[0])
                     await in_thread(self._create, number)
-                organisation = organisation or _organisation_of(works[0])
                 await in_thread(self._write, works)
-        if self._file is None and state is not None and state.organisation is not None:
-            organisation = self._check(changes.until, await self._sample())
+        if organisation is None and state is not None and state.organisation is not None:
+            organisation = self._check(changes.until, [work] if (work := await self._sample()) else [])
             self.report.requests += 1
         elif self._file is None:
-            self._check(changes.until, None)
+            self._check(changes.until, [])
         number = await in_thread(self._end, number, everything)
         self._fill(changes, number)
         moved = self._moved(changes, organisation, everything=everything)
@@ -313,14 +313,16 @@ class Sync:
             )
         return last + 1
 
-    def _check(self, until: datetime | None, work: bytes | None) -> str | None:
-        """Returns the organisation that a work belongs to, once clock and organisation are known to fit the state.
+    def _check(self, until: datetime | None, works: Sequence[bytes]) -> str | None:
+        """Returns the organisation that works belong to, once clock and organisation are known to fit the state.
+
+        It is None where no id says it.
 
         Raises:
             SyncStateError: they do not.
         """
         state, path = self._state, str(self._options.state)
-        organisation = None if work is None else _organisation_of(work)
+        organisation = next(filter(None, map(_organisation_of, works)), None)
         if state is not None:
             check_organisation(state, path, organisation)
             if not self._options.full_refresh:

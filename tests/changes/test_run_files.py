@@ -235,7 +235,15 @@ def test_the_files_in_other_formats_go_and_after_a_full_refresh_the_earlier_ones
 
 
 def test_the_parts_of_runs_go_and_nothing_else(tmp_path: Path) -> None:
-    others = [".state.json.part", ".works-000001.jsonl", "works-000001.jsonl", "works-000001.jsonl.part"]
+    others = [
+        ".works-all.jsonl.part",
+        ".works-2026.csv.part",
+        ".works-000001.txt.part",
+        ".state.json.part",
+        ".works-000001.jsonl",
+        "works-000001.jsonl",
+        "works-000001.jsonl.part",
+    ]
     for name in [*others, ".works-000001.jsonl.part", ".works-1000000.parquet.part"]:
         (tmp_path / name).write_bytes(b"")
     RunFiles(tmp_path).remove_parts()

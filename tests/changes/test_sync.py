@@ -440,6 +440,24 @@ async def test_another_organisation_is_refused_before_a_file_stands(synced: Sync
             assert "devo/0SandBox" in str(error)
 
 
+@pytest.mark.parametrize("changed", [0, 3])
+async def test_an_organisation_is_looked_for_where_the_first_works_do_not_say_it(synced: Synced, changed: int) -> None:
+    async with serving(works=5) as (sandbox, client):
+        await synced.run(client)
+        first = synced.values()
+        sandbox.clock.advance(600)
+        sandbox.add({"id": "ISS-99001", "type": "issue", "modified_date": sandbox.clock.now()}, complete=False)
+        for id in [id for id in sandbox.ids() if id.startswith("don:")][:changed]:
+            sandbox.clock.advance(0.2)
+            sandbox.update(id)
+        sandbox.clock.advance(1)
+        synced.state.write_bytes(altered(first, organisation="devo/other"))
+        await refused(synced, client)
+        synced.state.write_bytes(altered(first))
+        assert (await synced.run(client)).works == 1 + changed
+        assert synced.values()["organisation"] == "devo/0SandBox"
+
+
 @pytest.mark.parametrize("fields", ['"x":1', '"x":%s' % ("[" * 50_000 + "]" * 50_000), '"title":"\\ud800"', '"type":5'])
 def test_the_organisation_of_a_work_is_found_whatever_else_it_has(fields: str) -> None:
     assert _organisation_of(b'{"id":"don:core:dvrv-us-1:devo/0aB:issue/1",%b}' % fields.encode()) == "devo/0aB"
