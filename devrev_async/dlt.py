@@ -49,6 +49,8 @@ _QUERY: Final = "query"
 
 _ANEW: Final = "Run once with refresh='drop_resources' to load everything anew"
 
+_LEAST: Final = datetime.min.replace(tzinfo=UTC)
+
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
 _NUL: Final = "\0"
@@ -103,7 +105,7 @@ def devrev(
         token: of DevRev, found by dlt as ``sources.devrev.token`` too. None: from ``$DEVREV_TOKEN`` and the like, as
             by `DevRevClient`.
         start_date: where the first run begins; None loads everything, works without a `modified_date` included. Later
-            runs go on from where the last one ended, so that an earlier date is refused then.
+            runs go on from where the last one ended: a later date changes nothing then, and an earlier one is refused.
         end_date: loads only what was modified before it, and keeps no position; it needs `start_date`.
         base_url: as for `DevRevClient`.
         overlap: how far before the position of the last run a run looks, for works that became visible late.
@@ -115,6 +117,8 @@ def devrev(
         InvalidArgumentError, TypeError: an argument is wrong. Nothing was sent.
         ConfigurationError: there is no token, or an option is refused by `DevRevClient`.
     """
+    connect = _Connector(token, base_url, options)
+    del token, options  # tracebacks show local variables
     bounds = [_aware("start_date", start_date), _aware("end_date", end_date)]
     if end_date is not None and start_date is None:
         raise InvalidArgumentError("end_date needs start_date: together they are the range to load")
@@ -124,22 +128,42 @@ def devrev(
     if "modified_date" in filters:
         raise InvalidArgumentError("filters take no modified_date: start_date and end_date say which range to load")
     words = words_of(checked_query(filters, None, method="devrev"))
-    connect = partial(DevRevClient, token, base_url=base_url, **(options or {}))
     connect()  # a bad option is refused before the pipeline begins
     position = dlt.sources.incremental[datetime](
         "modified_date",
         initial_value=bounds[0],
         end_value=bounds[1],
-        lag=overlap.total_seconds(),
         on_cursor_value_missing="include",
     )
 
     @dlt.resource(primary_key="id", write_disposition="merge", columns=columns())
     def works(modified_date: dlt.sources.incremental[datetime] = position) -> Iterator[list[dict[str, Any]]]:
         _check_state(modified_date, words)
-        yield from _load(connect, filters, modified_date)
+        yield from _load(connect, filters, modified_date, _start_of(modified_date, overlap))
 
     return works
+
+
+class _Connector:
+    """Makes clients; raises what `DevRevClient` does, or TypeError.
+
+    The token is in a closure, through which no error passes: tracebacks show local variables and their attributes.
+    """
+
+    def __init__(self, token: str | None, base_url: str | None, options: Mapping[str, Any] | None) -> None:
+        def attempt() -> DevRevClient | Exception:
+            try:
+                return DevRevClient(token, base_url=base_url, **(options or {}))
+            except Exception as error:  # noqa: BLE001 - it is raised by who asked
+                return error.with_traceback(None)
+
+        self._attempt = attempt
+
+    def __call__(self) -> DevRevClient:
+        made = self._attempt()
+        if isinstance(made, Exception):
+            raise made
+        return made
 
 
 def columns() -> dict[str, TColumnSchema]:
@@ -152,14 +176,13 @@ def columns() -> dict[str, TColumnSchema]:
 
 
 def _load(
-    connect: partial[DevRevClient], filters: Filters, position: dlt.sources.incremental[datetime]
+    connect: _Connector, filters: Filters, position: dlt.sources.incremental[datetime], since: datetime | None
 ) -> Iterator[list[dict[str, Any]]]:
     end = position.end_value
     until = None if end is None else end.astimezone(UTC) - timedelta(microseconds=1)
-    if until is not None and until < position.start_value:
+    if until is not None and since is not None and until < since:
         return  # a range from a time to the same time, which is excluded, has no works
-    # not `last_value`, which would move with each page
-    pages = BlockingIterator(partial(_pages, connect, filters, position.start_value, until))
+    pages = BlockingIterator(partial(_pages, connect, filters, since, until))
     position.advance(None)  # type: ignore[arg-type]  # documented: dlt filters no rows, and the position stays
     try:
         for page in pages:
@@ -172,10 +195,30 @@ def _load(
         pages.close()
 
 
+def _start_of(position: dlt.sources.incremental[datetime], overlap: timedelta) -> datetime | None:
+    """Where a load begins; None: it loads everything.
+
+    dlt's own `start_value` never lies before `start_date`, so that a later one would leave out what was modified
+    between the last run and it.
+    """
+    if position.end_value is not None:
+        return position.initial_value.astimezone(UTC) if position.initial_value else None
+    first, last = (_kept(position).get(name) for name in ("initial_value", "last_value"))
+    if last is None:
+        return None
+    first, last = _LEAST if first is None else first.astimezone(UTC), last.astimezone(UTC)
+    return first if last - first <= overlap else last - overlap
+
+
+def _kept(position: dlt.sources.incremental[datetime]) -> Mapping[str, datetime | None]:
+    """What dlt's state has of the position: its first `initial_value`, and the `last_value`."""
+    state = dlt.current.resource_state(cast("str", position.resource_name))
+    return cast("Mapping[str, datetime | None]", state["incremental"][position.cursor_path])
+
+
 async def _pages(
-    connect: partial[DevRevClient], filters: Filters, since: datetime | None, until: datetime | None
+    connect: _Connector, filters: Filters, since: datetime | None, until: datetime | None
 ) -> AsyncGenerator[_Page, None]:
-    since = None if since is None else since.astimezone(UTC)
     async with connect() as client, client.works.changes(since=since, until=until, **filters) as changes:
         async with aclosing(changes.batches(_PAGE)) as batches:
             async for batch in batches:
@@ -197,7 +240,7 @@ def _check_state(position: dlt.sources.incremental[datetime], words: dict[str, s
             f"the works of earlier runs were of another query: {'; '.join(different)}. {_ANEW}, "
             "or give the resource another name: devrev(...).works.with_name('tickets')"
         )
-    first: datetime | None = state["incremental"][position.cursor_path].get("initial_value")
+    first = _kept(position).get("initial_value")
     start = position.initial_value
     if first is not None and (start is None or start < first):
         raise InvalidArgumentError(

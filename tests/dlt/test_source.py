@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devrev_async import ConfigurationError, InvalidArgumentError, LastDays
+from devrev_async import ConfigurationError, DevRevError, InvalidArgumentError, LastDays
 from devrev_async.dlt import columns, devrev
 from devrev_async.sandbox import Sandbox
 
@@ -132,6 +133,52 @@ def test_r22_an_earlier_start_is_refused_once_there_is_a_state(pipeline: dlt.Pip
     assert load(pipeline, sandbox, start_date=dates[30], end_date=dates[60]) == 30
     pipeline.run(devrev(sandbox.token, base_url=sandbox.url), refresh="drop_resources")
     assert rows(pipeline, "select count(*) from works") == [(WORKS,)]
+
+
+def test_a_later_start_leaves_nothing_out_and_an_overlap_may_be_as_long_as_can_be(
+    pipeline: dlt.Pipeline, sandbox: Sandbox
+) -> None:
+    start = sandbox.clock.now() - timedelta(days=9999)
+    assert load(pipeline, sandbox, start_date=start) == WORKS
+    sandbox.clock.advance(timedelta(days=3).total_seconds())
+    changed = sandbox.ids()[:4]
+    for id in changed:
+        sandbox.update(id, {"title": "new"})
+    sandbox.clock.advance(timedelta(days=3).total_seconds())
+    assert load(pipeline, sandbox, start_date=sandbox.clock.now() - timedelta(days=1)) == len(changed)
+    assert load(pipeline, sandbox, start_date=start, overlap=timedelta.max) == WORKS
+
+
+def test_an_overlap_may_be_as_long_as_can_be_without_a_start(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    assert load(pipeline, sandbox) == WORKS
+    assert load(pipeline, sandbox, overlap=timedelta.max) == WORKS
+
+
+def _locals_of(error: BaseException | None) -> Iterator[str]:
+    """What the frames of `devrev_async` hold in the tracebacks of an error and of what it came from."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "devrev_async" in frame.f_code.co_filename:
+                yield from map(repr, frame.f_locals.values())
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("wrong", [{"end_date": datetime(2026, 1, 1, tzinfo=UTC)}, {"options": {"max_concurrency": 0}}])
+def test_no_local_variable_of_a_refusal_has_the_token(sandbox: Sandbox, wrong: dict[str, Any]) -> None:
+    with pytest.raises((DevRevError, InvalidArgumentError)) as caught:
+        devrev(sandbox.token, base_url=sandbox.url, **wrong)
+    shown = [*_locals_of(caught.value)]
+    assert shown
+    assert not [text for text in shown if sandbox.token in text]
+
+
+def test_no_local_variable_of_a_failed_load_has_the_token(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
+    sandbox.fail_next("works.count", status=401)
+    with pytest.raises(Exception, match="401") as caught:
+        load(pipeline, sandbox)
+    shown = [*_locals_of(caught.value)]
+    assert any("incremental" in text.lower() for text in shown)
+    assert not [text for text in shown if sandbox.token in text]
 
 
 def test_r21_other_filters_are_refused_or_have_a_name_of_their_own(pipeline: dlt.Pipeline, sandbox: Sandbox) -> None:
