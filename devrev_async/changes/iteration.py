@@ -245,6 +245,12 @@ class WorkChanges:
             raise self._incomplete(
                 "the server's answers bear no Date, so nothing says up to when they are complete; changes takes until="
             ) from None
+        if self._run.ahead and self._report.requests == 1:
+            log.warning(
+                "the checkpoint is later than the server's clock (%s): one of the two was wrong, and what was modified "
+                "meanwhile may be missing; changes(since=TIME), with a time before, brings it",
+                self.until,
+            )
         if counted.refused:
             self._refused()
 

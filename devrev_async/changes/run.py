@@ -61,6 +61,7 @@ class Run(Generic[T]):
 
     Attributes:
         until: the server's clock when the call began, or the user's bound; None before the first answer.
+        ahead: whether the checkpoint is later than the server's clock, by more than is looked back.
         windows: how many were read.
         delivery: what is ready to be yielded.
     """
@@ -75,6 +76,7 @@ class Run(Generic[T]):
         most: int = MOST_REMEMBERED,
     ) -> None:
         self.until: int | None = None
+        self.ahead = False
         self.windows = 0
         self._start = start
         self._overlap = overlap
@@ -120,6 +122,7 @@ class Run(Generic[T]):
         if not known:
             raise NoClockError
         self.until = until = min(known)
+        self.ahead = date is not None and not self._is_first and self._start.position - date > self._overlap
         low, asked_low = self._low(until), self._low(self._limit)
         high = LATEST if self._start.everything and self._limit is None else until
         now = until if date is None else date
@@ -221,10 +224,15 @@ class Run(Generic[T]):
         self._memory.rereads = True
         return self._plan.unproved(ranged=read.asked != (None, None))
 
+    @property
+    def _is_first(self) -> bool:
+        """Whether nothing was yielded before: the user has given a time to begin at, or none."""
+        return self._start.everything or self._start.position == self._start.begin - 1
+
     def _low(self, until: int | None) -> int:
         """Where to begin to read: before the position, but not before what the user wants."""
         start = self._start
-        if start.everything or start.position == start.begin - 1:
+        if self._is_first:
             return max(start.begin, start.position + 1)
         latest = start.position if until is None else min(start.position, until)
         return max(start.begin, latest - self._overlap, EARLIEST)

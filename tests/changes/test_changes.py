@@ -307,6 +307,22 @@ async def test_r8_only_the_servers_clock_counts(off: timedelta) -> None:
         assert len(await ids_of(client.works.changes(first.checkpoint))) == 1
 
 
+@pytest.mark.parametrize(("ahead", "warned"), [(timedelta(minutes=4), False), (timedelta(minutes=6), True)])
+async def test_a_checkpoint_later_than_the_servers_clock_and_the_overlap_is_said(
+    ahead: timedelta, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(works=3) as (sandbox, client):
+        changes = client.works.changes()
+        await ids_of(changes)
+        sandbox.clock.freeze(NOON - ahead)
+        for since in (changes.checkpoint, NOON, None):
+            await ids_of(client.works.changes(since))
+        await ids_of(client.works.changes(changes.checkpoint, until=NOON - timedelta(hours=9)))
+    assert [record.getMessage()[:49] for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "the checkpoint is later than the server's clock (",
+    ] * (2 if warned else 0)
+
+
 async def test_r9_since_is_an_instant_in_any_zone() -> None:
     async with serving(works=50) as (_, client):
         at = NOON - timedelta(days=200)
