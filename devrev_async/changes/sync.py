@@ -64,7 +64,7 @@ class SyncOptions:
         compare: whether to look for works that are gone, or differ.
 
     Raises:
-        InvalidArgumentError: the state has the name of a run file.
+        InvalidArgumentError: the state has the name of a run file, or of the folder.
         TypeError: a flag is no bool.
     """
 
@@ -79,7 +79,12 @@ class SyncOptions:
     def __post_init__(self) -> None:
         for name, flag in (("full_refresh", self.full_refresh), ("compare", self.compare)):
             check_flag(name, flag)
-        if is_name_of_a_run(self.state.name) and self.state.parent == Path(os.path.realpath(self.folder)):
+        folder = Path(os.path.realpath(self.folder))
+        if self.state in (folder, *folder.parents):
+            raise InvalidArgumentError(
+                f"state is to be a file, and the directory is the same or lies in it: {self.state}"
+            )
+        if is_name_of_a_run(self.state.name) and self.state.parent == folder:
             raise InvalidArgumentError(f"state has the name of a file that a run writes: {self.state}")
 
 

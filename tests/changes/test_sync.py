@@ -604,6 +604,17 @@ async def test_a_folder_that_may_not_be_written_costs_no_request(synced: Synced)
         assert not sandbox.requests
 
 
+@pytest.mark.parametrize("folder", ["s", "s/works", "s/../s", "link"])
+async def test_a_state_with_the_name_of_the_folder_is_refused(synced: Synced, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    async with serving(works=5) as (sandbox, client):
+        synced.state, synced.folder = tmp_path / "s", tmp_path / folder
+        with pytest.raises(InvalidArgumentError, match="state is to be a file"):
+            await synced.run(client)
+        assert not sandbox.requests
+    assert not (tmp_path / "s").exists()
+
+
 async def test_a_state_with_the_name_of_a_run_file_is_refused(synced: Synced) -> None:
     async with serving(works=5) as (sandbox, client):
         synced.state = synced.folder / "works-000002.csv"
