@@ -60,7 +60,7 @@ class ChangesReport(msgspec.Struct):
         works: yielded.
         repeated: of those yielded, how many an earlier call may have yielded with the same `modified_date`: the call
             looks back, and remembers the last 50,000 works only.
-        undated: of those yielded, how many have no `modified_date`.
+        undated: of those yielded, how many have no `modified_date`, or one that cannot be read.
         requests: answered.
         windows: intervals of `modified_date` that were read and proved complete.
         filtered_here: whether the server ignores or refuses the filter by `modified_date`, so that every work was read

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["HIDDEN", "SHORTEST_HIDDEN", "SHORTEST_PART", "redact"]
+__all__ = ["redact"]
 
-HIDDEN: Final = b"[token]"
+_HIDDEN: Final = b"[token]"
 
-SHORTEST_PART: Final = 4
+_SHORTEST_PART: Final = 4
 """The shortest start of a token that is removed from the end of a body, which may be truncated; in characters."""
 
-SHORTEST_HIDDEN: Final = 8
+_SHORTEST_HIDDEN: Final = 8
 """The shortest token that is removed; a shorter one may be part of plain words."""
 
 _ESCAPE: Final = re.compile(rb"\\u00([2-7][0-9a-fA-F])|%([2-7][0-9a-fA-F])|\\([\"/\\])")
@@ -35,14 +35,14 @@ def redact(data: bytes, tokens: Sequence[bytes], *, truncated: bool = False) -> 
     plain = _unescaped(data) if escaped else data
     cut = _unescaped(_CUT_ESCAPE.sub(b"", data)) if escaped and truncated else data
     for token in tokens:
-        if len(token) < SHORTEST_HIDDEN:
+        if len(token) < _SHORTEST_HIDDEN:
             continue
         if not escaped:
-            data = data.replace(token, HIDDEN)
+            data = data.replace(token, _HIDDEN)
         elif token in data or token in plain or _unescaped(token) in plain:  # which may look like an escape itself
-            data = re.sub(_spellings(token), HIDDEN, data)
+            data = re.sub(_spellings(token), _HIDDEN, data)
         if truncated and (part := _start_at_end(token, data) or _start_at_end(token, cut)):
-            data = re.sub(_spellings(part) + b"(?:" + _CUT_ESCAPE.pattern + rb"|\Z)", HIDDEN, data)
+            data = re.sub(_spellings(part) + b"(?:" + _CUT_ESCAPE.pattern + rb"|\Z)", _HIDDEN, data)
     return data
 
 
@@ -52,7 +52,7 @@ def _unescaped(data: bytes) -> bytes:
 
 def _start_at_end(token: bytes, data: bytes) -> bytes:
     """The longest start of the token, but for the whole of it, with which the data end."""
-    for length in range(len(token) - 1, SHORTEST_PART - 1, -1):
+    for length in range(len(token) - 1, _SHORTEST_PART - 1, -1):
         if data.endswith(token[:length]):
             return token[:length]
     return b""

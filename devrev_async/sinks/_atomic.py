@@ -149,12 +149,10 @@ class PartFile:
 
     def _ended(self, found: State, *, resume: bool) -> State | None:
         """Gives outputs that were written their names; returns the state from which the export goes on, if it does."""
-        if all(self.names.numbered(number).exists() for number in range(found.files)) and not any(
-            self.names.output(number).exists() for number in range(found.files)
-        ):
+        all_there = self._all_there(found.files)
+        if all_there and not self._waiting(found.files):
             self._clear()
             return None
-        all_there = self._all_there(found.files)
         if all_there:
             self._put_in_place(found.files)
         if resume and found.fits(self.state) and not (all_there and found.shape == self._shape):
@@ -257,7 +255,7 @@ class PartFile:
 
     def _put_in_place(self, files: int) -> None:
         # After a crash some have their names already: those without an output.
-        waiting = [number for number in range(files) if self.names.output(number).exists()]
+        waiting = self._waiting(files)
         named = {self.names.numbered(number) for number in range(files)} - set(map(self.names.numbered, waiting))
         for old in self.names.numbered_among(_names_in(self.names.target.parent)):
             if old not in named:
@@ -266,6 +264,10 @@ class PartFile:
         for number in waiting:
             _replace(self.names.output(number), self.names.numbered(number))
         sync_folder(self.names.target.parent)
+
+    def _waiting(self, files: int) -> list[int]:
+        """The numbers of the outputs that do not have their names yet."""
+        return [number for number in range(files) if self.names.output(number).exists()]
 
     def _all_there(self, files: int) -> bool:
         return all(

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -215,17 +215,9 @@ class Killed(BaseException):
     """Stands for a process that ends between two steps."""
 
 
-@pytest.mark.parametrize("identity", ["x", "y"])
-@pytest.mark.parametrize("steps", range(10))
-def test_a_crash_between_two_renames_never_mixes_two_exports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, identity: str
-) -> None:
-    """Every step that changes the folder is the last one of some run; the next run puts all files in place."""
-    for number in range(4):
-        (tmp_path / f"w-{number:05}.csv").write_bytes(b"old")
-    part = opened(tmp_path / "w.csv")
-    part.append([b"1\n"], 1, "c", ExportReport(works=3))
-    written(part, [b"new"] * 3)
+@contextlib.contextmanager
+def killed_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> Generator[None]:
+    """After so many files were renamed or removed, the next one raises `Killed`."""
     left = [steps]
 
     def counted(call: Callable[..., object]) -> Callable[..., object]:
@@ -240,6 +232,21 @@ def test_a_crash_between_two_renames_never_mixes_two_exports(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", counted(Path.replace))
         patch.setattr(Path, "unlink", counted(Path.unlink))
+        yield
+
+
+@pytest.mark.parametrize("identity", ["x", "y"])
+@pytest.mark.parametrize("steps", range(10))
+def test_a_crash_between_two_renames_never_mixes_two_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, identity: str
+) -> None:
+    """Every step that changes the folder is the last one of some run; the next run puts all files in place."""
+    for number in range(4):
+        (tmp_path / f"w-{number:05}.csv").write_bytes(b"old")
+    part = opened(tmp_path / "w.csv")
+    part.append([b"1\n"], 1, "c", ExportReport(works=3))
+    written(part, [b"new"] * 3)
+    with killed_after(monkeypatch, steps):
         with pytest.raises(Killed):
             part.publish_outputs(3)
         assert len({*numbered(tmp_path)}) <= 1, "two exports lie beside each other"
@@ -272,22 +279,8 @@ def test_after_a_crash_a_file_that_has_its_name_is_of_an_export_that_has_ended(
     if not whole:
         with part.create_output(0, target) as output:
             output.write(b"1\n")
-    left = [steps]
-
-    def counted(call: Callable[..., object]) -> Callable[..., object]:
-        def step(*args: object, **kwargs: object) -> object:
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            return call(*args, **kwargs)
-
-        return step
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", counted(Path.replace))
-        patch.setattr(Path, "unlink", counted(Path.unlink))
-        with contextlib.suppress(Killed):
-            part.publish_part() if whole else part.publish_output()
+    with killed_after(monkeypatch, steps), contextlib.suppress(Killed):
+        part.publish_part() if whole else part.publish_output()
     os.close(part._lock._descriptor)  # as the end of the process does
     stands = target.exists()
     assert stands == (steps >= 3)
